@@ -1,0 +1,95 @@
+//! All that can be chosen when a region starts.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Settings of one region. [`Options::default`] is friendly to tests: any port, no schedule, machines on.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The port of all APIs on 127.0.0.1; 0 takes any free one.
+    pub port: u16,
+    /// Where all chance in the region comes from.
+    pub seed: u64,
+    /// Stale and oddly paged SSM reads, events twice, late and reordered now and then.
+    pub hostile: bool,
+    /// `[a, b]` of the instances' network 127.a.b.0/24; `None` finds a free one.
+    pub network: Option<[u8; 2]>,
+    /// Whether instances are real processes; without, they are only records (for tests of the APIs alone).
+    pub machines: bool,
+    /// Holds the function binaries `instance-launch`, `instance-terminate`, `reconcile`.
+    pub functions_dir: PathBuf,
+    /// Holds the boot script `etcd-asg.sh` and the unit `etcd-asg.service`.
+    pub instance_dir: PathBuf,
+    /// Holds `etcd`, `etcdctl`, `etcdutl`.
+    pub etcd_dir: PathBuf,
+    /// Everything the region writes goes here and is removed at its end; `None` takes a temporary directory.
+    pub state_dir: Option<PathBuf>,
+    /// From a launch to the boot script's start.
+    pub boot_delay: Duration,
+    /// The period of the schedule that calls `reconcile`; `None` switches it off.
+    pub tick: Option<Duration>,
+    /// When a function's process is killed; Lambda's own timeout.
+    pub function_timeout: Duration,
+    /// The delays before the first and second retry of a failed asynchronous invocation (Lambda: 1 and 2 min).
+    pub function_retries: [Duration; 2],
+    /// How late a `late` event may be at most.
+    pub event_delay: Duration,
+    /// How often the group engine looks for something to do when nothing woke it.
+    pub engine_step: Duration,
+    /// How long a dead instance goes unnoticed by its group.
+    pub health_check_delay: Duration,
+    /// How long an instance stays `pending`, and `shutting-down`, in EC2.
+    pub ec2_transition: Duration,
+    /// The heartbeat timeout, in seconds, of hooks that name none (AWS: 3600).
+    pub default_heartbeat: u32,
+    /// Divides the real duration of hook timeouts, so that a test sees a 30 s heartbeat run out quickly.
+    pub hook_time_scale: f64,
+    /// The delay before the second of launches that fail in a row; it doubles, up to one hundred times this.
+    pub launch_backoff: Duration,
+    /// How long a deleted parameter's name must not be used again (SSM: 30 s).
+    pub ssm_reuse_delay: Duration,
+    /// For how long after a write a hostile SSM may answer what was there before it.
+    pub ssm_staleness: Duration,
+    /// The parameters' prefix.
+    pub prefix: String,
+    /// The ledgers' bucket; it exists from the start.
+    pub bucket: String,
+    /// The ledgers' prefix in the bucket.
+    pub ledger_prefix: String,
+    /// Additional environment of the functions.
+    pub function_environment: BTreeMap<String, String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            port: 0,
+            seed: 1,
+            hostile: true,
+            network: None,
+            machines: true,
+            functions_dir: PathBuf::from("target/debug"),
+            instance_dir: PathBuf::from("instance"),
+            etcd_dir: PathBuf::from(".tools/etcd/3.6.16"),
+            state_dir: None,
+            boot_delay: Duration::ZERO,
+            tick: None,
+            function_timeout: Duration::from_secs(60),
+            function_retries: [Duration::from_secs(60), Duration::from_secs(120)],
+            event_delay: Duration::from_secs(3),
+            engine_step: Duration::from_millis(200),
+            health_check_delay: Duration::from_secs(1),
+            ec2_transition: Duration::from_millis(200),
+            default_heartbeat: 3_600,
+            hook_time_scale: 1.0,
+            launch_backoff: Duration::from_secs(1),
+            ssm_reuse_delay: Duration::from_secs(30),
+            ssm_staleness: Duration::from_secs(2),
+            prefix: "/etcd-asg".to_owned(),
+            bucket: "etcd-asg-ledger".to_owned(),
+            ledger_prefix: "ledgers".to_owned(),
+            function_environment: BTreeMap::new(),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Bringing a region up and down.
+// BOUNDARY (to be removed once both sides stand)
+// A → B: what Region::start (tests/region/src/region.rs, written) expects of B's modules. All types are cheap clones.
+//  faults::Faults::new(Site); faults.attach(&Parts) (called once when all exist: keep clones of what you need, e.g. functions/machines/world); faults.before/after/counts/state() -> Value
+//  machines::Machines::new(Site); .kill_now() (sync, for Drop) .shutdown().await
+//  proxy::Proxy::start(Site, Faults).await -> anyhow::Result<Proxy>; .address() -> SocketAddr; .shutdown().await (&self)
+//  lambda::Functions::new(Site, Faults, proxy: SocketAddr); .function_of(process: u64) -> Option<String>; .state() -> Value; .kill_now(); .shutdown().await
+//  events::Events::new(Site, Functions); .start() (schedule); .lifecycle(detail_type, resources, detail); .state_change(instance, state); .shutdown().await
+//  faults::routes(Parts) -> axum::Router  (POST /_region/faults) ; lambda::routes(Parts) -> axum::Router (/_lambda/{process}/..., POST /_region/invoke/{function}, GET /_region/functions/log). I forward requests by path prefix with the full path, body intact.
+//  /_region/console/{instance} is mine (calls machines.console).
+//  World gives you: world.lose_instance(id) (power cut: EC2 shutting-down → machines.terminate → terminated + state_change events; group notices later), world.instance_address(id) -> Option<Ipv4Addr>.
+//  Site: options, network, endpoint, state_dir, timeline, chance(p), below(n), uuid(). site::{REGION, ACCOUNT, SECRET_ACCESS_KEY (S3 signatures are checked against it: give it to every process), timestamp}.
+//  Access keys: ASIAFN{process}, ASIAI{suffix of instance}. Test-only Options flag machines=false: I never call Machines::launch then.
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::events::Events;
+use crate::faults::Faults;
+use crate::lambda::Functions;
+use crate::machines::Machines;
+use crate::proxy::Proxy;
+use crate::s3::Storage;
+use crate::ssm::Parameters;
+use crate::world::World;
+use crate::{Network, Options, Site, http};
+
+/// All parts of one region. Cheap to clone.
+#[derive(Clone)]
+pub struct Parts {
+    /// Options, addresses, chance, timeline.
+    pub site: Site,
+    /// The gate that every call passes.
+    pub faults: Faults,
+    /// The instances' processes.
+    pub machines: Machines,
+    /// Lambda.
+    pub functions: Functions,
+    /// EventBridge.
+    pub events: Events,
+    /// Auto Scaling groups and EC2 instances.
+    pub world: World,
+    /// SSM Parameter Store.
+    pub parameters: Parameters,
+    /// S3.
+    pub storage: Storage,
+}
+
+/// A running region. Dropping it kills its processes; [`Region::shutdown`] also waits for them.
+pub struct Region {
+    parts: Parts,
+    proxy: Proxy,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    own_dir: Option<PathBuf>,
+    temporary: Option<TempDir>,
+}
+
+impl Region {
+    /// Starts a region and returns once its APIs answer.
+    ///
+    /// # Errors
+    /// When the port or the network is taken, or a directory cannot be made.
+    pub async fn start(options: Options) -> anyhow::Result<Self> {
+        let (state_dir, own_dir, temporary) = state_dir(options.state_dir.clone())?;
+        let network = Arc::new(Network::reserve(options.network)?);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await.with_context(|| {
+            format!("port {} of 127.0.0.1 cannot be had: end what listens there, or choose another", options.port)
+        })?;
+        let endpoint = format!("http://{}", listener.local_addr()?);
+        let site = Site::new(Arc::new(options), network, endpoint, state_dir);
+
+        let faults = Faults::new(site.clone());
+        let machines = Machines::new(site.clone());
+        let proxy = Proxy::start(site.clone(), faults.clone()).await?;
+        let functions = Functions::new(site.clone(), faults.clone(), proxy.address());
+        let events = Events::new(site.clone(), functions.clone());
+        let world = World::new(site.clone(), machines.clone(), events.clone());
+        let parameters = Parameters::new(site.clone());
+        let storage = Storage::new(&site)?;
+        let parts = Parts { site, faults, machines, functions, events, world, parameters, storage };
+        parts.faults.attach(&parts);
+
+        let stop = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        tasks.spawn(http::serve(listener, parts.clone(), stop.clone()));
+        tasks.spawn(crate::autoscaling::run(parts.world.clone(), stop.clone()));
+        parts.events.start();
+        Ok(Self { parts, proxy, stop, tasks, own_dir, temporary })
+    }
+
+    /// `http://127.0.0.1:PORT`, for `AWS_ENDPOINT_URL`.
+    pub fn endpoint(&self) -> &str {
+        &self.parts.site.endpoint
+    }
+
+    /// The network of the instances.
+    pub fn network(&self) -> &Network {
+        &self.parts.site.network
+    }
+
+    /// The parts, for tests that look inside.
+    pub fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// Ends every process of the region, waits for them, and removes what it wrote.
+    pub async fn shutdown(mut self) {
+        self.stop.cancel();
+        self.parts.events.shutdown().await;
+        self.parts.functions.shutdown().await;
+        self.parts.machines.shutdown().await;
+        self.proxy.shutdown().await;
+        self.tasks.close();
+        self.tasks.wait().await;
+        if let Some(temporary) = self.temporary.take()
+            && let Err(error) = temporary.close()
+        {
+            tracing::warn!(%error, "the temporary directory could not be removed");
+        }
+        self.remove_own_dir();
+    }
+
+    fn remove_own_dir(&mut self) {
+        if let Some(directory) = self.own_dir.take()
+            && let Err(error) = std::fs::remove_dir_all(&directory)
+        {
+            tracing::warn!(%error, directory = %directory.display(), "the state directory could not be removed");
+        }
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        self.parts.functions.kill_now();
+        self.parts.machines.kill_now();
+        self.remove_own_dir();
+    }
+}
+
+/// The directory to use, the one to remove at the end (only where this call made it), and the temporary one.
+fn state_dir(wanted: Option<PathBuf>) -> anyhow::Result<(PathBuf, Option<PathBuf>, Option<TempDir>)> {
+    let Some(directory) = wanted else {
+        let temporary = tempfile::Builder::new().prefix("etcd-asg-region-").tempdir()?;
+        return Ok((temporary.path().to_owned(), None, Some(temporary)));
+    };
+    std::fs::create_dir(&directory).with_context(|| {
+        format!("the state directory {} cannot be made: it must not exist yet, its parent must", directory.display())
+    })?;
+    let directory = directory.canonicalize()?;
+    Ok((directory.clone(), Some(directory), None))
+}

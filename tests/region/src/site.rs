@@ -1,0 +1,87 @@
+//! What every part of one region shares: its options, addresses, seeded chance and timeline.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use rand::rngs::StdRng;
+use rand::{Rng, RngCore, SeedableRng};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::{Network, Options, Timeline};
+
+/// The region's name in ARNs, events and credentials.
+pub const REGION: &str = "us-west-2";
+/// The account in ARNs and events: AWS's own documentation account.
+pub const ACCOUNT: &str = "123456789012";
+/// The one secret behind every access key here; S3 requests are checked against it, the others are not checked.
+pub const SECRET_ACCESS_KEY: &str = "local-region-secret";
+
+/// Shared surroundings of one region's parts. Cheap to clone.
+#[derive(Clone)]
+pub struct Site {
+    /// As given at the start.
+    pub options: Arc<Options>,
+    /// The loopback network of the instances.
+    pub network: Arc<Network>,
+    /// `http://127.0.0.1:PORT`, where all APIs are served.
+    pub endpoint: String,
+    /// An existing directory for everything that the region writes; removed at its end.
+    pub state_dir: PathBuf,
+    /// What happened.
+    pub timeline: Timeline,
+    random: Arc<Mutex<StdRng>>,
+}
+
+impl Site {
+    /// Puts the surroundings together; chance starts at the options' seed.
+    pub fn new(options: Arc<Options>, network: Arc<Network>, endpoint: String, state_dir: PathBuf) -> Self {
+        let random = Arc::new(Mutex::new(StdRng::seed_from_u64(options.seed)));
+        Self { options, network, endpoint, state_dir, timeline: Timeline::default(), random }
+    }
+
+    /// True with the given probability (0.0 to 1.0), from the region's seeded chance.
+    pub fn chance(&self, probability: f64) -> bool {
+        self.random(|random| random.random_bool(probability.clamp(0.0, 1.0)))
+    }
+
+    /// A number in `0..limit` (0 where `limit` is 0), from the region's seeded chance.
+    pub fn below(&self, limit: u64) -> u64 {
+        if limit == 0 { 0 } else { self.random(|random| random.random_range(0..limit)) }
+    }
+
+    /// A version 4 UUID from the region's seeded chance.
+    pub fn uuid(&self) -> String {
+        self.random(|random| {
+            let mut bytes = [0_u8; 16];
+            random.fill_bytes(&mut bytes);
+            uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+        })
+    }
+
+    /// Seventeen lower-case hexadecimal digits, as in today's EC2 IDs.
+    pub fn hex17(&self) -> String {
+        self.random(|random| format!("{:017x}", u128::from(random.next_u64()) << 4 | u128::from(random.next_u64() & 15)))
+    }
+
+    fn random<T>(&self, draw: impl FnOnce(&mut StdRng) -> T) -> T {
+        draw(&mut self.random.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// RFC 3339 with milliseconds in UTC, as AWS writes times in its XML.
+pub fn timestamp(at: SystemTime) -> String {
+    let at = OffsetDateTime::from(at);
+    rfc3339(at.replace_millisecond(at.millisecond()).unwrap_or(at))
+}
+
+/// RFC 3339 with whole seconds in UTC, as EventBridge writes `time`.
+pub fn timestamp_seconds(at: SystemTime) -> String {
+    let at = OffsetDateTime::from(at);
+    rfc3339(at.replace_nanosecond(0).unwrap_or(at))
+}
+
+fn rfc3339(at: OffsetDateTime) -> String {
+    at.format(&Rfc3339).unwrap_or_default()
+}

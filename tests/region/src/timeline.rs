@@ -1,0 +1,68 @@
+//! What happened in the region, in order, for people and for tests.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+
+use crate::site::timestamp;
+
+/// How many entries are kept; older ones are dropped.
+const CAPACITY: usize = 5_000;
+
+/// One thing that happened.
+#[derive(Clone, Debug, Serialize)]
+pub struct Entry {
+    /// Grows by one with every entry, also past those that were dropped.
+    pub number: u64,
+    /// RFC 3339 with milliseconds, UTC.
+    pub at: String,
+    /// What sort of thing: `lifecycle`, `ec2`, `event`, `function`, `fault`, …
+    pub kind: String,
+    /// Whom it concerns: an instance, a group, a function.
+    pub who: String,
+    /// One readable sentence.
+    pub text: String,
+}
+
+#[derive(Default)]
+struct Entries {
+    next: u64,
+    kept: VecDeque<Entry>,
+}
+
+/// A ring buffer of [`Entry`]; cheap to clone, all clones share the entries.
+#[derive(Clone, Default)]
+pub struct Timeline {
+    entries: Arc<Mutex<Entries>>,
+}
+
+impl Timeline {
+    /// Appends an entry with the present time.
+    pub fn note(&self, kind: &str, who: &str, text: impl Into<String>) {
+        let text = text.into();
+        tracing::info!(kind, who, "{text}");
+        let mut entries = self.lock();
+        let entry = Entry {
+            number: entries.next,
+            at: timestamp(std::time::SystemTime::now()),
+            kind: kind.to_owned(),
+            who: who.to_owned(),
+            text,
+        };
+        entries.next += 1;
+        if entries.kept.len() == CAPACITY {
+            entries.kept.pop_front();
+        }
+        entries.kept.push_back(entry);
+    }
+
+    /// All entries still kept, oldest first.
+    pub fn entries(&self) -> Vec<Entry> {
+        self.lock().kept.iter().cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
