@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# etcd-asg: what an instance of the Auto Scaling group runs. It decides nothing: it reads its own parameter,
+# starts etcd with it, and completes its launch hook once the cluster has published it as a healthy voter.
+# It never deletes data, never abandons a launch and never evaluates what it reads.
+#
+#   etcd-asg prepare   ExecStartPre   waits for the parameter and checks the data directory against it
+#   etcd-asg run       ExecStart      runs etcd with what prepare approved
+#   etcd-asg ready     ExecStartPost  waits until this member is published, completes the launch hook, ends
+#
+# Needs bash, curl 7.75 or newer, awk, sed, coreutils; setpriv where ETCD_ASG_USER is set. No AWS CLI.
+#
+# Exit statuses of run, which is the unit's main process:
+#   75  could not go on now: start again (also prepare's)
+#   64  wrong usage                       78  the configuration file is wrong or missing
+#   80  the parameter is not understood   81  the data of a member that has run is gone
+#   82  data of another cluster           83  data of an older generation
+#   84  data of another instance          85  data of unknown origin
+#   86  this etcd's minor must not join   87  the member was removed from its cluster
+#   else etcd's own, for a member that had joined
+# 64 and 78 to 87 are refusals: starting again cannot help (RestartPreventExitStatus in the unit). systemd heeds
+# that setting only for the main process (systemd.service(5)), so a refusing prepare records its status in the
+# runtime directory and ends with 0, and run ends with that status.
+#
+# Settings, from the environment or else from the file ${ETCD_ASG_CONFIG:-/etc/etcd-asg/config} (KEY=value):
+#   ETCD_ASG_CLUSTER               the cluster's name (required)
+#   ETCD_ASG_PREFIX                of the parameters; default /etcd-asg
+#   ETCD_ASG_USER                  the user etcd runs as; default: the caller's
+#   ETCD_ASG_DATA_DIR              default /var/lib/etcd
+#   ETCD_ASG_RUN_DIR               default /run/etcd-asg
+#   ETCD_ASG_POLL_SECONDS          default 2, fractions allowed
+#   ETCD_ASG_PARAMETER_PATIENCE    seconds to wait for the parameter before ending with 75; default 600
+#   AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN: default from the instance metadata
+#   AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_SSM, AWS_ENDPOINT_URL_AUTO_SCALING, AWS_USE_DUALSTACK_ENDPOINT,
+#   AWS_EC2_METADATA_SERVICE_ENDPOINT: as in the AWS CLI
+#
+# In the data directory: member-data (etcd's own), stamp (whose data this is, written before etcd's first start),
+# environment (the last approved parameter, for an outage of SSM), joined (the IDs of the cluster and member, once
+# etcd has followed a leader), completed (the launch hook was completed from here).
+set -uo pipefail
+export LC_ALL=C
+
+readonly AGAIN=75 USAGE=64 CONFIGURATION=78 NOT_UNDERSTOOD=80 DATA_GONE=81 OTHER_CLUSTER=82 OLDER_GENERATION=83
+readonly OTHER_INSTANCE=84 UNKNOWN_DATA=85 MINOR=86 REMOVED=87
+# An outage of SSM has to last this many polls before a member that had joined starts without it.
+readonly OUTAGE_POLLS=5
+# The controller completes a launch that stays pending, so the hook is not worth trying for ever.
+readonly COMPLETE_ATTEMPTS=20
+readonly CREDENTIALS_SECONDS=300
+
+# The installed command is a link to this file, which stands beside its lib folder as in the repository.
+lib=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib
+readonly lib
+# shellcheck source=lib/words.sh
+source "$lib/words.sh"
+# shellcheck source=lib/files.sh
+source "$lib/files.sh"
+# shellcheck source=lib/aws.sh
+source "$lib/aws.sh"
+# shellcheck source=lib/data.sh
+source "$lib/data.sh"
+# shellcheck source=lib/prepare.sh
+source "$lib/prepare.sh"
+# shellcheck source=lib/run.sh
+source "$lib/run.sh"
+# shellcheck source=lib/ready.sh
+source "$lib/ready.sh"
+
+read_configuration() {
+  local file=${ETCD_ASG_CONFIG:-/etc/etcd-asg/config} name
+  if [[ -e $file ]]; then
+    read_settings "$file" config '(ETCD_ASG|AWS)_[A-Z0-9_]+' || refuse_configuration "in $file, $problem"
+    for name in "${!config[@]}"; do
+      [[ -n ${!name:-} ]] || export "$name=${config[$name]}"
+    done
+  fi
+  cluster=${ETCD_ASG_CLUSTER:-} prefix=${ETCD_ASG_PREFIX:-/etcd-asg} user=${ETCD_ASG_USER:-}
+  poll=${ETCD_ASG_POLL_SECONDS:-2} patience=${ETCD_ASG_PARAMETER_PATIENCE:-600}
+  data_dir=${ETCD_ASG_DATA_DIR:-/var/lib/etcd}
+  member_data=$data_dir/member-data stamp_file=$data_dir/stamp
+  [[ $cluster =~ ^[A-Za-z0-9_.-]{1,100}$ ]] ||
+    refuse_configuration "ETCD_ASG_CLUSTER is '$cluster': set it in $file to the cluster's name, 1 to 100 of A-Z a-z 0-9 _ . -"
+  [[ $prefix =~ ^(/[A-Za-z0-9_.-]+)+$ ]] ||
+    refuse_configuration "ETCD_ASG_PREFIX is '$prefix': it must be a parameter path such as /etcd-asg"
+  [[ $poll =~ ^[0-9]+(\.[0-9]+)?$ && $patience =~ ^[0-9]{1,9}$ ]] ||
+    refuse_configuration "ETCD_ASG_POLL_SECONDS is '$poll' and ETCD_ASG_PARAMETER_PATIENCE '$patience': both must be numbers of seconds"
+}
+
+refuse_configuration() {
+  mkdir -p "$run_dir"
+  refuse "$CONFIGURATION" "$*"
+}
+
+declare -A env config stamp
+command=${1:-}
+run_dir=${ETCD_ASG_RUN_DIR:-/run/etcd-asg}
+case $command in
+  prepare | run | ready)
+    [[ $# -eq 1 ]] || { say "usage: etcd-asg prepare|run|ready"; exit "$USAGE"; }
+    read_configuration
+    "$command"
+    ;;
+  *)
+    say "usage: etcd-asg prepare|run|ready"
+    exit "$USAGE"
+    ;;
+esac

@@ -1,0 +1,72 @@
+# shellcheck shell=bash
+# The instance metadata service and the two AWS calls an instance makes, with curl alone.
+
+metadata() {
+  local base=${AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254} token
+  base=${base%/}/latest
+  token=$(curl --silent --fail --noproxy '*' --max-time 5 --request PUT \
+    --header 'X-aws-ec2-metadata-token-ttl-seconds: 300' "$base/api/token") || return 1
+  curl --silent --fail --noproxy '*' --max-time 5 --header "X-aws-ec2-metadata-token: $token" "$base/meta-data/$1"
+}
+
+learn_region() {
+  region=${region:-${AWS_REGION:-$(metadata placement/region)}}
+  [[ $region =~ ^[a-z0-9-]+$ ]]
+}
+
+learn_credentials() {
+  if [[ -n ${AWS_ACCESS_KEY_ID:-} ]]; then
+    key=$AWS_ACCESS_KEY_ID secret=${AWS_SECRET_ACCESS_KEY:-} session=${AWS_SESSION_TOKEN:-}
+    return
+  fi
+  ((SECONDS < ${credentials_until:-0})) && return
+  local role answer
+  role=$(metadata iam/security-credentials/) && answer=$(metadata "iam/security-credentials/${role%%$'\n'*}") || return 1
+  key=$(json_string AccessKeyId <<<"$answer") && secret=$(json_string SecretAccessKey <<<"$answer") &&
+    session=$(json_string Token <<<"$answer") || return 1
+  credentials_until=$((SECONDS + CREDENTIALS_SECONDS))
+}
+
+endpoint() {
+  local specific=AWS_ENDPOINT_URL_SSM domain=amazonaws.com dual=api.aws
+  [[ $1 == autoscaling ]] && specific=AWS_ENDPOINT_URL_AUTO_SCALING
+  [[ $region == cn-* ]] && domain=amazonaws.com.cn dual=api.amazonwebservices.com.cn
+  [[ ${AWS_USE_DUALSTACK_ENDPOINT:-} == true ]] && domain=$dual
+  local url=${!specific:-${AWS_ENDPOINT_URL:-https://$1.$region.$domain}}
+  printf '%s/' "${url%/}"
+}
+
+# call_aws SERVICE CURL-OPTIONS…: one signed call. Sets `status` (000: no answer) and `body`.
+# The secrets go by standard input: a command line can be read by every user of the machine.
+call_aws() {
+  local service=$1 answer
+  shift
+  status=000
+  learn_region || { body="the instance metadata does not tell the region"; return; }
+  learn_credentials || { body="the instance metadata has no credentials: has the instance a role?"; return; }
+  answer=$({
+    printf 'user = "%s:%s"\n' "$key" "$secret"
+    [[ -z $session ]] || printf 'header = "x-amz-security-token: %s"\n' "$session"
+  } | curl --silent --show-error --config - --aws-sigv4 "aws:amz:$region:$service" --connect-timeout 5 \
+    --max-time 15 --write-out '\n%{http_code}' "$@" "$(endpoint "$service")" 2>&1)
+  status=${answer##*$'\n'} body=${answer%$'\n'*}
+  [[ $body == *ExpiredToken* ]] && credentials_until=0
+}
+
+# get_parameter NAME: sets `answer` to found (and `value`), absent, or unknown (and `reason`).
+get_parameter() {
+  local kind
+  call_aws ssm --header 'Content-Type: application/x-amz-json-1.1' --header 'X-Amz-Target: AmazonSSM.GetParameter' \
+    --data "{\"Name\":\"$1\"}"
+  kind=$(json_string __type <<<"$body")
+  answer=unknown reason="HTTP $status, ${body:0:200}"
+  if [[ $status == 200 ]] && value=$(json_string Value <<<"$body"); then
+    answer=found
+  elif [[ ${kind##*#} == ParameterNotFound ]]; then
+    answer=absent
+  elif [[ ${kind##*#} == AccessDeniedException ]]; then
+    reason="the instance's role may not read $1 (ssm:GetParameter)"
+  elif [[ $status == 000 ]]; then
+    reason="no answer: ${body:0:200}"
+  fi
+}

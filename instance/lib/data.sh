@@ -1,0 +1,52 @@
+# shellcheck shell=bash
+# Whose data this is: the stamp beside it, and every check of it against the parameter.
+
+# Fills `stamp`; empty where nothing has been begun here.
+read_stamp() {
+  stamp=()
+  [[ -e $stamp_file ]] || return 0
+  read_settings "$stamp_file" stamp 'CLUSTER|GENERATION|TOKEN|INSTANCE' ||
+    refuse "$UNKNOWN_DATA" "the stamp $stamp_file cannot be read ($problem), so nobody knows whose data $member_data is; terminate instance $instance"
+  [[ ${stamp[GENERATION]:-} =~ ^[1-9][0-9]{0,17}$ ]] ||
+    refuse "$UNKNOWN_DATA" "the stamp $stamp_file names no generation, so nobody knows whose data $member_data is; terminate instance $instance"
+}
+
+has_log() { compgen -G "$member_data/member/wal/*.wal" >/dev/null; }
+
+has_anything() { [[ -n $(ls -A "$member_data" 2>/dev/null) ]]; }
+
+check_data_directory() {
+  if [[ -e $stamp_file ]]; then
+    check_stamp
+  elif has_anything; then
+    refuse "$UNKNOWN_DATA" "$member_data holds data, and no stamp beside it says of which cluster; if it is not needed, move it away and start again"
+  fi
+  if { [[ ${env[ETCD_ASG_DATA]} == present ]] || [[ -e $data_dir/joined ]]; } && ! has_log; then
+    refuse "$DATA_GONE" "$member_data is empty, but this member has already run in generation ${env[ETCD_ASG_GENERATION]} of $cluster; a voter that comes back without its data can lose acknowledged writes, so it must be replaced: terminate instance $instance"
+  fi
+}
+
+check_stamp() {
+  local generation=${env[ETCD_ASG_GENERATION]} token=${env[ETCD_INITIAL_CLUSTER_TOKEN]} joined
+  [[ ${stamp[CLUSTER]:-} == "$cluster" ]] ||
+    refuse "$OTHER_CLUSTER" "$data_dir holds data of cluster ${stamp[CLUSTER]:-}, and this instance belongs to $cluster; move the data away, or terminate the instance"
+  [[ ${stamp[INSTANCE]:-} == "$instance" ]] ||
+    refuse "$OTHER_INSTANCE" "$data_dir was begun by instance ${stamp[INSTANCE]:-}, and this is $instance: was the image made of a running member? Use an image without data"
+  [[ ${stamp[GENERATION]} -eq $generation ]] ||
+    refuse "$OLDER_GENERATION" "$data_dir holds data of generation ${stamp[GENERATION]:-} of $cluster, and generation $generation is the current one; an old member must not come back: terminate instance $instance"
+  [[ ${stamp[TOKEN]:-} == "$token" ]] ||
+    refuse "$OTHER_CLUSTER" "$data_dir holds data of the cluster with token ${stamp[TOKEN]:-}, and the parameter says $token; terminate instance $instance"
+  joined=$(sed -n 's/^CLUSTER_ID=//p' "$data_dir/joined" 2>/dev/null)
+  [[ -z $joined || -z ${env[ETCD_ASG_CLUSTER_ID]:-} || $joined == "${env[ETCD_ASG_CLUSTER_ID]}" ]] ||
+    refuse "$OTHER_CLUSTER" "$data_dir holds data of the etcd cluster $joined, and the parameter says ${env[ETCD_ASG_CLUSTER_ID]}; terminate instance $instance"
+}
+
+# Only a joiner is asked: what runs in the cluster already has been let in.
+check_minor() {
+  local version minor allowed=${env[ETCD_ASG_MINORS]:-}
+  version=$(etcd --version 2>/dev/null | sed -n 's/^etcd Version: //p')
+  [[ -n $version ]] || refuse "$CONFIGURATION" "no etcd that runs is on PATH ($PATH): install it in the image or by the user data"
+  [[ $version =~ ^[0-9]+\.[0-9]+ ]] && minor=${BASH_REMATCH[0]}
+  [[ -z $allowed || " $allowed " == *" ${minor:-?} "* ]] ||
+    refuse "$MINOR" "etcd $version must not join cluster $cluster, which takes ${allowed// / or } now; install such a version, or upgrade the cluster one minor at a time"
+}

@@ -1,0 +1,78 @@
+# shellcheck shell=bash
+# What is read and written: settings, JSON, files that survive a power cut.
+
+# A reader after a power cut sees the whole file or none.
+write_synced() {
+  if ! { cat >"$1.new" && sync "$1.new" && mv -f "$1.new" "$1" && sync "$(dirname "$1")"; }; then
+    again "cannot write $1: is the disk full or read-only? Trying again"
+  fi
+}
+
+# read_settings FILE ARRAY KEY-PATTERN: fills the array from KEY=value lines; else sets `problem` and fails.
+# Comments, blank lines and a pair of double quotes around a value are allowed, as in systemd's EnvironmentFile;
+# nothing that a shell or systemd would expand is.
+read_settings() {
+  local -n into=$2
+  local line name value number=0
+  local key_value="^($3)=(.*)\$" quoted='^"([^"]*)"$' plain='^[]A-Za-z0-9_.,:;/=@%+ [-]*$'
+  into=() problem=
+  while IFS= read -r line || [[ -n $line ]]; do
+    number=$((number + 1))
+    [[ -z $line || $line == '#'* ]] && continue
+    if [[ ! $line =~ $key_value ]]; then
+      problem="line $number is not a setting known here: '${line:0:80}'"
+      return 1
+    fi
+    name=${BASH_REMATCH[1]} value=${BASH_REMATCH[-1]}
+    [[ $value =~ $quoted ]] && value=${BASH_REMATCH[1]}
+    if [[ ! $value =~ $plain ]]; then
+      problem="line $number has characters that no setting needs: '${line:0:80}'"
+      return 1
+    fi
+    if [[ -n ${into[$name]+set} ]]; then
+      problem="line $number sets $name a second time"
+      return 1
+    fi
+    # shellcheck disable=SC2004  # an associative array: the name is its key
+    into[$name]=$value
+  done <"$1"
+}
+
+# json_string KEY: the first string under KEY in the JSON on standard input. Escapes beyond ASCII are left as
+# they are; what is read here is ASCII, and read_settings refuses a backslash.
+json_string() {
+  awk -v wanted="$1" '
+    function unescaped(hex,    i, code) {
+      for (i = 1; i <= 4; i++) code = code * 16 + index("0123456789abcdef", tolower(substr(hex, i, 1))) - 1
+      return code > 0 && code < 128 ? sprintf("%c", code) : "\\u" hex
+    }
+    function read_string(    out, c) {
+      for (at++; at <= length(text); at++) {
+        c = substr(text, at, 1)
+        if (c == "\"") { at++; return out }
+        if (c == "\\") {
+          c = substr(text, ++at, 1)
+          if (c == "u") { c = unescaped(substr(text, at + 1, 4)); at += 4 }
+          else if (c in escapes) c = escapes[c]
+        }
+        out = out c
+      }
+      exit 1
+    }
+    function skip_space() { while (substr(text, at, 1) ~ /[ \t\r\n]/) at++ }
+    BEGIN { escapes["n"] = "\n"; escapes["t"] = "\t"; escapes["r"] = "\r"; escapes["b"] = "\b"; escapes["f"] = "\f" }
+    { text = text $0 "\n" }
+    END {
+      at = 1
+      while (at <= length(text)) {
+        if (substr(text, at, 1) != "\"") { at++; continue }
+        key = read_string(); skip_space()
+        if (substr(text, at, 1) != ":") continue
+        at++; skip_space()
+        if (substr(text, at, 1) != "\"") continue
+        value = read_string()
+        if (key == wanted) { printf "%s", value; exit 0 }
+      }
+      exit 1
+    }'
+}

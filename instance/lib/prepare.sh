@@ -1,0 +1,106 @@
+# shellcheck shell=bash
+# ExecStartPre: wait for the parameter, approve it against the data directory.
+
+prepare() {
+  mkdir -p "$data_dir" "$run_dir" || again "cannot create $data_dir and $run_dir: are they on a writable disk?"
+  rm -f "$run_dir"/{refused,removed,environment,pid}
+  wait_for_instance_id
+  read_stamp
+  wait_for_environment
+  check_data_directory
+  if ! has_log; then check_minor; fi
+  [[ -e $stamp_file ]] || write_stamp
+  [[ -d $member_data ]] || create_member_data
+  write_synced "$data_dir/environment" <"$run_dir/candidate"
+  mv -f "$run_dir/candidate" "$run_dir/environment"
+}
+
+wait_for_instance_id() {
+  local end=$((SECONDS + patience))
+  until instance=$(metadata instance-id) && [[ $instance =~ ^i-[0-9a-f]+$ ]]; do
+    say_once "waiting for the instance metadata service to tell the instance's ID"
+    ((SECONDS < end)) || again "the instance metadata service does not tell the instance's ID: is it disabled? Trying again"
+    pause
+  done
+}
+
+wait_for_environment() {
+  local end=$((SECONDS + patience)) unknown=0
+  local name=$prefix/$cluster/instances/$instance
+  while :; do
+    get_parameter "$name"
+    case $answer in
+      found)
+        printf '%s\n' "$value" >"$run_dir/candidate"
+        read_environment "$run_dir/candidate" "$name"
+        if [[ ${env[ETCD_ASG_GENERATION]} -ge ${stamp[GENERATION]:-0} ]]; then return; fi
+        say_once "the parameter $name still speaks of generation ${env[ETCD_ASG_GENERATION]}, the data here is of the newer ${stamp[GENERATION]:-}: waiting for it to be written again"
+        ;;
+      absent)
+        unknown=0
+        if [[ -e $stamp_file ]]; then
+          say_once "the parameter $name is gone although this member has data in $data_dir: the controller has given this instance up, or somebody deleted the parameter; not starting without it, waiting"
+        else
+          say_once "waiting for the parameter $name: the controller publishes it when it is this instance's turn to join"
+        fi
+        ;;
+      unknown)
+        unknown=$((unknown + 1))
+        if ((unknown >= OUTAGE_POLLS)) && use_kept_environment; then return; fi
+        say_once "cannot read the parameter $name ($reason): trying again"
+        ;;
+    esac
+    ((SECONDS < end)) || give_up_waiting "$name"
+    pause
+  done
+}
+
+give_up_waiting() {
+  case $answer in
+    absent) again "the parameter $1 has not appeared for $patience s: does the group carry the tag etcd-asg:cluster=$cluster, are the functions deployed with the prefix $prefix, and what do their logs say of $instance? Trying again" ;;
+    found) again "the parameter $1 has not been brought up to date for $patience s: see the functions' logs. Trying again" ;;
+    *) again "the parameter $1 could not be read for $patience s ($reason): check the instance's role and its route to SSM. Trying again" ;;
+  esac
+}
+
+# Silence of SSM is not absence: etcd itself would take this member back, so an outage must not keep it down.
+use_kept_environment() {
+  [[ -e $data_dir/joined && -e $stamp_file && -e $data_dir/environment ]] && has_log || return 1
+  cp "$data_dir/environment" "$run_dir/candidate"
+  read_environment "$run_dir/candidate" "$data_dir/environment"
+  say "SSM cannot be reached ($reason): starting with what it said last, because this member had joined and has its data"
+}
+
+# read_environment FILE NAME: fills `env`, or refuses.
+read_environment() {
+  local required
+  read_settings "$1" env 'ETCD_[A-Z0-9_]+' || refuse "$NOT_UNDERSTOOD" "in $2, $problem"
+  [[ ${env[ETCD_ASG_FORMAT]:-} == 1 ]] ||
+    refuse "$NOT_UNDERSTOOD" "$2 has the format '${env[ETCD_ASG_FORMAT]:-}' and this script knows only 1: install the script that belongs to the functions"
+  for required in ETCD_NAME ETCD_INITIAL_CLUSTER ETCD_INITIAL_CLUSTER_TOKEN ETCD_LISTEN_PEER_URLS \
+    ETCD_LISTEN_CLIENT_URLS ETCD_INITIAL_ADVERTISE_PEER_URLS ETCD_ADVERTISE_CLIENT_URLS ETCD_ASG_CLUSTER; do
+    [[ -n ${env[$required]:-} ]] || refuse "$NOT_UNDERSTOOD" "$2 lacks $required: see the functions' logs"
+  done
+  [[ ${env[ETCD_INITIAL_CLUSTER_STATE]:-} =~ ^(new|existing)$ && ${env[ETCD_ASG_DATA]:-} =~ ^(empty|present)$ &&
+    ${env[ETCD_ASG_GENERATION]:-} =~ ^[1-9][0-9]{0,17}$ ]] ||
+    refuse "$NOT_UNDERSTOOD" "$2 has no valid ETCD_INITIAL_CLUSTER_STATE, ETCD_ASG_DATA or ETCD_ASG_GENERATION: see the functions' logs"
+  [[ -z ${env[ETCD_DATA_DIR]:-} ]] || refuse "$NOT_UNDERSTOOD" "$2 sets ETCD_DATA_DIR, which is this host's own affair"
+  [[ ${env[ETCD_NAME]} == "$instance" && ${env[ETCD_ASG_CLUSTER]} == "$cluster" ]] ||
+    refuse "$NOT_UNDERSTOOD" "$2 is meant for member ${env[ETCD_NAME]} of cluster ${env[ETCD_ASG_CLUSTER]}, and this is $instance of $cluster"
+}
+
+write_stamp() {
+  write_synced "$stamp_file" <<EOF
+CLUSTER=$cluster
+GENERATION=${env[ETCD_ASG_GENERATION]}
+TOKEN=${env[ETCD_INITIAL_CLUSTER_TOKEN]}
+INSTANCE=$instance
+EOF
+}
+
+create_member_data() {
+  local owner=()
+  [[ -z $user ]] || owner=(-o "$user" -g "$user")
+  install -d -m 700 "${owner[@]}" "$member_data" ||
+    again "cannot create $member_data: is the disk writable, and is there a user '$user'? Trying again"
+}

@@ -1,0 +1,49 @@
+# shellcheck shell=bash
+# ExecStart: etcd with the approved environment, and what its end means.
+
+run() {
+  [[ -d $run_dir ]] || again "prepare has not run: start the unit, not this command"
+  printf '%s\n' $$ >"$run_dir/pid"
+  if [[ -s $run_dir/refused ]]; then exit "$(<"$run_dir/refused")"; fi
+  [[ -s $run_dir/environment ]] || again "prepare has not approved any environment: starting again"
+  read_settings "$run_dir/environment" env 'ETCD_[A-Z0-9_]+' || refuse "$NOT_UNDERSTOOD" "in $run_dir/environment, $problem"
+
+  local etcd='' reader stopping='' result
+  trap 'stopping=yes; [[ -z $etcd ]] || kill -TERM "$etcd" 2>/dev/null' TERM INT
+  # Ended by the end of its input only: without a reader etcd would die of SIGPIPE while it hands over.
+  exec 3> >(trap '' TERM INT; exec sed -u "/the member has been permanently removed from the cluster/w $run_dir/removed" 3>&-)
+  reader=$!
+  start_etcd >&3 2>&1 3>&- &
+  etcd=$!
+  exec 3>&-
+  [[ -z $stopping ]] || kill -TERM "$etcd"
+  # A trapped signal interrupts wait: go on until etcd itself has ended.
+  until wait "$etcd"; result=$?; [[ ! -d /proc/$etcd ]]; do :; done
+  trap '' TERM INT
+  wait "$reader"
+  [[ -z $stopping ]] || exit "$result"
+  explain_end "$result"
+}
+
+start_etcd() {
+  local name
+  # etcd reads every ETCD_* variable and warns of those it does not know; the region's and systemd's others stay.
+  for name in $(compgen -e ETCD_); do unset "$name"; done
+  for name in "${!env[@]}"; do
+    [[ $name == ETCD_ASG_* ]] || export "$name=${env[$name]}"
+  done
+  export ETCD_DATA_DIR=$member_data
+  if [[ -n $user ]]; then
+    exec setpriv --reuid "$user" --regid "$user" --init-groups etcd
+  fi
+  exec etcd
+}
+
+explain_end() {
+  if [[ -s $run_dir/removed ]]; then
+    refuse "$REMOVED" "member ${env[ETCD_NAME]} was removed from cluster $cluster and cannot come back; the group replaces instance ${env[ETCD_NAME]}, or terminate it"
+  fi
+  [[ -e $data_dir/joined ]] || again "etcd ended with status $1 before it had joined cluster $cluster (its last lines say why): reading the parameter again"
+  say "etcd ended with status $1: starting it again"
+  exit "$1"
+}
