@@ -1,0 +1,95 @@
+//! `POST /_region/faults`.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::spec::Fault;
+use crate::region::Parts;
+
+/// Serves `POST /_region/faults`.
+pub fn routes(parts: Parts) -> Router {
+    Router::new().route("/_region/faults", post(set)).with_state(parts)
+}
+
+async fn set(State(parts): State<Parts>, body: Bytes) -> Response {
+    match set_all(&parts, &body).await {
+        Ok(answer) => Json(answer).into_response(),
+        Err(sentence) => (StatusCode::BAD_REQUEST, Json(json!({ "error": sentence }))).into_response(),
+    }
+}
+
+/// Reads all before it does any; one object is answered with one object, a list with a list.
+async fn set_all(parts: &Parts, body: &[u8]) -> Result<Value, String> {
+    let value: Value =
+        serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}; see the README"))?;
+    match value {
+        Value::Array(list) => {
+            let faults = list.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
+            let mut answers = Vec::new();
+            for fault in faults {
+                answers.push(set_one(parts, fault).await?);
+            }
+            Ok(Value::Array(answers))
+        }
+        one => set_one(parts, read(one)?).await,
+    }
+}
+
+fn read(value: Value) -> Result<Fault, String> {
+    let fault: Fault =
+        serde_json::from_value(value).map_err(|error| format!("not a fault: {error}; the README lists them"))?;
+    fault.check()?;
+    Ok(fault)
+}
+
+async fn set_one(parts: &Parts, fault: Fault) -> Result<Value, String> {
+    let machines = &parts.machines;
+    match &fault {
+        Fault::KillInstance { instance } => {
+            machines.known(instance)?;
+            parts.world.lose_instance(instance);
+        }
+        Fault::Pause { instance } => {
+            machines.known(instance)?;
+            machines.pause(instance).await;
+        }
+        Fault::Resume { instance } => {
+            machines.known(instance)?;
+            machines.resume(instance).await;
+        }
+        Fault::KillEtcd { instance } => {
+            machines.known(instance)?;
+            machines.kill_etcd(instance)?;
+        }
+        Fault::WipeDisk { instance } => {
+            machines.known(instance)?;
+            machines.wipe_disk(instance).await;
+        }
+        Fault::ReuseAddress { address } => machines.reuse_next_address(*address)?,
+        Fault::Events { delivery } => parts.events.set_delivery(*delivery),
+        Fault::Schedule { enabled } => parts.events.set_schedule(*enabled),
+        Fault::Clear {} => {
+            parts.faults.clear();
+            parts.events.reset_delivery();
+        }
+        Fault::Api(_) | Fault::KillFunction(_) => return Ok(json!({ "id": parts.faults.add(fault) })),
+    }
+    parts.site.timeline.note("fault", subject(&fault), serde_json::to_string(&fault).unwrap_or_default());
+    Ok(json!({ "id": null }))
+}
+
+fn subject(fault: &Fault) -> &str {
+    match fault {
+        Fault::KillInstance { instance }
+        | Fault::Pause { instance }
+        | Fault::Resume { instance }
+        | Fault::KillEtcd { instance }
+        | Fault::WipeDisk { instance } => instance,
+        _ => "region",
+    }
+}

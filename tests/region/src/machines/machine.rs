@@ -1,0 +1,223 @@
+//! One instance: its folder, metadata service and service, from its boot to its end.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::Context;
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::console::Console;
+use super::host::Host;
+use super::processes::Marker;
+use super::unit::Unit;
+use super::{LaunchSpec, imds, supervisor};
+use crate::Site;
+use crate::site::REGION;
+
+/// The environment variable by which an instance's processes are found.
+const MARKER: &str = "LOCAL_REGION_INSTANCE";
+/// How long a boot waits for its address: the one who had it before may only just have ended.
+const LISTEN_PATIENCE: Duration = Duration::from_secs(10);
+
+/// An instance, alive or ended.
+pub(super) struct Machine {
+    pub(super) spec: LaunchSpec,
+    pub(super) console: Console,
+    site: Site,
+    directory: PathBuf,
+    marker: Marker,
+    paused: watch::Sender<bool>,
+    /// The boot that runs; replaced when the disk is wiped.
+    boot: Mutex<Boot>,
+}
+
+#[derive(Clone)]
+struct Boot {
+    ended: Arc<Mutex<bool>>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Machine {
+    pub(super) fn new(site: Site, spec: LaunchSpec) -> Self {
+        let directory = site.state_dir.join("instances").join(&spec.instance);
+        let marker = Marker::new(MARKER, directory.display().to_string());
+        let (paused, boot) = (watch::Sender::new(false), Mutex::new(Boot::new()));
+        Self { spec, console: Console::default(), site, directory, marker, paused, boot }
+    }
+
+    /// Boots in the background.
+    pub(super) fn boot(self: &Arc<Self>) {
+        let boot = self.current_boot();
+        let machine = Arc::clone(self);
+        let stop = boot.stop.clone();
+        let tasks = boot.tasks.clone();
+        tasks.spawn(async move {
+            tokio::select! {
+                result = machine.run(&boot) => {
+                    if let Err(error) = result {
+                        machine.console.print("region", &format!("{error:#}"));
+                        machine.site.timeline.note("instance", &machine.spec.instance, format!("{error:#}"));
+                    }
+                }
+                () = stop.cancelled() => {}
+            }
+        });
+    }
+
+    async fn run(&self, boot: &Boot) -> anyhow::Result<()> {
+        tokio::time::sleep(self.spec.boot_delay).await;
+        let listener = self.listen().await?;
+        let spec = &self.spec;
+        boot.tasks.spawn(imds::serve(listener, spec.instance.clone(), spec.address, boot.stop.clone()));
+        let host = self.host(boot);
+        std::fs::create_dir_all(host.path("/etc/etcd-asg".as_ref()))?;
+        std::fs::write(host.path("/etc/etcd-asg/config".as_ref()), self.config())?;
+        let file = self.site.options.instance_dir.join("etcd-asg.service");
+        let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        let unit = Unit::parse(&text).with_context(|| format!("{} is refused", file.display()))?;
+        self.site.timeline.note("instance", &spec.instance, format!("boots at {}", spec.address));
+        let reason = supervisor::supervise(&unit, &host).await;
+        self.site.timeline.note("instance", &spec.instance, reason);
+        Ok(())
+    }
+
+    async fn listen(&self) -> anyhow::Result<TcpListener> {
+        let address = (self.spec.address, imds::PORT);
+        let bound = async {
+            loop {
+                match TcpListener::bind(address).await {
+                    Ok(listener) => return listener,
+                    Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+                }
+            }
+        };
+        tokio::time::timeout(LISTEN_PATIENCE, bound)
+            .await
+            .with_context(|| format!("the metadata service cannot listen at {}:{}", address.0, address.1))
+    }
+
+    fn host(&self, boot: &Boot) -> Host {
+        let options = &self.site.options;
+        let root = self.directory.join("root");
+        let own = |path: &str| format!("{}{path}", root.display());
+        let path = format!("{}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", options.etcd_dir.display());
+        let environment = [
+            ("PATH", path),
+            ("LANG", "C.UTF-8".to_owned()),
+            ("ETCD_ASG_CONFIG", own("/etc/etcd-asg/config")),
+            ("ETCD_ASG_DATA_DIR", own("/var/lib/etcd")),
+            ("ETCD_ASG_RUN_DIR", own("/run/etcd-asg")),
+            ("AWS_ENDPOINT_URL", self.site.endpoint.clone()),
+            ("AWS_EC2_METADATA_SERVICE_ENDPOINT", format!("http://{}:{}", self.spec.address, imds::PORT)),
+        ];
+        Host {
+            root: root.clone(),
+            programs: vec![options.instance_dir.clone(), options.etcd_dir.clone()],
+            environment: environment.map(|(name, value)| (name.to_owned(), value)).to_vec(),
+            marker: self.marker.clone(),
+            console: self.console.clone(),
+            paused: self.paused.subscribe(),
+            ended: Arc::clone(&boot.ended),
+        }
+    }
+
+    /// What the launch template's user data would write. An instance of a group without our tag gets no cluster.
+    fn config(&self) -> String {
+        let cluster = self.spec.cluster.iter().map(|cluster| format!("ETCD_ASG_CLUSTER={cluster}\n"));
+        let prefix = std::iter::once(format!("ETCD_ASG_PREFIX={}\nAWS_REGION={REGION}\n", self.spec.prefix));
+        let extra = self.site.options.instance_config.iter().map(|(name, value)| format!("{name}={value}\n"));
+        cluster.chain(prefix).chain(extra).collect()
+    }
+
+    /// Kills everything, waits until it is gone, deletes the folder.
+    pub(super) async fn end(&self) {
+        self.halt().await;
+        if let Err(error) = std::fs::remove_dir_all(&self.directory)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, directory = %self.directory.display(), "an instance's folder could not be removed");
+        }
+        self.paused.send_replace(false);
+    }
+
+    /// Loses the disk and boots again.
+    pub(super) async fn wipe_disk(self: &Arc<Self>) {
+        self.end().await;
+        self.console.print("region", "the root volume was replaced");
+        *self.boot.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Boot::new();
+        self.boot();
+    }
+
+    async fn halt(&self) {
+        let boot = self.current_boot();
+        boot.forbid();
+        boot.stop.cancel();
+        self.marker.kill_all().await;
+        boot.tasks.close();
+        boot.tasks.wait().await;
+        self.marker.kill_all().await;
+    }
+
+    /// Kills without waiting.
+    pub(super) fn kill_now(&self) {
+        let boot = self.current_boot();
+        boot.forbid();
+        boot.stop.cancel();
+        self.marker.signal(Signal::SIGKILL);
+    }
+
+    pub(super) async fn pause(&self) {
+        let boot = self.current_boot();
+        {
+            let _no_start_meanwhile = boot.ended.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            self.paused.send_replace(true);
+        }
+        self.marker.stop_all().await;
+    }
+
+    pub(super) fn resume(&self) {
+        self.marker.signal(Signal::SIGCONT);
+        self.paused.send_replace(false);
+    }
+
+    /// SIGKILL to etcd alone; false where none runs.
+    pub(super) fn kill_etcd(&self) -> bool {
+        let found = self.marker.named("etcd");
+        for pid in &found {
+            super::processes::send(*pid, Signal::SIGKILL);
+        }
+        !found.is_empty()
+    }
+
+    pub(super) fn state(&self) -> Value {
+        let processes: Vec<i32> = self.marker.processes().into_iter().map(nix::unistd::Pid::as_raw).collect();
+        json!({
+            "instance": self.spec.instance,
+            "group": self.spec.group,
+            "address": self.spec.address,
+            "paused": *self.paused.borrow(),
+            "processes": processes,
+        })
+    }
+
+    fn current_boot(&self) -> Boot {
+        self.boot.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+}
+
+impl Boot {
+    fn new() -> Self {
+        Self { ended: Arc::default(), stop: CancellationToken::new(), tasks: TaskTracker::new() }
+    }
+
+    fn forbid(&self) {
+        *self.ended.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = true;
+    }
+}

@@ -1,0 +1,197 @@
+//! The machines behind the instances: folders, loopback addresses and real processes.
+
+mod addresses;
+pub mod console;
+mod directives;
+pub mod host;
+pub mod imds;
+mod machine;
+pub mod processes;
+pub mod status;
+pub mod supervisor;
+pub mod unit;
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::bail;
+use futures::future::join_all;
+use serde_json::Value;
+
+use crate::Site;
+use addresses::Addresses;
+use machine::Machine;
+
+/// All machines of a region. Cheap to clone.
+#[derive(Clone)]
+pub struct Machines {
+    site: Site,
+    rack: Arc<Mutex<Rack>>,
+}
+
+struct Rack {
+    addresses: Addresses,
+    alive: BTreeMap<String, Arc<Machine>>,
+    /// Those that ended: their consoles are kept.
+    ended: BTreeMap<String, Arc<Machine>>,
+    closed: bool,
+}
+
+/// A machine to be started.
+#[derive(Clone, Debug)]
+pub struct LaunchSpec {
+    /// The instance's ID.
+    pub instance: String,
+    /// Its address, from [`Machines::allocate_address`].
+    pub address: Ipv4Addr,
+    /// The group's name.
+    pub group: String,
+    /// The value of the group's tag `etcd-asg:cluster`.
+    pub cluster: Option<String>,
+    /// The parameters' prefix.
+    pub prefix: String,
+    /// From the launch to the boot script's start.
+    pub boot_delay: Duration,
+}
+
+impl Machines {
+    /// No machine runs yet.
+    pub fn new(site: Site) -> Self {
+        let addresses = Addresses::new(site.network.octets());
+        let rack = Rack { addresses, alive: BTreeMap::new(), ended: BTreeMap::new(), closed: false };
+        Self { site, rack: Arc::new(Mutex::new(rack)) }
+    }
+
+    /// Starts a machine, which boots in the background.
+    ///
+    /// # Errors
+    /// When the ID is in use, or the region is ending.
+    #[allow(clippy::unused_async, reason = "callers do not depend on how a launch is begun")]
+    pub async fn launch(&self, spec: LaunchSpec) -> anyhow::Result<()> {
+        let mut rack = self.lock();
+        if rack.closed {
+            bail!("the region is ending: nothing is launched any more");
+        }
+        if rack.alive.contains_key(&spec.instance) || rack.ended.contains_key(&spec.instance) {
+            bail!("the instance ID {} was used before", spec.instance);
+        }
+        let machine = Arc::new(Machine::new(self.site.clone(), spec));
+        rack.alive.insert(machine.spec.instance.clone(), Arc::clone(&machine));
+        machine.boot();
+        Ok(())
+    }
+
+    /// A power cut: kills all processes of the machine, waits until they are gone, deletes its folder.
+    pub async fn terminate(&self, instance: &str) {
+        let Some(machine) = self.find(instance) else { return };
+        machine.end().await;
+        let mut rack = self.lock();
+        if let Some(machine) = rack.alive.remove(instance) {
+            rack.addresses.release(machine.spec.address);
+            rack.ended.insert(instance.to_owned(), machine);
+        }
+    }
+
+    /// SIGSTOP to all processes of a machine; returns when all are stopped.
+    pub async fn pause(&self, instance: &str) {
+        if let Some(machine) = self.find(instance) {
+            machine.pause().await;
+        }
+    }
+
+    /// SIGCONT to all processes of a machine.
+    #[allow(clippy::unused_async, reason = "the counterpart of pause")]
+    pub async fn resume(&self, instance: &str) {
+        if let Some(machine) = self.find(instance) {
+            machine.resume();
+        }
+    }
+
+    /// SIGKILL to a machine's etcd alone.
+    ///
+    /// # Errors
+    /// A sentence that says that none runs.
+    pub fn kill_etcd(&self, instance: &str) -> Result<(), String> {
+        match self.find(instance) {
+            Some(machine) if machine.kill_etcd() => Ok(()),
+            _ => Err(format!("kill-etcd: no etcd runs on {instance} now")),
+        }
+    }
+
+    /// A root-volume replacement: the disk is lost, ID and address stay, and the machine boots again.
+    pub async fn wipe_disk(&self, instance: &str) {
+        if let Some(machine) = self.find(instance) {
+            machine.wipe_disk().await;
+        }
+    }
+
+    /// Checks that a machine runs.
+    ///
+    /// # Errors
+    /// A sentence that names those that do.
+    pub fn known(&self, instance: &str) -> Result<(), String> {
+        let rack = self.lock();
+        if rack.alive.contains_key(instance) {
+            return Ok(());
+        }
+        let alive: Vec<&str> = rack.alive.keys().map(String::as_str).collect();
+        Err(format!("no instance {instance} runs here; these do: {}", alive.join(", ")))
+    }
+
+    /// A free address of the region's network.
+    pub fn allocate_address(&self) -> Ipv4Addr {
+        self.lock().addresses.allocate()
+    }
+
+    /// Gives an address back that was allocated for a launch that did not happen.
+    pub fn release_address(&self, address: Ipv4Addr) {
+        self.lock().addresses.release(address);
+    }
+
+    /// The next launch gets this address.
+    ///
+    /// # Errors
+    /// A sentence, where the address is in use or none of this region's.
+    pub fn reuse_next_address(&self, dead: Ipv4Addr) -> Result<(), String> {
+        self.lock().addresses.reuse_next(dead)
+    }
+
+    /// What the boot script and etcd printed, also of a machine that has ended.
+    pub fn console(&self, instance: &str) -> String {
+        let rack = self.lock();
+        let machine = rack.alive.get(instance).or_else(|| rack.ended.get(instance));
+        machine.map(|machine| machine.console.text()).unwrap_or_default()
+    }
+
+    /// The machines that run: their processes, and whether they are paused.
+    pub fn state(&self) -> Value {
+        let alive: Vec<Arc<Machine>> = self.lock().alive.values().cloned().collect();
+        alive.iter().map(|machine| machine.state()).collect()
+    }
+
+    /// Kills all without waiting.
+    pub fn kill_now(&self) {
+        let mut rack = self.lock();
+        rack.closed = true;
+        for machine in rack.alive.values() {
+            machine.kill_now();
+        }
+    }
+
+    /// Ends all machines and waits until they are gone.
+    pub async fn shutdown(&self) {
+        self.kill_now();
+        let alive: Vec<String> = self.lock().alive.keys().cloned().collect();
+        join_all(alive.iter().map(|instance| self.terminate(instance))).await;
+    }
+
+    fn find(&self, instance: &str) -> Option<Arc<Machine>> {
+        self.lock().alive.get(instance).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Rack> {
+        self.rack.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
