@@ -1,1 +1,21 @@
-//! placeholder
+//! The pure core of etcd-asg: what is seen, what is written down, and the next safe step.
+//!
+//! Nothing here awaits, logs, reads a clock or the environment. [`decide`](decide::decide) takes an
+//! [`Observation`](observation::Observation) and the time and returns data; [`Invocation`](invocation::Invocation)
+//! is the protocol of one function invocation (claim, look again, act, close) as a state machine over the same
+//! data. Whatever performs the effects lives elsewhere.
+
+pub mod change;
+pub mod decide;
+pub mod decision;
+pub mod env;
+pub mod etcd;
+pub mod guard;
+pub mod ids;
+pub mod instance;
+pub mod invocation;
+pub mod ledger;
+pub mod observation;
+pub mod quorum;
+pub mod settings;
+mod view;

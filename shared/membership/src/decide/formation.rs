@@ -1,0 +1,101 @@
+//! Rules 2 and 3: the birth of a cluster from one seed.
+
+use crate::change::Effect;
+use crate::decision::{Decision, KeepAlive, Refusal, Subject, Wait};
+use crate::env::{self, EnvFor};
+use crate::etcd::Probe;
+use crate::guard::{Guard, Guards};
+use crate::ids::InstanceId;
+use crate::instance::Standing;
+use crate::ledger::{Edit, Seed};
+use crate::observation::{Group, Observation, Seen};
+use crate::view::View;
+
+/// No ledger: the first generation is opened only if every instance is launching or on its way out and none of
+/// them runs an etcd. Silence alone is never evidence.
+pub fn first_generation(obs: &Observation, group: &Group, guards: Guards, d: &mut Decision) {
+    let mut free = true;
+    for instance in &group.instances {
+        let url = instance.client_url(&group.settings).unwrap_or_default();
+        let answers =
+            matches!(obs.etcd.probes.get(&url), Some(Probe::Answered(_) | Probe::AuthenticationNeeded));
+        if !guards.hold(Guard::NothingAnswers, !answers) {
+            d.refuse(&instance.id, Refusal::EtcdWithoutLedger);
+            free = false;
+        }
+        let standing = instance.standing();
+        if standing == Standing::Unclear {
+            d.refuse(&instance.id, Refusal::UnclearState);
+            free = false;
+        } else if !guards
+            .hold(Guard::NothingInService, !matches!(standing, Standing::InService | Standing::Standby))
+        {
+            d.refuse(&instance.id, Refusal::InServiceWithoutLedger);
+            free = false;
+        }
+        if instance.terminate_hook_waits() && free {
+            d.effects.push(Effect::ContinueTerminate(instance.id.clone()));
+        }
+        if instance.launch_hook_waits() && standing.stays() {
+            d.keep_alive.push(KeepAlive { instance: instance.id.clone(), launch: true });
+        }
+    }
+    if let Err(why) = &group.launch_hook {
+        d.refuse(Subject::Cluster, Refusal::NoHook(why.clone()));
+        return;
+    }
+    if !free || group.max == 0 {
+        return;
+    }
+    match choose_seed(obs, group, |_| true) {
+        Some(seed) => {
+            let (cluster, group) = (obs.cluster.clone(), group.identity.clone());
+            d.edits.push(Edit::OpenGeneration { cluster, group, seed });
+        }
+        None => d.wait(Subject::Cluster, Wait::Launch),
+    }
+}
+
+/// The oldest instance whose launch hook waits, and that answers nothing yet; of two of one age the lower ID.
+pub fn choose_seed(obs: &Observation, group: &Group, eligible: impl Fn(&InstanceId) -> bool) -> Option<Seed> {
+    let quiet = |url: Option<String>| {
+        let probe = url.and_then(|u| obs.etcd.probes.get(&u));
+        !matches!(probe, Some(Probe::Answered(_) | Probe::AuthenticationNeeded))
+    };
+    group
+        .instances
+        .iter()
+        .filter(|i| i.standing() == Standing::LaunchWaiting && eligible(&i.id))
+        .filter(|i| quiet(i.client_url(&group.settings)))
+        .min_by_key(|i| (i.launched_at, i.id.clone()))
+        .and_then(|i| Some(Seed { instance: i.id.clone(), peer_url: i.peer_url(&group.settings)? }))
+}
+
+/// Opened, and the seed has not been heard of: publish its env and wait. Nobody joins before its identity is known.
+pub fn founding(v: View<'_>, d: &mut Decision) {
+    let seed = &v.ledger.generation.seed.instance;
+    match (&v.obs.parameters, v.instance(seed)) {
+        (Seen::Known(parameters), Some(instance)) if !parameters.envs.contains_key(seed) => {
+            let rendered = env::render(&v.obs.cluster, v.group, v.ledger, instance, &[], EnvFor::Seed);
+            match rendered.filter(|_| instance.standing().stays()) {
+                Some(env) => d.effects.push(Effect::PublishEnv { instance: seed.clone(), env }),
+                None => d.refuse(seed, Refusal::NoAddress),
+            }
+        }
+        (Seen::Unknown(why), _) => d.wait(seed, Wait::Fact(format!("the parameters ({why})"))),
+        (Seen::Known(_), _) => {}
+    }
+    d.wait(seed, Wait::Seed);
+    for instance in &v.group.instances {
+        let id = &instance.id;
+        let recorded = v.recorded(id).is_some();
+        if instance.launch_hook_waits() && instance.standing().stays() {
+            d.keep_alive.push(KeepAlive { instance: id.clone(), launch: true });
+            if !recorded {
+                d.wait(id, Wait::Turn);
+            }
+        } else if instance.terminate_hook_waits() && (!recorded || v.gone(id)) {
+            d.effects.push(Effect::ContinueTerminate(id.clone()));
+        }
+    }
+}

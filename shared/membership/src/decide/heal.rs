@@ -1,0 +1,62 @@
+//! Rule 9: an instance in service whose voter does not answer, or that has none, is replaced by the group.
+
+use super::marks::missed;
+use crate::change::Change;
+use crate::decision::{Decision, Refusal, Wait};
+use crate::guard::Guard;
+use crate::ids::InstanceId;
+use crate::instance::{Instance, Standing};
+use crate::ledger::MarkKey;
+use crate::view::View;
+
+pub fn heal(v: View<'_>, d: &mut Decision) {
+    for instance in v.group.instances.iter().filter(|i| i.standing() == Standing::InService) {
+        let id = &instance.id;
+        let sick = match v.member(id) {
+            Some(member) if member.learner => false,
+            Some(member) => missed(v, member),
+            None => true,
+        };
+        let marked = v.ledger.marks.contains_key(&MarkKey::Unproven(id.clone()));
+        if sick && marked {
+            heal_one(v, d, instance);
+        }
+    }
+}
+
+fn heal_one(v: View<'_>, d: &mut Decision, instance: &Instance) {
+    let id = &instance.id;
+    let change = Change::SetUnhealthy { instance: id.clone() };
+    let grace = v.ledger.aged(&MarkKey::Unproven(id.clone()), v.now, v.group.settings.unproven_grace);
+    if !v.hold(Guard::UnprovenForGrace, grace || v.given_up(id)) {
+        d.wait(id, Wait::Grace);
+        return;
+    }
+    if !instance.healthy {
+        d.wait(id, Wait::Replacement);
+        return;
+    }
+    if let Some(other) = healing(v, id)
+        && !v.hold(Guard::HealOneAtATime, false)
+    {
+        d.wait(id, Wait::OtherHealing(other));
+        return;
+    }
+    let kept = v.member(id).is_none_or(|m| v.electorate().may_lose(m.id));
+    if v.hold(Guard::KillKeepsMajority, kept) {
+        d.propose(change, None);
+    } else {
+        d.refuse(id, Refusal::QuorumAtRisk(change));
+    }
+}
+
+/// Another that is being replaced: leaving with an unproven voter, or told to and not yet leaving. A leaving voter
+/// that is well is none: leaving would wait for healing, and healing for leaving.
+fn healing(v: View<'_>, id: &InstanceId) -> Option<InstanceId> {
+    let sick = |i: &Instance| v.member(&i.id).is_some_and(|m| !m.learner && !v.proven(m));
+    let being = |i: &&Instance| {
+        let told = i.standing() == Standing::InService && !i.healthy;
+        i.id != *id && (told || i.standing().leaves() && sick(i))
+    };
+    v.group.instances.iter().find(being).map(|i| i.id.clone())
+}

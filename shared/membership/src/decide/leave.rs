@@ -1,0 +1,123 @@
+//! Rule 8: a leaving voter is replaced before it is removed, and hands over leadership before it goes.
+
+use super::propose_removal;
+use crate::change::{Change, Effect};
+use crate::decision::{Decision, Refusal, Wait};
+use crate::etcd::Member;
+use crate::guard::Guard;
+use crate::instance::{Instance, Standing};
+use crate::quorum::VoterChange;
+use crate::view::View;
+
+pub fn leave(v: View<'_>, d: &mut Decision) {
+    for instance in &v.group.instances {
+        let id = &instance.id;
+        let out = v.hold(Guard::MemberIsOut, v.member(id).is_none());
+        if out && instance.terminate_hook_waits() {
+            d.effects.push(Effect::ContinueTerminate(id.clone()));
+            continue;
+        }
+        if !instance.standing().leaves() {
+            continue;
+        }
+        match v.member(id) {
+            Some(voter) if !voter.learner => leave_voter(v, d, instance, voter),
+            // Rule 6 removes a leaving learner.
+            Some(_) => {}
+            None if matches!(instance.standing(), Standing::Leaving { retained: true, .. }) => {
+                d.refuse(id, Refusal::Retained);
+            }
+            None => {}
+        }
+    }
+}
+
+fn leave_voter(v: View<'_>, d: &mut Decision, instance: &Instance, voter: &Member) {
+    let id = &instance.id;
+    let has_time = v.may_still_leave_later(id);
+    if !v.hold(Guard::ReplacementFirst, !(has_time && replacement_is_missing(v))) {
+        d.wait(id, Wait::Replacement);
+        return;
+    }
+    let Some(list) = v.list() else { return };
+    if list.voters().count() == 1 && !v.hold(Guard::LastVoterStays, false) {
+        d.refuse(id, Refusal::LastVoter);
+        return;
+    }
+    let doubtful = list.voters().find(|m| m.id != voter.id && !v.proven(m));
+    if let Some(other) = doubtful.filter(|_| v.proven(voter) && has_time)
+        && !v.hold(Guard::NoDoubtfulVoter, false)
+    {
+        d.refuse(id, Refusal::DoubtfulVoter(other.id));
+        return;
+    }
+    if !v.electorate().may_change(VoterChange::Remove(voter.id)) && !has_time {
+        at_the_deadline(v, d, instance);
+        return;
+    }
+    if v.leader().is_some_and(|(leader, _)| leader == voter.id) && !v.hold(Guard::LeadershipMovesFirst, false)
+    {
+        move_leadership(v, d, instance, voter);
+        return;
+    }
+    propose_removal(v, d, id.into(), voter);
+}
+
+/// Fewer proven voters in service than desired, and more are coming. Only in-service instances count: a launching
+/// one may still be abandoned, and two terminations decided at once cannot lean on the same replacement.
+fn replacement_is_missing(v: View<'_>) -> bool {
+    let counts = |i: &&Instance| {
+        let in_service = i.standing() == Standing::InService;
+        v.hold(Guard::OnlyInServiceCounts, in_service) && i.standing().stays()
+    };
+    let settled =
+        |i: &Instance| i.standing() == Standing::InService && v.member(&i.id).is_some_and(|m| !m.learner);
+    let proven = v.staying().filter(counts).filter(|i| v.votes(&i.id)).count();
+    let coming = v.staying().count() < v.group.desired || v.staying().any(|i| !settled(i));
+    proven < v.group.desired && coming
+}
+
+/// Its time is over and its removal would cost the majority: retained where the group's policy says so, reported
+/// everywhere, and its hook is kept alive as long as the platform allows.
+fn at_the_deadline(v: View<'_>, d: &mut Decision, instance: &Instance) {
+    let id = &instance.id;
+    d.refuse(id, Refusal::NeededAtDeadline);
+    let over = v.now >= v.hook_end(id, false);
+    if v.group.retains && instance.terminate_hook_waits() && over {
+        d.propose(Change::RetainLeaving { instance: id.clone() }, None);
+    }
+}
+
+/// To the healthiest staying voter: in service before launching, then the furthest applied, then the lowest ID.
+fn move_leadership(v: View<'_>, d: &mut Decision, instance: &Instance, leader: &Member) {
+    let Some((_, via)) = v.leader() else { return };
+    let change = Change::Remove { instance: Some(instance.id.clone()), member: leader.id, voter: true };
+    if !v.electorate().may_change(VoterChange::Remove(leader.id)) {
+        d.refuse(&instance.id, Refusal::QuorumAtRisk(change));
+        return;
+    }
+    let heirs = v.staying().filter_map(|i| {
+        let member = v.member(&i.id).filter(|m| !m.learner && m.id != leader.id && v.proven(m))?;
+        let applied = v.status(member)?.applied;
+        Some((i.standing() == Standing::InService, applied, std::cmp::Reverse(member.id)))
+    });
+    match heirs.max() {
+        Some((_, _, std::cmp::Reverse(to))) => {
+            d.effects.push(Effect::MoveLeader { via, to });
+            d.wait(&instance.id, Wait::Leadership);
+        }
+        None => d.refuse(&instance.id, Refusal::QuorumAtRisk(change)),
+    }
+}
+
+/// Without a list, only an instance that was never given an env, nor may have been, is certainly no member.
+pub fn never_a_member(v: View<'_>, d: &mut Decision) {
+    for instance in v.group.instances.iter().filter(|i| i.terminate_hook_waits()) {
+        let id = &instance.id;
+        let claimed = v.ledger.claim.as_ref().is_some_and(|c| c.proposal.change.instance() == Some(id));
+        let in_flight = claimed || v.is_maybe(|c| c.instance() == Some(id)).is_some();
+        if v.recorded(id).is_none() && !in_flight {
+            d.effects.push(Effect::ContinueTerminate(id.clone()));
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Since when something holds: the marks that every grace period is counted from.
+
+use crate::etcd::{Member, Probe};
+use crate::guard::Guard;
+use crate::ids::InstanceId;
+use crate::instance::{Instance, Standing};
+use crate::ledger::{Edit, MarkKey, Phase};
+use crate::view::{MISSES, View};
+
+pub fn marks(v: View<'_>) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    for instance in &v.group.instances {
+        let id = &instance.id;
+        keep(v, &mut edits, MarkKey::LaunchWaiting(id.clone()), instance.launch_hook_waits());
+        keep(v, &mut edits, MarkKey::TerminateWaiting(id.clone()), instance.terminate_hook_waits());
+    }
+    for id in v.ledger.instances.keys() {
+        keep(v, &mut edits, MarkKey::Gone(id.clone()), v.standing(id) == Standing::Missing);
+    }
+    if v.ledger.generation.identity.is_some() && matches!(v.phase(), Phase::Opened | Phase::Formed) {
+        silent(v, &mut edits);
+        if v.list().is_some() && v.leader_status().is_some() {
+            unproven(v, &mut edits);
+            joining(v, &mut edits);
+            stalled(v, &mut edits);
+        }
+    }
+    edits
+}
+
+fn keep(v: View<'_>, edits: &mut Vec<Edit>, key: MarkKey, holds: bool) {
+    match (holds, v.ledger.marks.contains_key(&key)) {
+        (true, false) => edits.push(Edit::SetMark(key)),
+        (false, true) => edits.push(Edit::ClearMark(key)),
+        _ => {}
+    }
+}
+
+fn silent(v: View<'_>, edits: &mut Vec<Edit>) {
+    let marked = v.ledger.marks.contains_key(&MarkKey::Silent);
+    if v.list().is_some() && marked {
+        edits.push(Edit::ClearMark(MarkKey::Silent));
+    } else if v.list().is_none() && !marked && v.phase() == Phase::Opened && v.obs.etcd.list_misses >= MISSES
+    {
+        edits.push(Edit::SetMark(MarkKey::Silent));
+    }
+}
+
+/// Whether this voter was missed often enough in this invocation to speak of silence, not of a blip.
+pub fn missed(v: View<'_>, member: &Member) -> bool {
+    match v.probe(member) {
+        Some(Probe::Silent { misses, .. }) => v.hold(Guard::MissedRepeatedly, *misses >= MISSES),
+        Some(Probe::Answered(_)) => !v.proven(member),
+        // Alive but unreadable: it is refused with that reason, never healed.
+        Some(Probe::AuthenticationNeeded) => false,
+        None => true,
+    }
+}
+
+fn unproven(v: View<'_>, edits: &mut Vec<Edit>) {
+    for instance in &v.group.instances {
+        let id = &instance.id;
+        let key = MarkKey::Unproven(id.clone());
+        let marked = v.ledger.marks.contains_key(&key);
+        let member = v.member(id);
+        let in_service = instance.standing() == Standing::InService;
+        let watched = in_service || instance.standing().launches() && v.recorded(id).is_some_and(|r| r.voted);
+        let well = member.is_some_and(|m| v.proven(m));
+        let ill = watched && member.map_or(in_service, |m| !m.learner && missed(v, m));
+        if well && marked {
+            edits.push(Edit::ClearMark(key));
+        } else if !well && ill && !marked {
+            edits.push(Edit::SetMark(key));
+        }
+    }
+}
+
+/// A joiner's progress: its patience starts anew when it starts and whenever its applied index advances. Renewed
+/// at most four times a patience, so that a joiner that catches up for long does not write all the time.
+fn joining(v: View<'_>, edits: &mut Vec<Edit>) {
+    for (id, recorded) in v.ledger.instances.iter().filter(|(_, r)| !r.voted) {
+        let (Some(member), Some(instance)) = (v.member(id), v.instance(id)) else { continue };
+        if recorded.member != Some(member.id) || v.given_up(id) {
+            continue;
+        }
+        let mark = v.ledger.marks.get(&MarkKey::Joining(id.clone()));
+        let applied = v.status(member).map(|s| s.applied);
+        let renewed = |since| v.now.since(since) >= v.group.settings.join_patience / 4;
+        match (mark, applied) {
+            (None, _) => edits.push(Edit::Progress(id.clone(), applied)),
+            (Some(mark), Some(index))
+                if mark.applied.is_none_or(|before| index > before && renewed(mark.since)) =>
+            {
+                edits.push(Edit::Progress(id.clone(), Some(index)));
+            }
+            (Some(_), _) => give_up(v, edits, instance, member),
+        }
+    }
+}
+
+/// Rule 11: the patience is over, or the hook's deadline near, whichever comes first.
+fn give_up(v: View<'_>, edits: &mut Vec<Edit>, instance: &Instance, member: &Member) {
+    let id = &instance.id;
+    if !joins(v, instance, member) {
+        return;
+    }
+    let patience = v.ledger.aged(&MarkKey::Joining(id.clone()), v.now, v.group.settings.join_patience);
+    let hook_ends = instance.launch_hook_waits() && v.now >= v.hook_end(id, true);
+    if v.hold(Guard::JoinPatienceOver, patience || hook_ends) {
+        edits.push(Edit::SetMark(MarkKey::GivenUp(id.clone())));
+    }
+}
+
+fn joins(v: View<'_>, instance: &Instance, member: &Member) -> bool {
+    let silent_voter = !member.learner && !v.proven(member) && instance.standing().launches();
+    instance.standing().stays() && (member.learner || silent_voter)
+}
+
+fn stalled(v: View<'_>, edits: &mut Vec<Edit>) {
+    let stays: Vec<&InstanceId> = v.staying().map(|i| &i.id).collect();
+    let all_vote = !stays.is_empty() && stays.iter().all(|id| v.votes(id));
+    let holds = v.phase() == Phase::Opened && all_vote && stays.len() < v.group.desired;
+    keep(v, edits, MarkKey::Stalled, holds);
+}

@@ -1,0 +1,85 @@
+//! Changes that were sent and never answered: applied, lapsed, or still possible (design, section 3).
+
+use std::time::Duration;
+
+use crate::change::Change;
+use crate::env::listed_under;
+use crate::etcd::{Member, MemberList};
+use crate::guard::Guard;
+use crate::ids::MemberId;
+use crate::ledger::{Edit, Maybe};
+use crate::view::View;
+
+/// The two rounds in which every voter answers without the change are further apart than this.
+const ROUNDS_APART: Duration = Duration::from_secs(3);
+
+pub fn settle(v: View<'_>) -> Vec<Edit> {
+    let Some(list) = v.list() else {
+        return Vec::new();
+    };
+    v.ledger.maybes.iter().flat_map(|maybe| settle_one(v, list, maybe)).collect()
+}
+
+fn settle_one(v: View<'_>, list: &MemberList, maybe: &Maybe) -> Vec<Edit> {
+    let settled = |how: &str| Edit::SettleMaybe(maybe.change.clone(), how.to_owned());
+    match &maybe.change {
+        Change::AddLearner { instance, peer_url } => {
+            let ours = |m: &&Member| {
+                let named = !m.started() || m.name == instance.as_str();
+                m.learner && named && v.ledger.instance_of(m.id).is_none()
+            };
+            if let Some(member) = listed_under(list, peer_url).filter(ours) {
+                let (instance, peer_url) = (instance.clone(), peer_url.clone());
+                return vec![
+                    Edit::RecordMember { instance, member: member.id, peer_url },
+                    settled("applied after all"),
+                ];
+            }
+        }
+        Change::Promote { member, .. } => match list.get(*member) {
+            Some(listed) if !listed.learner => return vec![settled("applied after all")],
+            None => return vec![settled("impossible: the member is out")],
+            Some(_) => {}
+        },
+        Change::Remove { member, .. } if list.get(*member).is_none() => {
+            return vec![Edit::SetMark(crate::ledger::MarkKey::Removed), settled("applied after all")];
+        }
+        _ => {}
+    }
+    lapse(v, list, maybe)
+}
+
+/// Lapsed when, in two rounds more than 3 s apart and both after the request's own deadline, every voter of that
+/// time and of now has answered a linearizable read without it, or is out of the list, or its instance is gone. A
+/// thawed member may hand the change on to a leader that was promoted since: hence the voters of now.
+fn lapse(v: View<'_>, list: &MemberList, maybe: &Maybe) -> Vec<Edit> {
+    let now_voting = list.voters().map(|m| m.id);
+    let mut everyone = maybe.voters.iter().copied().chain(now_voting);
+    let all_clean = everyone.all(|voter| answered_without(v, list, voter));
+    let over = v.hold(Guard::LapsedAfterDeadline, v.now > maybe.deadline);
+    if !over || !v.hold(Guard::LapsedByAll, all_clean) {
+        return Vec::new();
+    }
+    let apart = maybe.clean_since.is_some_and(|since| v.now.since(since) > ROUNDS_APART);
+    if v.hold(Guard::LapsedTwice, apart) {
+        vec![Edit::SettleMaybe(maybe.change.clone(), "lapsed".to_owned())]
+    } else if maybe.clean_since.is_none() {
+        vec![Edit::CleanMaybe(maybe.change.clone())]
+    } else {
+        Vec::new()
+    }
+}
+
+/// Every list of this round that the voter served shows the membership as `list` does, so without the change.
+fn answered_without(v: View<'_>, list: &MemberList, voter: MemberId) -> bool {
+    let gone = || v.ledger.instance_of(voter).is_some_and(|id| v.gone(id));
+    let same = |own: &MemberList| {
+        let kinds = |l: &MemberList| {
+            let mut all: Vec<_> = l.members.iter().map(|m| (m.id, m.learner)).collect();
+            all.sort_unstable();
+            all
+        };
+        kinds(own) == kinds(list)
+    };
+    list.get(voter).is_none() || gone() || v.served_list(voter).is_some_and(same)
+}

@@ -1,0 +1,44 @@
+//! Rule 7: a learner that has just proven itself becomes a voter.
+
+use super::{propose_membership, propose_removal};
+use crate::change::Change;
+use crate::decision::{Decision, Refusal, Wait};
+use crate::etcd::Member;
+use crate::guard::Guard;
+use crate::quorum::VoterChange;
+use crate::view::View;
+
+/// Whether this learner has just answered a probe of its own, caught up with the leader. etcd itself promotes a
+/// dead learner that had once caught up (design, section 7).
+pub fn ready(v: View<'_>, learner: &Member) -> bool {
+    learner.started() && v.hold(Guard::LearnerAnswered, v.proven(learner))
+}
+
+pub fn promote(v: View<'_>, d: &mut Decision) {
+    let Some(list) = v.list() else { return };
+    for learner in list.learners() {
+        let Some(id) = v.owner(learner).filter(|id| v.standing(id).stays()) else { continue };
+        let removal = v.is_maybe(|c| matches!(c, Change::Remove { member, .. } if *member == learner.id));
+        if removal.is_some() && !v.hold(Guard::NoRemovalPending, false) {
+            propose_removal(v, d, (&id).into(), learner);
+        } else if v.given_up(&id) {
+            // Rule 11 removes it.
+        } else if !learner.started() {
+            d.wait(&id, Wait::Start);
+        } else if !ready(v, learner) {
+            d.wait(&id, Wait::CatchUp);
+        } else {
+            promote_one(v, d, learner);
+        }
+    }
+}
+
+fn promote_one(v: View<'_>, d: &mut Decision, learner: &Member) {
+    let Some(id) = v.owner(learner) else { return };
+    let change = Change::Promote { instance: id.clone(), member: learner.id };
+    if v.hold(Guard::MajorityKept, v.electorate().may_change(VoterChange::Add(learner.id))) {
+        propose_membership(v, d, (&id).into(), change);
+    } else {
+        d.refuse(&id, Refusal::QuorumAtRisk(change));
+    }
+}

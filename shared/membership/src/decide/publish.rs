@@ -1,0 +1,116 @@
+//! Rule 12: what hosts and clients read, and the hooks whose work is done.
+
+use std::time::Duration;
+
+use super::abandoned::delete_envs;
+use crate::change::{Change, Effect};
+use crate::decision::{Decision, Wait};
+use crate::env::{self, EnvFor};
+use crate::etcd::{Member, MemberList};
+use crate::guard::Guard;
+use crate::ids::InstanceId;
+use crate::instance::Standing;
+use crate::ledger::{EnvState, MarkKey, Phase};
+use crate::observation::{Parameters, Seen};
+use crate::view::View;
+
+/// An instance completes its own launch; after this long the controller does it for one that was published.
+const COMPLETED_FOR_IT: Duration = Duration::from_secs(30);
+
+/// The env of a joiner that was added and has not started: published where its claimant died before it could, and
+/// repaired where the membership has changed since.
+pub fn joiner_envs(v: View<'_>, d: &mut Decision) {
+    let (Some(list), Seen::Known(parameters)) = (v.list(), &v.obs.parameters) else {
+        return;
+    };
+    for learner in list.learners().filter(|m| !m.started()) {
+        let Some(id) = v.ledger.instance_of(learner.id) else { continue };
+        let open = v.recorded(id).is_some_and(|r| r.env == EnvState::Open);
+        if !open || !v.standing(id).stays() || v.given_up(id) {
+            continue;
+        }
+        let Some(wanted) = joiner_env(v, id, learner, list) else { continue };
+        match parameters.envs.get(id) {
+            None => d.effects.push(Effect::PublishEnv { instance: id.clone(), env: wanted }),
+            Some(env) if !env::agrees(env, &wanted) => {
+                d.propose(Change::RepairEnv { instance: id.clone() }, None)
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// The env of a joiner, from a list that shows it.
+pub fn joiner_env(v: View<'_>, id: &InstanceId, learner: &Member, list: &MemberList) -> Option<String> {
+    let shown = list.get(learner.id).is_some_and(|m| !m.started());
+    if !v.hold(Guard::EnvFromList, shown) {
+        return None;
+    }
+    let purpose = EnvFor::Joiner(learner.id, list);
+    env::render(&v.obs.cluster, v.group, v.ledger, v.instance(id)?, &minors(v), purpose)
+}
+
+/// The env that refuses an empty disk.
+pub fn sealed_env(v: View<'_>, id: &InstanceId) -> Option<String> {
+    let (member, list) = (v.member(id)?, v.list()?);
+    let purpose = EnvFor::Sealed(member.id, list);
+    env::render(&v.obs.cluster, v.group, v.ledger, v.instance(id)?, &minors(v), purpose)
+}
+
+/// The minors that may join, from what every member that answers says of itself.
+pub fn minors(v: View<'_>) -> Vec<String> {
+    let versions = v.list().into_iter().flat_map(|l| &l.members).filter_map(|m| v.status(m));
+    env::joinable_minors(versions.map(|s| s.version.as_str()))
+}
+
+pub fn publish(v: View<'_>, d: &mut Decision) {
+    let (Some(list), Seen::Known(parameters)) = (v.list(), &v.obs.parameters) else {
+        return;
+    };
+    let string = env::initial_cluster(list, v.ledger);
+    if parameters.initial_cluster.as_ref() != Some(&string) {
+        d.effects.push(Effect::PutInitialCluster(string));
+    }
+    let formed = v.hold(Guard::EndpointsOnceFormed, v.phase() == Phase::Formed);
+    let wanted = endpoints(v, list, parameters);
+    if formed && !wanted.is_empty() && parameters.endpoints.as_ref() != Some(&wanted) {
+        d.effects.push(Effect::PutEndpoints(wanted));
+    }
+    complete_launches(v, d, parameters);
+    delete_envs(v, d);
+}
+
+/// The healthy voters' client URLs. One that was published stays through a blip, until it was missed repeatedly.
+fn endpoints(v: View<'_>, list: &MemberList, parameters: &Parameters) -> Vec<String> {
+    let healthy = |m: &&Member| {
+        let Some(id) = v.owner(m) else { return v.proven(m) };
+        let published =
+            m.client_urls.first().is_some_and(|u| env::names(parameters.endpoints.as_ref(), Some(u)));
+        let marked = v.ledger.marks.contains_key(&MarkKey::Unproven(id.clone()));
+        let blip = published && !marked && v.standing(&id) != Standing::Missing;
+        v.recorded(&id).is_none_or(|r| r.voted) && (v.proven(m) || blip)
+    };
+    let mut urls: Vec<String> =
+        list.voters().filter(healthy).filter_map(|m| m.client_urls.first().cloned()).collect();
+    urls.sort();
+    urls
+}
+
+fn complete_launches(v: View<'_>, d: &mut Decision, parameters: &Parameters) {
+    for instance in v.group.instances.iter().filter(|i| i.standing() == Standing::LaunchWaiting) {
+        let id = &instance.id;
+        if !v.votes(id) || v.given_up(id) {
+            continue;
+        }
+        let url = instance.client_url(&v.group.settings);
+        let named = v.phase() == Phase::Formed && env::names(parameters.endpoints.as_ref(), url.as_ref());
+        let awhile = v.ledger.aged(&MarkKey::LaunchWaiting(id.clone()), v.now, COMPLETED_FOR_IT);
+        if v.hold(Guard::PublishedBeforeContinue, named) && awhile {
+            d.effects.push(Effect::ContinueLaunch(id.clone()));
+        } else if v.phase() == Phase::Formed {
+            d.wait(id, Wait::Completion);
+        } else {
+            d.wait(id, Wait::Formation);
+        }
+    }
+}

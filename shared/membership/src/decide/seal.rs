@@ -1,0 +1,22 @@
+//! Sealing: a member that has started must never again start on an empty disk (invariant I5, etcd#9613).
+
+use super::promote::ready;
+use crate::change::Change;
+use crate::decision::Decision;
+use crate::ledger::EnvState;
+use crate::observation::Seen;
+use crate::view::View;
+
+/// Seals every started member whose env is open, except a learner that is about to be promoted: that change seals
+/// it first, under the same claim.
+pub fn seal(v: View<'_>, d: &mut Decision) {
+    for (id, recorded) in &v.ledger.instances {
+        let Some(member) = v.member(id).filter(|m| m.started()) else { continue };
+        let stays = v.standing(id).stays() && v.instance(id).is_some_and(|i| i.address.is_some());
+        let deleted = matches!(&v.obs.parameters, Seen::Known(p) if !p.envs.contains_key(id));
+        let due = recorded.env == EnvState::Open || deleted;
+        if stays && due && !(member.learner && ready(v, member)) {
+            d.propose(Change::Seal { instance: id.clone() }, None);
+        }
+    }
+}

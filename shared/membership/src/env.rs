@@ -1,0 +1,118 @@
+//! The env file that an instance boots with, and the `initial-cluster` string in it (design, section 4).
+
+use crate::etcd::MemberList;
+use crate::ids::{ClusterName, MemberId};
+use crate::instance::Instance;
+use crate::ledger::Ledger;
+use crate::observation::Group;
+
+/// What an env is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EnvFor<'a> {
+    /// The seed, before it founded its cluster.
+    Seed,
+    /// A joiner on an empty disk, with the member list that shows it.
+    Joiner(MemberId, &'a MemberList),
+    /// A member that has started: an empty disk is refused.
+    Sealed(MemberId, &'a MemberList),
+}
+
+/// What the string of one instance must be: `name=url,…`, each peer URL on its own, with the instance's own ID as
+/// the name of its own member. etcd compares URL sets and count; the other names do not matter.
+pub fn initial_cluster(list: &MemberList, ledger: &Ledger) -> String {
+    let mut entries: Vec<(String, &str)> = Vec::new();
+    for member in &list.members {
+        let recorded = ledger.instance_of(member.id).map(ToString::to_string);
+        let named = member.started().then(|| member.name.clone());
+        let name = recorded.or(named).unwrap_or_else(|| format!("member-{}", member.id));
+        entries.extend(member.peer_urls.iter().map(|url| (name.clone(), url.as_str())));
+    }
+    entries.sort();
+    let entries: Vec<String> = entries.into_iter().map(|(name, url)| format!("{name}={url}")).collect();
+    entries.join(",")
+}
+
+/// The minors of etcd that may join: the lowest of the members', and the one above (design, section 7).
+pub fn joinable_minors<'a>(versions: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let lowest = versions.filter_map(minor).min();
+    lowest
+        .map(|(major, minor)| vec![format!("{major}.{minor}"), format!("{major}.{}", minor + 1)])
+        .unwrap_or_default()
+}
+
+fn minor(version: &str) -> Option<(u32, u32)> {
+    let mut parts = version.split('.');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+/// Renders the env file. `None` while the instance has no address, or there is no launch hook of ours to name.
+pub fn render(
+    cluster: &ClusterName,
+    group: &Group,
+    ledger: &Ledger,
+    instance: &Instance,
+    minors: &[String],
+    purpose: EnvFor<'_>,
+) -> Option<String> {
+    let settings = &group.settings;
+    let (client, peer) = (instance.client_url(settings)?, instance.peer_url(settings)?);
+    let hook = group.launch_hook.as_ref().ok()?;
+    let (string, state, data) = match purpose {
+        EnvFor::Seed => (format!("{}={peer}", instance.id), "new", "empty"),
+        EnvFor::Joiner(_, list) => (initial_cluster(list, ledger), "existing", "empty"),
+        EnvFor::Sealed(_, list) => (initial_cluster(list, ledger), "existing", "present"),
+    };
+    let mut lines = vec![
+        ("ETCD_NAME", instance.id.to_string()),
+        ("ETCD_INITIAL_CLUSTER", string),
+        ("ETCD_INITIAL_CLUSTER_STATE", state.to_owned()),
+        ("ETCD_INITIAL_CLUSTER_TOKEN", ledger.generation.token.clone()),
+        ("ETCD_INITIAL_ADVERTISE_PEER_URLS", peer.clone()),
+        ("ETCD_ADVERTISE_CLIENT_URLS", client.clone()),
+        ("ETCD_LISTEN_PEER_URLS", peer),
+        ("ETCD_LISTEN_CLIENT_URLS", client),
+        ("ETCD_STRICT_RECONFIG_CHECK", "true".to_owned()),
+        ("ETCD_PRE_VOTE", "true".to_owned()),
+        ("ETCD_ASG_FORMAT", "1".to_owned()),
+        ("ETCD_ASG_CLUSTER", cluster.to_string()),
+        ("ETCD_ASG_GROUP", group.identity.name.clone()),
+        ("ETCD_ASG_GENERATION", ledger.generation.number.to_string()),
+        ("ETCD_ASG_DATA", data.to_owned()),
+        ("ETCD_ASG_LAUNCH_HOOK", hook.name.clone()),
+        ("ETCD_ASG_ENDPOINTS", format!("{}/{cluster}/endpoints", settings.prefix)),
+    ];
+    if let EnvFor::Joiner(member, list) | EnvFor::Sealed(member, list) = purpose {
+        lines.push(("ETCD_ASG_CLUSTER_ID", list.cluster.0.to_string()));
+        lines.push(("ETCD_ASG_MEMBER_ID", member.0.to_string()));
+    }
+    if !minors.is_empty() {
+        lines.push(("ETCD_ASG_MINORS", minors.join(" ")));
+    }
+    Some(lines.into_iter().map(|(key, value)| format!("{key}={value}\n")).collect())
+}
+
+/// The value of one variable of an env file.
+pub fn value<'a>(env: &'a str, key: &str) -> Option<&'a str> {
+    env.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='))
+}
+
+/// Whether the env file refuses an empty data directory.
+pub fn is_sealed(env: &str) -> bool {
+    value(env, "ETCD_ASG_DATA") == Some("present")
+}
+
+/// Whether an unsealed env would let this joiner start: same token, same member, same string.
+pub fn agrees(env: &str, wanted: &str) -> bool {
+    let same = |key| value(env, key) == value(wanted, key);
+    ["ETCD_INITIAL_CLUSTER", "ETCD_INITIAL_CLUSTER_TOKEN", "ETCD_ASG_MEMBER_ID"].into_iter().all(same)
+}
+
+/// Whether an `endpoints` value names this instance's client URL.
+pub fn names(endpoints: Option<&Vec<String>>, client_url: Option<&String>) -> bool {
+    matches!((endpoints, client_url), (Some(all), Some(url)) if all.contains(url))
+}
+
+/// The member that is listed under this peer URL. URLs compare as strings (etcd does no better).
+pub fn listed_under<'a>(list: &'a MemberList, peer_url: &str) -> Option<&'a crate::etcd::Member> {
+    list.members.iter().find(|m| m.peer_urls.iter().any(|u| u == peer_url))
+}

@@ -1,0 +1,196 @@
+//! Instances of the group, as Auto Scaling and EC2 describe them.
+
+use serde::Serialize;
+
+use crate::ids::{InstanceId, Timestamp};
+use crate::settings::Settings;
+
+/// Where Auto Scaling says an instance stands. An unknown state is kept as text and never guessed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum Lifecycle {
+    /// Launching; no hook waits yet.
+    Pending,
+    /// The launch hook waits.
+    PendingWait,
+    /// The launch hook was completed.
+    PendingProceed,
+    /// In service.
+    InService,
+    /// `Standby` or on the way there: stays, serves nobody.
+    Standby,
+    /// Terminating; no hook waits yet, or none did.
+    Terminating,
+    /// The terminate hook waits.
+    TerminatingWait,
+    /// The terminate hook was completed.
+    TerminatingProceed,
+    /// `Terminating:Retained`: the termination was abandoned and the instance lives on.
+    Retained,
+    /// `Terminated`, as Auto Scaling says; EC2 has the last word.
+    Terminated,
+    /// Detaching or detached.
+    Detached,
+    /// Its root volume is being replaced: same ID and address, its disk lost.
+    ReplacingRootVolume,
+    /// In, or on the way into or out of, a warm pool, with the hook that waits there.
+    Warmed(WarmHook),
+    /// Anything else.
+    Other(String),
+}
+
+/// The hook that waits for an instance of a warm pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum WarmHook {
+    /// None.
+    None,
+    /// The launch hook.
+    Launch,
+    /// The terminate hook.
+    Terminate,
+}
+
+impl Lifecycle {
+    /// Reads the state as `DescribeAutoScalingGroups` spells it.
+    pub fn parse(text: &str) -> Lifecycle {
+        match text {
+            "Pending" => Lifecycle::Pending,
+            "Pending:Wait" => Lifecycle::PendingWait,
+            "Pending:Proceed" => Lifecycle::PendingProceed,
+            "InService" => Lifecycle::InService,
+            "EnteringStandby" | "Standby" => Lifecycle::Standby,
+            "Terminating" => Lifecycle::Terminating,
+            "Terminating:Wait" => Lifecycle::TerminatingWait,
+            "Terminating:Proceed" => Lifecycle::TerminatingProceed,
+            "Terminating:Retained" => Lifecycle::Retained,
+            "Terminated" => Lifecycle::Terminated,
+            "Detaching" | "Detached" => Lifecycle::Detached,
+            _ if text.contains("RootVolume") => Lifecycle::ReplacingRootVolume,
+            "Warmed:Pending:Wait" => Lifecycle::Warmed(WarmHook::Launch),
+            "Warmed:Terminating:Wait" => Lifecycle::Warmed(WarmHook::Terminate),
+            _ if text.starts_with("Warmed:") => Lifecycle::Warmed(WarmHook::None),
+            _ => Lifecycle::Other(text.to_owned()),
+        }
+    }
+}
+
+/// What EC2 says of an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Vitality {
+    /// `pending` or `running`.
+    Running,
+    /// `shutting-down`, `stopping` or `stopped`: not gone, not usable.
+    Stopping,
+    /// `terminated`, when asked by filter.
+    Terminated,
+    /// EC2 does not list it.
+    Absent,
+}
+
+/// One instance, from both services.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Instance {
+    /// Its ID.
+    pub id: InstanceId,
+    /// Where Auto Scaling says it stands; `None` when the group does not list it.
+    pub lifecycle: Option<Lifecycle>,
+    /// What EC2 says.
+    pub vitality: Vitality,
+    /// Its private address, while it has one.
+    pub address: Option<String>,
+    /// When EC2 launched it.
+    pub launched_at: Timestamp,
+    /// Whether the group counts it as healthy.
+    pub healthy: bool,
+}
+
+/// What the decision rules distinguish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Launching, its hook not reached, or already passed.
+    Launching,
+    /// Launching, and its hook waits.
+    LaunchWaiting,
+    /// In service.
+    InService,
+    /// In standby.
+    Standby,
+    /// Leaving; `hook` when its terminate hook waits, `retained` when it was kept after all.
+    Leaving {
+        /// The terminate hook waits.
+        hook: bool,
+        /// `Terminating:Retained`.
+        retained: bool,
+    },
+    /// In a warm pool.
+    Warm(WarmHook),
+    /// In a state that we do not know.
+    Unclear,
+    /// Neither service lists it, or EC2 says that it is terminated.
+    Missing,
+}
+
+impl Standing {
+    /// It counts towards the desired capacity (`Pending*`, `InService`, `Standby`).
+    pub fn stays(self) -> bool {
+        matches!(
+            self,
+            Standing::Launching | Standing::LaunchWaiting | Standing::InService | Standing::Standby
+        )
+    }
+
+    /// It is launching, with or without its hook.
+    pub fn launches(self) -> bool {
+        matches!(self, Standing::Launching | Standing::LaunchWaiting)
+    }
+
+    /// It is on its way out and still there.
+    pub fn leaves(self) -> bool {
+        matches!(self, Standing::Leaving { .. })
+    }
+}
+
+impl Instance {
+    /// Its standing. EC2's `terminated` outranks whatever the group still says.
+    pub fn standing(&self) -> Standing {
+        if self.vitality == Vitality::Terminated {
+            return Standing::Missing;
+        }
+        match &self.lifecycle {
+            None if self.vitality == Vitality::Absent => Standing::Missing,
+            // Running and in no group: detached, or force-deleted from it.
+            None | Some(Lifecycle::Detached) => Standing::Leaving { hook: false, retained: false },
+            Some(Lifecycle::Pending | Lifecycle::PendingProceed) => Standing::Launching,
+            Some(Lifecycle::PendingWait) => Standing::LaunchWaiting,
+            Some(Lifecycle::InService) => Standing::InService,
+            Some(Lifecycle::Standby) => Standing::Standby,
+            Some(Lifecycle::TerminatingWait) => Standing::Leaving { hook: true, retained: false },
+            Some(Lifecycle::Retained) => Standing::Leaving { hook: false, retained: true },
+            Some(Lifecycle::Terminating | Lifecycle::TerminatingProceed | Lifecycle::Terminated)
+            | Some(Lifecycle::ReplacingRootVolume) => Standing::Leaving { hook: false, retained: false },
+            Some(Lifecycle::Warmed(hook)) => Standing::Warm(*hook),
+            Some(Lifecycle::Other(_)) => Standing::Unclear,
+        }
+    }
+
+    /// Whether a terminate hook waits for this instance, dead or alive.
+    pub fn terminate_hook_waits(&self) -> bool {
+        self.lifecycle == Some(Lifecycle::TerminatingWait)
+    }
+
+    /// Whether a launch hook waits for this instance, dead or alive.
+    pub fn launch_hook_waits(&self) -> bool {
+        self.lifecycle == Some(Lifecycle::PendingWait)
+    }
+
+    /// The client URL that its etcd serves.
+    pub fn client_url(&self, settings: &Settings) -> Option<String> {
+        let address = self.address.as_ref()?;
+        Some(format!("{}://{}:{}", settings.scheme.as_str(), address, settings.client_port))
+    }
+
+    /// The peer URL that its etcd serves.
+    pub fn peer_url(&self, settings: &Settings) -> Option<String> {
+        let address = self.address.as_ref()?;
+        Some(format!("{}://{}:{}", settings.scheme.as_str(), address, settings.peer_port))
+    }
+}

@@ -1,0 +1,273 @@
+//! The edits of the ledger: each says what has become known, and keeps the document consistent.
+
+use serde::Serialize;
+
+use super::document::{
+    Claim, EnvState, FORMAT, Generation, GroupIdentity, Identity, Ledger, Maybe, Outcome, Phase, Recorded,
+    Seed, Source, Writer,
+};
+use super::marks::{Mark, MarkKey, Marks};
+use crate::change::Change;
+use crate::ids::{ClusterName, InstanceId, MemberId, Timestamp};
+
+/// One edit. Applied in order to a copy of the ledger as read, then written by compare-and-swap.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum Edit {
+    /// Opens the next generation (the first, where there is no ledger) with this seed.
+    OpenGeneration {
+        /// The cluster, for the token.
+        cluster: ClusterName,
+        /// The group.
+        group: GroupIdentity,
+        /// The seed.
+        seed: Seed,
+    },
+    /// Records what the generation turned out to be.
+    RecordIdentity(Identity),
+    /// Moves the generation on.
+    SetPhase(Phase),
+    /// Records an instance's member, for which an env is given.
+    RecordMember {
+        /// The instance.
+        instance: InstanceId,
+        /// Its member.
+        member: MemberId,
+        /// Its peer URL.
+        peer_url: String,
+    },
+    /// Its member has answered a linearizable read as a voter.
+    RecordVoted(InstanceId),
+    /// Its env was sealed.
+    RecordSealed(InstanceId),
+    /// Takes the one change in flight.
+    Claim(Claim),
+    /// Clears the claim, with what came of it.
+    Unclaim(String),
+    /// Notes a change that may still happen.
+    AddMaybe(Maybe),
+    /// A maybe's every voter answered without it, for the first time.
+    CleanMaybe(Change),
+    /// A maybe is settled, with how.
+    SettleMaybe(Change, String),
+    /// Something holds from now on.
+    SetMark(MarkKey),
+    /// A joiner made progress.
+    Progress(InstanceId, Option<u64>),
+    /// Something no longer holds.
+    ClearMark(MarkKey),
+    /// The instance is gone and left nothing behind.
+    Forget(InstanceId),
+}
+
+impl Edit {
+    /// It can wait for a write that is needed anyway.
+    pub fn tidies(&self) -> bool {
+        match self {
+            Edit::Forget(_) => true,
+            Edit::ClearMark(key) => !matches!(
+                key,
+                MarkKey::Unproven(_)
+                    | MarkKey::Gone(_)
+                    | MarkKey::Silent
+                    | MarkKey::Stalled
+                    | MarkKey::Joining(_)
+            ),
+            _ => false,
+        }
+    }
+}
+
+/// The most outcomes that are kept.
+const HISTORY: usize = 50;
+
+/// Applies edits to the ledger as read. `None` stays `None` until a generation is opened.
+pub fn apply(ledger: Option<Ledger>, edits: &[Edit], writer: &Writer, now: Timestamp) -> Option<Ledger> {
+    let mut ledger = ledger;
+    for edit in edits {
+        ledger = match (ledger, edit) {
+            (before, Edit::OpenGeneration { cluster, group, seed }) => {
+                Some(open(before, cluster, group, seed, writer, now))
+            }
+            (None, _) => None,
+            (Some(mut ledger), edit) => {
+                ledger.edit(edit, now);
+                Some(ledger)
+            }
+        };
+    }
+    ledger
+}
+
+fn open(
+    before: Option<Ledger>,
+    cluster: &ClusterName,
+    group: &GroupIdentity,
+    seed: &Seed,
+    writer: &Writer,
+    now: Timestamp,
+) -> Ledger {
+    let number = before.as_ref().map_or(1, |l| l.generation.number + 1);
+    let recorded =
+        Recorded { member: None, peer_url: seed.peer_url.clone(), env: EnvState::Open, voted: false };
+    // The waits are about instances and hooks, not about a generation: they go on.
+    let mut marks: Marks = before
+        .iter()
+        .flat_map(|l| l.marks.clone())
+        .filter(|(k, _)| matches!(k, MarkKey::LaunchWaiting(_) | MarkKey::TerminateWaiting(_)))
+        .collect();
+    marks.insert(MarkKey::Joining(seed.instance.clone()), Mark { since: now, applied: None });
+    let mut ledger = Ledger {
+        format: FORMAT,
+        revision: before.as_ref().map_or(0, |l| l.revision),
+        writer: writer.clone(),
+        at: now,
+        group: group.clone(),
+        generation: Generation {
+            number,
+            token: format!("{cluster}-{number}"),
+            seed: seed.clone(),
+            source: Source::New,
+            opened_at: now,
+            opened_by: writer.request.to_string(),
+            phase: Phase::Opened,
+            identity: None,
+        },
+        instances: [(seed.instance.clone(), recorded)].into(),
+        claim: None,
+        maybes: Vec::new(),
+        marks,
+        history: before.map(|l| l.history).unwrap_or_default(),
+    };
+    ledger.remember(now, format!("generation {number} opened with seed {}", seed.instance));
+    ledger
+}
+
+impl Ledger {
+    /// The document as the next write stores it.
+    pub fn stamped(mut self, writer: &Writer, now: Timestamp) -> Ledger {
+        self.revision += 1;
+        self.writer = writer.clone();
+        self.at = now;
+        self
+    }
+
+    /// A copy with these edits applied.
+    pub fn edited(&self, edits: &[Edit], now: Timestamp) -> Ledger {
+        let mut ledger = self.clone();
+        for edit in edits {
+            ledger.edit(edit, now);
+        }
+        ledger
+    }
+
+    fn remember(&mut self, at: Timestamp, text: String) {
+        self.history.push(Outcome { at, text });
+        let excess = self.history.len().saturating_sub(HISTORY);
+        self.history.drain(..excess);
+    }
+
+    fn edit(&mut self, edit: &Edit, now: Timestamp) {
+        match edit {
+            Edit::OpenGeneration { .. } => {}
+            Edit::RecordIdentity(identity) => self.record_identity(identity, now),
+            Edit::SetPhase(phase) => self.set_phase(*phase, now),
+            Edit::RecordMember { instance, member, peer_url } => {
+                self.record_member(instance, *member, peer_url, now);
+            }
+            Edit::RecordVoted(instance) => {
+                if let Some(recorded) = self.instances.get_mut(instance) {
+                    recorded.voted = true;
+                }
+                self.marks.remove(&MarkKey::Joining(instance.clone()));
+            }
+            Edit::RecordSealed(instance) => {
+                if let Some(recorded) = self.instances.get_mut(instance) {
+                    recorded.env = EnvState::Sealed;
+                }
+            }
+            Edit::Claim(claim) => self.claim = Some(claim.clone()),
+            Edit::Unclaim(outcome) => {
+                self.claim = None;
+                self.remember(now, outcome.clone());
+            }
+            Edit::AddMaybe(maybe) => {
+                self.maybes.retain(|m| m.change != maybe.change);
+                self.maybes.push(maybe.clone());
+            }
+            Edit::CleanMaybe(change) => {
+                for maybe in self.maybes.iter_mut().filter(|m| m.change == *change) {
+                    maybe.clean_since.get_or_insert(now);
+                }
+            }
+            Edit::SettleMaybe(change, how) => {
+                self.maybes.retain(|m| m.change != *change);
+                self.remember(now, format!("{change}: {how}"));
+            }
+            Edit::SetMark(key) => {
+                self.marks.insert(key.clone(), Mark { since: now, applied: None });
+            }
+            Edit::Progress(instance, applied) => {
+                self.marks.insert(MarkKey::Joining(instance.clone()), Mark { since: now, applied: *applied });
+            }
+            Edit::ClearMark(key) => {
+                self.marks.remove(key);
+            }
+            Edit::Forget(instance) => {
+                self.instances.remove(instance);
+                self.marks.retain(|key, _| key.instance() != Some(instance));
+            }
+        }
+    }
+
+    fn record_identity(&mut self, identity: &Identity, now: Timestamp) {
+        let seed = self.generation.seed.instance.clone();
+        self.generation.identity = Some(identity.clone());
+        if let Some(recorded) = self.instances.get_mut(&seed) {
+            recorded.member = Some(identity.seed_member);
+            recorded.voted = true;
+        }
+        self.marks.remove(&MarkKey::Joining(seed.clone()));
+        self.remember(
+            now,
+            format!("cluster {} founded by {seed}, member {}", identity.cluster, identity.seed_member),
+        );
+    }
+
+    fn record_member(&mut self, instance: &InstanceId, member: MemberId, peer_url: &str, now: Timestamp) {
+        let recorded = Recorded {
+            member: Some(member),
+            peer_url: peer_url.to_owned(),
+            env: EnvState::Open,
+            voted: false,
+        };
+        self.instances.insert(instance.clone(), recorded);
+        self.marks.insert(MarkKey::Joining(instance.clone()), Mark { since: now, applied: None });
+    }
+
+    /// Under `abandoned`, an instance that may have been given an env by a change still in flight counts as one
+    /// that was: all who might be members must be gone before the next generation opens.
+    fn set_phase(&mut self, phase: Phase, now: Timestamp) {
+        self.generation.phase = phase;
+        self.remember(now, format!("generation {} {phase:?}", self.generation.number).to_lowercase());
+        if phase != Phase::Abandoned {
+            return;
+        }
+        let in_flight =
+            self.maybes.iter().map(|m| &m.change).chain(self.claim.as_ref().map(|c| &c.proposal.change));
+        let joiners: Vec<_> = in_flight
+            .filter_map(|change| match change {
+                Change::AddLearner { instance, peer_url } => Some((instance.clone(), peer_url.clone())),
+                _ => None,
+            })
+            .collect();
+        for (instance, peer_url) in joiners {
+            self.instances.entry(instance).or_insert(Recorded {
+                member: None,
+                peer_url,
+                env: EnvState::Open,
+                voted: false,
+            });
+        }
+        self.maybes.clear();
+    }
+}

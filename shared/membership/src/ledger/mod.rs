@@ -1,0 +1,12 @@
+//! The ledger: the one document per cluster in which the functions coordinate.
+
+mod document;
+mod edit;
+mod marks;
+
+pub use document::{
+    Claim, EnvState, FORMAT, Generation, GroupIdentity, Identity, Ledger, LedgerError, Maybe, Outcome, Phase,
+    Recorded, Seed, Source, Writer,
+};
+pub use edit::{Edit, apply};
+pub use marks::{Mark, MarkKey, Marks};

@@ -1,0 +1,103 @@
+//! All that one round saw.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::etcd::EtcdView;
+use crate::ids::{ClusterName, InstanceId};
+use crate::instance::Instance;
+use crate::ledger::{GroupIdentity, Ledger};
+use crate::settings::Settings;
+
+/// A fact, or that it could not be had. Never guessed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum Seen<T> {
+    /// It was seen in this round.
+    Known(T),
+    /// It could not be had, and why.
+    Unknown(String),
+}
+
+impl<T> Seen<T> {
+    /// The fact, if it was seen.
+    pub fn known(&self) -> Option<&T> {
+        match self {
+            Seen::Known(fact) => Some(fact),
+            Seen::Unknown(_) => None,
+        }
+    }
+}
+
+/// A lifecycle hook of ours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Hook {
+    /// Its name.
+    pub name: String,
+    /// Its heartbeat timeout.
+    pub heartbeat: Duration,
+}
+
+impl Hook {
+    /// The longest that heartbeats can keep an action waiting: the smaller of 48 hours and 100 heartbeats
+    /// (EC2 Auto Scaling user guide, lifecycle hooks).
+    pub fn cap(&self) -> Duration {
+        (self.heartbeat * 100).min(Duration::from_secs(48 * 3600))
+    }
+}
+
+/// The group and its instances.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Group {
+    /// Name, ARN and VPC; the VPC is empty while no instance tells it.
+    pub identity: GroupIdentity,
+    /// Desired capacity.
+    pub desired: usize,
+    /// Maximum size; 0 is the operator's word to end the cluster.
+    pub max: usize,
+    /// The launch hook that is ours, or why there is none.
+    pub launch_hook: Result<Hook, String>,
+    /// The terminate hook that is ours, or why there is none.
+    pub terminate_hook: Result<Hook, String>,
+    /// The group retains an instance whose terminate hook is abandoned.
+    pub retains: bool,
+    /// Every instance of the group, and every instance that the ledger names and EC2 still lists.
+    pub instances: Vec<Instance>,
+    /// How the cluster is run.
+    #[serde(skip)]
+    pub settings: Settings,
+}
+
+impl Group {
+    /// The instance with this ID.
+    pub fn instance(&self, id: &InstanceId) -> Option<&Instance> {
+        self.instances.iter().find(|i| i.id == *id)
+    }
+}
+
+/// What stands in the Parameter Store for one cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Parameters {
+    /// `initial-cluster`.
+    pub initial_cluster: Option<String>,
+    /// `endpoints`.
+    pub endpoints: Option<Vec<String>>,
+    /// The env file of each instance that has one.
+    pub envs: BTreeMap<InstanceId, String>,
+}
+
+/// All that one round saw. The instances are read first, then ledger and parameters, then etcd.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Observation {
+    /// Which cluster this is about.
+    pub cluster: ClusterName,
+    /// The group.
+    pub group: Seen<Group>,
+    /// The ledger; `Known(None)` when there is certainly none.
+    pub ledger: Seen<Option<Ledger>>,
+    /// The parameters.
+    pub parameters: Seen<Parameters>,
+    /// etcd.
+    pub etcd: EtcdView,
+}

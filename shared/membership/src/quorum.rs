@@ -1,0 +1,89 @@
+//! Quorum arithmetic over proven voters, with every unanswered change both applied and not.
+//!
+//! etcd's own checks do not see frozen voters (design, section 7), so this arithmetic is ours: a voter that did
+//! not just answer counts as down, and an etcd that accepts a change proves nothing.
+
+use std::collections::BTreeSet;
+
+use crate::ids::MemberId;
+
+/// How many of `voters` voters are a majority (raft, section 5.2).
+pub fn majority(voters: usize) -> usize {
+    voters / 2 + 1
+}
+
+/// A change of the electorate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VoterChange {
+    /// One more voter.
+    Add(MemberId),
+    /// One voter less.
+    Remove(MemberId),
+}
+
+/// More unanswered changes than this at once are refused: each doubles the worlds to be right in, and one change
+/// in flight at a time never gets near.
+pub const MAX_MAYBES: usize = 8;
+
+/// Who votes, who has just answered, and what may still happen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Electorate {
+    /// The voters of the member list.
+    pub voters: BTreeSet<MemberId>,
+    /// The members that have just proven themselves, voters or not.
+    pub proven: BTreeSet<MemberId>,
+    /// Unanswered changes of the electorate.
+    pub maybes: Vec<VoterChange>,
+}
+
+impl Electorate {
+    /// Whether the proven voters are a majority, by the list as it stands.
+    pub fn has_quorum(&self) -> bool {
+        margin(&self.voters, &self.proven) >= 0
+    }
+
+    /// Whether the change keeps a proven majority before and after, whatever becomes of the maybes. Where a maybe
+    /// alone would cost the majority, the change must not make it worse.
+    pub fn may_change(&self, change: VoterChange) -> bool {
+        let keeps = |world: &BTreeSet<MemberId>| {
+            let before = margin(world, &self.proven);
+            let after = margin(&changed(world, change), &self.proven);
+            after >= 0 || (before < 0 && after >= before)
+        };
+        self.maybes.len() <= MAX_MAYBES
+            && self.has_quorum()
+            && margin(&changed(&self.voters, change), &self.proven) >= 0
+            && self.worlds().iter().all(keeps)
+    }
+
+    /// Whether a proven majority stays when this member's instance is killed, whatever becomes of the maybes.
+    pub fn may_lose(&self, member: MemberId) -> bool {
+        let mut left = self.proven.clone();
+        left.remove(&member);
+        self.maybes.len() <= MAX_MAYBES && self.worlds().iter().all(|world| margin(world, &left) >= 0)
+    }
+
+    fn worlds(&self) -> Vec<BTreeSet<MemberId>> {
+        let mut worlds = vec![self.voters.clone()];
+        for maybe in &self.maybes {
+            let applied: Vec<_> = worlds.iter().map(|world| changed(world, *maybe)).collect();
+            worlds.extend(applied);
+        }
+        worlds
+    }
+}
+
+fn changed(voters: &BTreeSet<MemberId>, change: VoterChange) -> BTreeSet<MemberId> {
+    let mut voters = voters.clone();
+    match change {
+        VoterChange::Add(member) => voters.insert(member),
+        VoterChange::Remove(member) => voters.remove(&member),
+    };
+    voters
+}
+
+/// Proven voters minus the majority; no voters at all is never enough.
+fn margin(voters: &BTreeSet<MemberId>, proven: &BTreeSet<MemberId>) -> i64 {
+    let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    count(voters.intersection(proven).count()) - count(majority(voters.len()))
+}

@@ -1,0 +1,165 @@
+//! The settings of one group, with their defaults and ranges (design, section 4).
+
+use std::time::Duration;
+
+/// How one cluster is run. Each value comes from the group's tag `etcd-asg:<name>`, else the function's
+/// environment, else the default here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `paused`: observe and report, change nothing.
+    pub paused: bool,
+    /// The parameters' prefix in SSM.
+    pub prefix: String,
+    /// etcd's client port.
+    pub client_port: u16,
+    /// etcd's peer port.
+    pub peer_port: u16,
+    /// `http` or `https`, for clients and peers alike.
+    pub scheme: Scheme,
+    /// How long a cluster that never formed may be without a linearizable member list before it is abandoned.
+    pub formation_patience: Duration,
+    /// How long a joiner may go without progress.
+    pub join_patience: Duration,
+    /// How long an in-service voter may be unproven before its instance is replaced.
+    pub unproven_grace: Duration,
+    /// How long a leaving voter waits for its replacement.
+    pub leave_patience: Duration,
+}
+
+/// The URL scheme that etcd serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Scheme {
+    /// Plain text.
+    #[default]
+    Http,
+    /// TLS.
+    Https,
+}
+
+impl Scheme {
+    /// The scheme as it stands in a URL.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            paused: false,
+            prefix: "/etcd-asg".to_owned(),
+            client_port: 2379,
+            peer_port: 2380,
+            scheme: Scheme::Http,
+            formation_patience: Duration::from_secs(120),
+            join_patience: Duration::from_secs(300),
+            unproven_grace: Duration::from_secs(180),
+            leave_patience: Duration::from_secs(1800),
+        }
+    }
+}
+
+impl Settings {
+    /// The names that [`Settings::set`] knows, as they stand in tags.
+    pub const NAMES: [&'static str; 9] = [
+        "paused",
+        "prefix",
+        "client-port",
+        "peer-port",
+        "scheme",
+        "formation-patience",
+        "join-patience",
+        "unproven-grace",
+        "leave-patience",
+    ];
+
+    /// Sets one value from text. Durations are seconds, or a number with `s`, `m` or `h`.
+    ///
+    /// The error is one sentence that names the setting, the value and what is allowed.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
+        let wrong = |allowed: &str| format!("setting {name}: {value:?} is not {allowed}");
+        let span = |low: u64, high: u64, allowed: &str| match duration(value) {
+            Some(d) if d.as_secs() >= low && d.as_secs() <= high => Ok(d),
+            _ => Err(wrong(allowed)),
+        };
+        match name {
+            "paused" => self.paused = value.parse().map_err(|_| wrong("true or false"))?,
+            "prefix" => {
+                self.prefix = prefix(value).ok_or_else(|| wrong("a parameter path such as /etcd-asg"))?
+            }
+            "client-port" => self.client_port = port(value).ok_or_else(|| wrong("a port from 1 to 65535"))?,
+            "peer-port" => self.peer_port = port(value).ok_or_else(|| wrong("a port from 1 to 65535"))?,
+            "scheme" => {
+                self.scheme = match value {
+                    "http" => Scheme::Http,
+                    "https" => Scheme::Https,
+                    _ => return Err(wrong("http or https")),
+                }
+            }
+            "formation-patience" => self.formation_patience = span(10, 3600, "a time from 10s to 1h")?,
+            "join-patience" => self.join_patience = span(10, 7200, "a time from 10s to 2h")?,
+            "unproven-grace" => self.unproven_grace = span(10, 3600, "a time from 10s to 1h")?,
+            "leave-patience" => self.leave_patience = span(0, 48 * 3600, "a time from 0 to 48h")?,
+            _ => return Err(format!("setting {name} is not known; known are {}", Self::NAMES.join(", "))),
+        }
+        Ok(())
+    }
+}
+
+fn port(text: &str) -> Option<u16> {
+    text.parse().ok().filter(|p| *p > 0)
+}
+
+fn prefix(text: &str) -> Option<String> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_.-/".contains(&b);
+    let shape = text.starts_with('/') && text.len() > 1 && !text.ends_with('/') && !text.contains("//");
+    (shape && text.len() <= 500 && text.bytes().all(allowed)).then(|| text.to_owned())
+}
+
+fn duration(text: &str) -> Option<Duration> {
+    let (digits, unit) = match text.char_indices().last()? {
+        (at, 's') => (&text[..at], 1),
+        (at, 'm') => (&text[..at], 60),
+        (at, 'h') => (&text[..at], 3600),
+        _ => (text, 1),
+    };
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse::<u64>().ok()?.checked_mul(unit).map(Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_set_and_ranges_held() {
+        let mut s = Settings::default();
+        s.set("join-patience", "2m").unwrap();
+        assert_eq!(s.join_patience, Duration::from_secs(120));
+        s.set("leave-patience", "0").unwrap();
+        s.set("paused", "true").unwrap();
+        assert!(s.paused);
+        for (name, value) in [
+            ("join-patience", "9s"),
+            ("join-patience", "3h"),
+            ("unproven-grace", "soon"),
+            ("client-port", "0"),
+            ("client-port", "70000"),
+            ("prefix", "etcd"),
+            ("prefix", "/a//b"),
+            ("paused", "yes"),
+            ("scheme", "ftp"),
+            ("colour", "red"),
+        ] {
+            let before = s.clone();
+            let error = s.set(name, value).unwrap_err();
+            assert!(error.contains(name), "{error}");
+            assert_eq!(s, before, "a refused value changes nothing");
+        }
+    }
+}
