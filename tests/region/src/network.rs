@@ -22,7 +22,9 @@ impl Network {
     pub fn reserve(wanted: Option<[u8; 2]>) -> anyhow::Result<Self> {
         if let Some([a, b]) = wanted {
             let guard = bind([a, b]).with_context(|| {
-                format!("the network 127.{a}.{b}.0/24 is in use: end the region that holds it, or choose another")
+                format!(
+                    "the network 127.{a}.{b}.0/24 is in use: end the region that holds it, or choose another"
+                )
             })?;
             return Ok(Self { octets: [a, b], _guard: guard });
         }
@@ -33,7 +35,9 @@ impl Network {
                 }
             }
         }
-        bail!("no free network in 127.70.0.0 to 127.120.255.0: end some of the regions that run on this machine")
+        bail!(
+            "no free network in 127.70.0.0 to 127.120.255.0: end some of the regions that run on this machine"
+        )
     }
 
     /// `[a, b]` of 127.a.b.0/24.

@@ -47,6 +47,8 @@ pub struct Options {
     pub hook_time_scale: f64,
     /// The delay before the second of launches that fail in a row; it doubles, up to one hundred times this.
     pub launch_backoff: Duration,
+    /// Parameter Store calls a second before it throttles (SSM: 40); 0 never throttles.
+    pub ssm_rate: f64,
     /// How long a deleted parameter's name must not be used again (SSM: 30 s).
     pub ssm_reuse_delay: Duration,
     /// For how long after a write a hostile SSM may answer what was there before it.
@@ -57,6 +59,8 @@ pub struct Options {
     pub bucket: String,
     /// The ledgers' prefix in the bucket.
     pub ledger_prefix: String,
+    /// Additional lines of the instances' configuration file, such as `ETCD_ASG_POLL_SECONDS`.
+    pub instance_config: BTreeMap<String, String>,
     /// Additional environment of the functions.
     pub function_environment: BTreeMap<String, String>,
 }
@@ -84,11 +88,13 @@ impl Default for Options {
             default_heartbeat: 3_600,
             hook_time_scale: 1.0,
             launch_backoff: Duration::from_secs(1),
+            ssm_rate: 40.0,
             ssm_reuse_delay: Duration::from_secs(30),
             ssm_staleness: Duration::from_secs(2),
             prefix: "/etcd-asg".to_owned(),
             bucket: "etcd-asg-ledger".to_owned(),
             ledger_prefix: "ledgers".to_owned(),
+            instance_config: BTreeMap::new(),
             function_environment: BTreeMap::new(),
         }
     }

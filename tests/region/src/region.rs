@@ -1,7 +1,7 @@
 //! Bringing a region up and down.
 // BOUNDARY (to be removed once both sides stand)
 // A → B: what Region::start (tests/region/src/region.rs, written) expects of B's modules. All types are cheap clones.
-//  faults::Faults::new(Site); faults.attach(&Parts) (called once when all exist: keep clones of what you need, e.g. functions/machines/world); faults.before/after/counts/state() -> Value
+//  faults::Faults::new(Site); faults.before/after/counts/state() -> Value
 //  machines::Machines::new(Site); .kill_now() (sync, for Drop) .shutdown().await
 //  proxy::Proxy::start(Site, Faults).await -> anyhow::Result<Proxy>; .address() -> SocketAddr; .shutdown().await (&self)
 //  lambda::Functions::new(Site, Faults, proxy: SocketAddr); .function_of(process: u64) -> Option<String>; .state() -> Value; .kill_now(); .shutdown().await
@@ -72,7 +72,10 @@ impl Region {
         let (state_dir, own_dir, temporary) = state_dir(options.state_dir.clone())?;
         let network = Arc::new(Network::reserve(options.network)?);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await.with_context(|| {
-            format!("port {} of 127.0.0.1 cannot be had: end what listens there, or choose another", options.port)
+            format!(
+                "port {} of 127.0.0.1 cannot be had: end what listens there, or choose another",
+                options.port
+            )
         })?;
         let endpoint = format!("http://{}", listener.local_addr()?);
         let site = Site::new(Arc::new(options), network, endpoint, state_dir);
@@ -86,7 +89,6 @@ impl Region {
         let parameters = Parameters::new(site.clone());
         let storage = Storage::new(&site)?;
         let parts = Parts { site, faults, machines, functions, events, world, parameters, storage };
-        parts.faults.attach(&parts);
 
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
@@ -153,7 +155,10 @@ fn state_dir(wanted: Option<PathBuf>) -> anyhow::Result<(PathBuf, Option<PathBuf
         return Ok((temporary.path().to_owned(), None, Some(temporary)));
     };
     std::fs::create_dir(&directory).with_context(|| {
-        format!("the state directory {} cannot be made: it must not exist yet, its parent must", directory.display())
+        format!(
+            "the state directory {} cannot be made: it must not exist yet, its parent must",
+            directory.display()
+        )
     })?;
     let directory = directory.canonicalize()?;
     Ok((directory.clone(), Some(directory), None))

@@ -13,6 +13,8 @@ use crate::{Network, Options, Timeline};
 
 /// The region's name in ARNs, events and credentials.
 pub const REGION: &str = "us-west-2";
+/// The one VPC of all instances.
+pub const VPC: &str = "vpc-0a1b2c3d4e5f60718";
 /// The account in ARNs and events: AWS's own documentation account.
 pub const ACCOUNT: &str = "123456789012";
 /// The one secret behind every access key here; S3 requests are checked against it, the others are not checked.
@@ -62,7 +64,9 @@ impl Site {
 
     /// Seventeen lower-case hexadecimal digits, as in today's EC2 IDs.
     pub fn hex17(&self) -> String {
-        self.random(|random| format!("{:017x}", u128::from(random.next_u64()) << 4 | u128::from(random.next_u64() & 15)))
+        self.random(|random| {
+            format!("{:017x}", u128::from(random.next_u64()) << 4 | u128::from(random.next_u64() & 15))
+        })
     }
 
     fn random<T>(&self, draw: impl FnOnce(&mut StdRng) -> T) -> T {

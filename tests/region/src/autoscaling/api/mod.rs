@@ -1,0 +1,84 @@
+//! The calls of the Auto Scaling API.
+
+mod describe;
+mod groups;
+mod hooks;
+mod instances;
+mod settings;
+mod tags;
+
+use serde_json::Value;
+
+use super::model::Group;
+use crate::http::{ApiError, Params};
+use crate::world::{State, World};
+
+/// The API's version.
+const VERSION: &str = "2011-01-01";
+
+/// Performs one call.
+///
+/// # Errors
+/// As the service's own.
+pub fn call(world: &World, action: &str, params: &Params) -> Result<Value, ApiError> {
+    match action {
+        "CreateAutoScalingGroup" => groups::create(world, params),
+        "UpdateAutoScalingGroup" => groups::update(world, params),
+        "DeleteAutoScalingGroup" => groups::delete(world, params),
+        "SetDesiredCapacity" => groups::set_desired(world, params),
+        "TerminateInstanceInAutoScalingGroup" => instances::terminate(world, params),
+        "SetInstanceHealth" => instances::set_health(world, params),
+        "SetInstanceProtection" => instances::set_protection(world, params),
+        "DetachInstances" => instances::detach(world, params),
+        "EnterStandby" => instances::enter_standby(world, params),
+        "ExitStandby" => instances::exit_standby(world, params),
+        "PutLifecycleHook" => hooks::put(world, params),
+        "DeleteLifecycleHook" => hooks::delete(world, params),
+        "DescribeLifecycleHooks" => hooks::describe(world, params),
+        "CompleteLifecycleAction" => hooks::complete(world, params),
+        "RecordLifecycleActionHeartbeat" => hooks::heartbeat(world, params),
+        "CreateOrUpdateTags" => tags::create(world, params),
+        "DeleteTags" => tags::delete(world, params),
+        "DescribeTags" => tags::describe(world, params),
+        "DescribeAutoScalingGroups" => describe::groups(world, params),
+        "DescribeAutoScalingInstances" => describe::instances(world, params),
+        "DescribeScalingActivities" => describe::activities(world, params),
+        _ => Err(ApiError::invalid_action(action, VERSION)),
+    }
+}
+
+fn group<'a>(state: &'a mut State, name: &str) -> Result<&'a mut Group, ApiError> {
+    state.groups.get_mut(name).ok_or_else(|| {
+        ApiError::validation(format!("AutoScalingGroup name not found - AutoScalingGroup '{name}' not found"))
+    })
+}
+
+fn no_instance(instance: &str) -> ApiError {
+    ApiError::validation(format!(
+        "Instance Id not found - No managed instance found for instance ID: {instance}"
+    ))
+}
+
+/// A page of a list: the items from the token on, and the token of the next page.
+fn page<T>(
+    items: Vec<T>,
+    params: &Params,
+    default: usize,
+    most: usize,
+) -> Result<(Vec<T>, Option<String>), ApiError> {
+    let limit = params.number::<usize>("MaxRecords")?.unwrap_or(default);
+    if !(1..=most).contains(&limit) {
+        return Err(ApiError::validation(format!(
+            "1 validation error detected: Value '{limit}' at 'maxRecords' failed to satisfy constraint: Member must \
+             have value between 1 and {most}"
+        )));
+    }
+    let start = match params.text("NextToken") {
+        None => 0,
+        Some(token) => token.parse().map_err(|_| {
+            ApiError::bad_request("InvalidNextToken", format!("The NextToken value is not valid: {token}"))
+        })?,
+    };
+    let next = (items.len() > start + limit).then(|| (start + limit).to_string());
+    Ok((items.into_iter().skip(start).take(limit).collect(), next))
+}

@@ -1,0 +1,142 @@
+//! Waiting at lifecycle hooks: the actions, their timeouts, their ends.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::engine::Step;
+use super::model::{Action, Ended, Hook, Lifecycle, Outcome, Transition};
+use super::{launch, terminate};
+use crate::world::Effect;
+
+/// The longest wait at a hook (Auto Scaling user guide, lifecycle hooks: 48 hours or 100 heartbeats).
+const LONGEST_WAIT: Duration = Duration::from_secs(48 * 3_600);
+const LONGEST_WAIT_HEARTBEATS: u32 = 100;
+
+/// Opens an action for each hook of the transition and sends its event; false where there is no such hook.
+pub fn begin(step: &mut Step<'_>, group_name: &str, instance: &str, transition: Transition) -> bool {
+    let Some(group) = step.state.groups.get_mut(group_name) else { return false };
+    let Some(member) = group.members.get_mut(instance) else { return false };
+    let scale = step.site.options.hook_time_scale;
+    member.actions = group
+        .hooks
+        .values()
+        .filter(|hook| hook.transition == transition)
+        .map(|hook| Action {
+            token: step.site.uuid(),
+            hook: hook.clone(),
+            started: step.now,
+            beat: step.now,
+            heartbeat: Duration::from_secs(hook.heartbeat.into()).div_f64(scale),
+            cap: longest_wait(hook).div_f64(scale),
+            result: None,
+        })
+        .collect();
+    for action in &member.actions {
+        let effect = event(&group.arn, group_name, instance, action);
+        step.state.effects.push(effect);
+    }
+    !member.actions.is_empty()
+}
+
+fn longest_wait(hook: &Hook) -> Duration {
+    (Duration::from_secs(hook.heartbeat.into()) * LONGEST_WAIT_HEARTBEATS).min(LONGEST_WAIT)
+}
+
+fn event(arn: &str, group: &str, instance: &str, action: &Action) -> Effect {
+    let (detail_type, origin, destination) = match action.hook.transition {
+        Transition::Launching => ("EC2 Instance-launch Lifecycle Action", "EC2", "AutoScalingGroup"),
+        Transition::Terminating => ("EC2 Instance-terminate Lifecycle Action", "AutoScalingGroup", "EC2"),
+    };
+    let mut detail = json!({
+        "LifecycleActionToken": action.token,
+        "AutoScalingGroupName": group,
+        "LifecycleHookName": action.hook.name,
+        "EC2InstanceId": instance,
+        "LifecycleTransition": action.hook.transition.to_string(),
+        "Origin": origin,
+        "Destination": destination,
+    });
+    if let Some(metadata) = &action.hook.metadata {
+        detail["NotificationMetadata"] = Value::from(metadata.clone());
+    }
+    Effect::Lifecycle { detail_type, resource: arn.to_owned(), detail }
+}
+
+/// How a wait stands.
+enum Wait {
+    Pending,
+    Done,
+    /// The token of the action that was abandoned, and what abandoned it.
+    Abandoned(String, Ended),
+}
+
+fn stand(step: &mut Step<'_>, group: &str, instance: &str) -> Wait {
+    let member = step.state.groups.get_mut(group).and_then(|group| group.members.get_mut(instance));
+    let Some(member) = member else { return Wait::Pending };
+    for action in &mut member.actions {
+        if action.result.is_none() && step.now >= action.deadline() {
+            action.result = Some((action.hook.default, Ended::ByTimeout));
+            let text = format!("hook {} timed out: {}", action.hook.name, action.hook.default);
+            step.site.timeline.note("lifecycle", instance, text);
+        }
+    }
+    let abandoned = member.actions.iter().find_map(|action| match action.result {
+        Some((Outcome::Abandon, ended)) => Some((action.token.clone(), ended)),
+        _ => None,
+    });
+    match abandoned {
+        Some((token, ended)) => Wait::Abandoned(token, ended),
+        None if member.actions.iter().all(|action| action.result.is_some()) => Wait::Done,
+        None => Wait::Pending,
+    }
+}
+
+/// `Pending:Wait`: on to service, or out again.
+pub fn wait_for_launch(step: &mut Step<'_>, group: &str, instance: &str) {
+    match stand(step, group, instance) {
+        Wait::Pending => {}
+        Wait::Done => step.enter(group, instance, Lifecycle::PendingProceed),
+        Wait::Abandoned(token, ended) => {
+            let why = match ended {
+                Ended::ByCall => "Lifecycle Action Completed with ABANDON Result",
+                Ended::ByTimeout => "Lifecycle Action Timed Out",
+            };
+            let message = format!(
+                "Instance failed to complete user's Lifecycle Action: Lifecycle Action with token {token} was abandoned: {why}"
+            );
+            launch_failed(step, group, instance, message);
+        }
+    }
+}
+
+/// Ends a launch that will not come to service; the group launches another after a pause.
+pub fn launch_failed(step: &mut Step<'_>, group_name: &str, instance: &str, message: String) {
+    let (now, first) = (step.now, step.site.options.launch_backoff);
+    let Some(group) = step.state.groups.get_mut(group_name) else { return };
+    group.backoff.fail(now, first);
+    let activity = group.members.get_mut(instance).and_then(|member| member.activity.take());
+    if let Some(activity) = activity.and_then(|id| step.state.activity(&id)) {
+        activity.end("Cancelled", Some(message.clone()));
+    }
+    step.site.timeline.note("lifecycle", instance, message);
+    terminate::begin(
+        step,
+        group_name,
+        instance,
+        "an instance was taken out of service because its launch failed.",
+    );
+}
+
+/// `Terminating:Wait`: both results end the instance, unless the group retains what was abandoned.
+pub fn wait_for_termination(step: &mut Step<'_>, group: &str, instance: &str) {
+    let retains = step.state.groups.get(group).is_some_and(|group| group.retain_on_abandon);
+    match stand(step, group, instance) {
+        Wait::Pending => {}
+        Wait::Abandoned(..) if retains && step.is_alive(instance) => {
+            step.enter(group, instance, Lifecycle::TerminatingRetained);
+            launch::status(step, group, instance, "MidTerminatingLifecycleAction", 80);
+        }
+        Wait::Done | Wait::Abandoned(..) => step.enter(group, instance, Lifecycle::TerminatingProceed),
+    }
+}

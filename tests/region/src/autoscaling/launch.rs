@@ -1,0 +1,124 @@
+//! The way of an instance into its group.
+
+use std::time::{Instant, SystemTime};
+
+use super::activity::Activity;
+use super::engine::Step;
+use super::hooks;
+use super::model::{Lifecycle, Member, Transition, Zone};
+use crate::ec2::{Instance, InstanceState};
+use crate::machines::LaunchSpec;
+use crate::world::Effect;
+
+/// The tag that makes a group the project's own and names its cluster.
+const CLUSTER_TAG: &str = "etcd-asg:cluster";
+
+/// Launches one instance into a group.
+pub fn one(step: &mut Step<'_>, group_name: &str, cause: String) {
+    let id = format!("i-{}", step.site.hex17());
+    let Some(group) = step.state.groups.get_mut(group_name) else { return };
+    let zone = emptiest_zone(&group.zones, group.members.values().map(|member| &member.zone));
+    let activity = Activity {
+        id: step.site.uuid(),
+        group: group_name.to_owned(),
+        group_arn: group.arn.clone(),
+        description: format!("Launching a new EC2 instance: {id}"),
+        cause,
+        started: SystemTime::now(),
+        ended: None,
+        status: "PreInService",
+        message: None,
+        progress: 30,
+    };
+    let instance = Instance {
+        id: id.clone(),
+        address: (step.allocate)(),
+        state: InstanceState::Pending,
+        since: step.now,
+        launched: SystemTime::now(),
+        zone: zone.clone(),
+        tags: group
+            .tags
+            .iter()
+            .filter(|(_, tag)| tag.propagate)
+            .map(|(key, tag)| (key.clone(), tag.value.clone()))
+            .chain([("aws:autoscaling:groupName".to_owned(), group_name.to_owned())])
+            .collect(),
+        reason: None,
+        killed: false,
+    };
+    let spec = LaunchSpec {
+        instance: id.clone(),
+        address: instance.address,
+        group: group_name.to_owned(),
+        cluster: group.tags.get(CLUSTER_TAG).map(|tag| tag.value.clone()),
+        prefix: step.site.options.prefix.clone(),
+        boot_delay: step.site.options.boot_delay,
+    };
+    let protected = group.protect_new;
+    group.members.insert(id.clone(), member(&id, zone, protected, step.now, &activity.id));
+    step.site.timeline.note("lifecycle", &id, format!("Pending at {} in {group_name}", instance.address));
+    step.state.instances.insert(id.clone(), instance);
+    step.state.open_activity(activity);
+    step.state.effects.push(Effect::Launch(spec));
+    step.state.effects.push(Effect::StateChange(id, InstanceState::Pending));
+}
+
+fn member(id: &str, zone: Zone, protected: bool, now: Instant, activity: &str) -> Member {
+    Member {
+        instance: id.to_owned(),
+        zone,
+        lifecycle: Lifecycle::Pending,
+        healthy: true,
+        protected,
+        joined: now,
+        in_service: None,
+        actions: Vec::new(),
+        activity: Some(activity.to_owned()),
+    }
+}
+
+/// `Pending`: waits at the launch hooks, or proceeds where there is none.
+pub fn pending(step: &mut Step<'_>, group: &str, instance: &str) {
+    if hooks::begin(step, group, instance, Transition::Launching) {
+        step.enter(group, instance, Lifecycle::PendingWait);
+        status(step, group, instance, "MidLifecycleAction", 60);
+    } else {
+        step.enter(group, instance, Lifecycle::PendingProceed);
+    }
+}
+
+/// `Pending:Proceed`: in service as soon as EC2 runs it.
+pub fn proceed(step: &mut Step<'_>, group: &str, instance: &str) {
+    let running =
+        step.state.instances.get(instance).is_some_and(|instance| instance.state == InstanceState::Running);
+    if !running {
+        return;
+    }
+    step.enter(group, instance, Lifecycle::InService);
+    let now = step.now;
+    let Some(group) = step.state.groups.get_mut(group) else { return };
+    group.backoff = Default::default();
+    let Some(member) = group.members.get_mut(instance) else { return };
+    member.in_service = Some(now);
+    if let Some(activity) = member.activity.take().and_then(|id| step.state.activity(&id)) {
+        activity.end("Successful", None);
+    }
+}
+
+/// Sets the state of an instance's scaling activity.
+pub fn status(step: &mut Step<'_>, group: &str, instance: &str, status: &'static str, progress: u8) {
+    let member = step.state.groups.get(group).and_then(|group| group.members.get(instance));
+    let Some(id) = member.and_then(|member| member.activity.clone()) else { return };
+    if let Some(activity) = step.state.activity(&id) {
+        activity.status = status;
+        activity.progress = progress;
+    }
+}
+
+fn emptiest_zone<'a>(zones: &[Zone], used: impl Iterator<Item = &'a Zone>) -> Zone {
+    let used: Vec<_> = used.collect();
+    let crowd = |zone: &&Zone| used.iter().filter(|other| ***other == **zone).count();
+    let unknown = || Zone { name: String::new(), subnet: String::new() };
+    zones.iter().min_by_key(crowd).cloned().unwrap_or_else(unknown)
+}

@@ -1,0 +1,143 @@
+//! Groups and instances as the API, and the region's own page, show them.
+
+use std::time::{Instant, SystemTime};
+
+use serde_json::{Map, Value, json};
+
+use super::model::{Action, Group, Hook, Member};
+use crate::site::timestamp;
+use crate::world::State;
+
+/// A group as DescribeAutoScalingGroups shows it.
+pub fn group(group: &Group) -> Value {
+    let mut shown = Map::new();
+    shown.extend(group.shown.iter().map(|(name, value)| (name.clone(), value.clone())));
+    let zones: Vec<_> = group.zones.iter().map(|zone| zone.name.clone()).collect();
+    let subnets: Vec<_> = group.zones.iter().map(|zone| zone.subnet.clone()).collect();
+    let own = json!({
+        "AutoScalingGroupName": group.name,
+        "AutoScalingGroupARN": group.arn,
+        "MinSize": group.min,
+        "MaxSize": group.max,
+        "DesiredCapacity": group.desired,
+        "DefaultCooldown": group.default_cooldown,
+        "AvailabilityZones": zones,
+        "LoadBalancerNames": [],
+        "TargetGroupARNs": [],
+        "HealthCheckType": group.health_check_type,
+        "HealthCheckGracePeriod": group.health_check_grace,
+        "Instances": group.members.values().map(|one| member(group, one)).collect::<Vec<_>>(),
+        "CreatedTime": timestamp(group.created),
+        "SuspendedProcesses": [],
+        "VPCZoneIdentifier": subnets.join(","),
+        "EnabledMetrics": [],
+        "Status": group.deleting.then_some("Delete in progress"),
+        "Tags": tags(group),
+        "TerminationPolicies": group.termination_policies,
+        "NewInstancesProtectedFromScaleIn": group.protect_new,
+        "ServiceLinkedRoleARN": format!("arn:aws:iam::{}:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling", crate::site::ACCOUNT),
+        "TrafficSources": [],
+    });
+    if let Value::Object(own) = own {
+        shown.extend(own);
+    }
+    shown.into()
+}
+
+/// The tags of a group as every call shows them.
+pub fn tags(group: &Group) -> Vec<Value> {
+    group
+        .tags
+        .iter()
+        .map(|(key, tag)| {
+            json!({
+                "ResourceId": group.name,
+                "ResourceType": "auto-scaling-group",
+                "Key": key,
+                "Value": tag.value,
+                "PropagateAtLaunch": tag.propagate,
+            })
+        })
+        .collect()
+}
+
+/// An instance as its group shows it.
+pub fn member(group: &Group, member: &Member) -> Value {
+    json!({
+        "InstanceId": member.instance,
+        "InstanceType": "t4g.small",
+        "AvailabilityZone": member.zone.name,
+        "LifecycleState": member.lifecycle.to_string(),
+        "HealthStatus": if member.healthy { "Healthy" } else { "Unhealthy" },
+        "LaunchTemplate": group.shown.get("LaunchTemplate"),
+        "ProtectedFromScaleIn": member.protected,
+    })
+}
+
+/// An instance as DescribeAutoScalingInstances shows it.
+pub fn instance(group: &Group, one: &Member) -> Value {
+    let mut shown = member(group, one);
+    shown["AutoScalingGroupName"] = group.name.clone().into();
+    shown["HealthStatus"] = if one.healthy { "HEALTHY".into() } else { "UNHEALTHY".into() };
+    shown
+}
+
+/// A hook as DescribeLifecycleHooks shows it.
+pub fn hook(group: &str, hook: &Hook) -> Value {
+    json!({
+        "LifecycleHookName": hook.name,
+        "AutoScalingGroupName": group,
+        "LifecycleTransition": hook.transition.to_string(),
+        "NotificationTargetARN": hook.target,
+        "RoleARN": hook.role,
+        "NotificationMetadata": hook.metadata,
+        "HeartbeatTimeout": hook.heartbeat,
+        "GlobalTimeout": (hook.heartbeat.saturating_mul(100)).min(172_800),
+        "DefaultResult": hook.default.to_string(),
+    })
+}
+
+/// Groups and instances for the region's own page.
+pub fn state(state: &State) -> Value {
+    let groups: Map<_, _> = state
+        .groups
+        .values()
+        .map(|group| {
+            let shown = json!({
+                "arn": group.arn, "min": group.min, "max": group.max, "desired": group.desired,
+                "deleting": group.deleting, "failedLaunches": group.backoff.failures,
+                "tags": group.tags.iter().map(|(key, tag)| (key.clone(), Value::from(tag.value.clone()))).collect::<Map<_, _>>(),
+                "hooks": group.hooks.values().map(|one| hook(&group.name, one)).collect::<Vec<_>>(),
+            });
+            (group.name.clone(), shown)
+        })
+        .collect();
+    let instances: Map<_, _> =
+        state.instances.values().map(|one| (one.id.clone(), instance_state(state, one))).collect();
+    json!({"groups": groups, "instances": instances})
+}
+
+fn instance_state(state: &State, instance: &crate::ec2::Instance) -> Value {
+    let member = state.groups.values().find_map(|group| Some((group, group.members.get(&instance.id)?)));
+    json!({
+        "group": instance.tags.get("aws:autoscaling:groupName"),
+        "ec2": instance.state.to_string(),
+        "address": instance.address,
+        "launched": timestamp(instance.launched),
+        "lifecycle": member.map(|(_, member)| member.lifecycle.to_string()),
+        "health": member.map(|(_, member)| if member.healthy { "Healthy" } else { "Unhealthy" }),
+        "waits": member.map(|(_, member)| member.actions.iter().map(wait).collect::<Vec<_>>()).unwrap_or_default(),
+    })
+}
+
+fn wait(action: &Action) -> Value {
+    let now = Instant::now();
+    let left = action.deadline().saturating_duration_since(now);
+    json!({
+        "hook": action.hook.name,
+        "token": action.token,
+        "result": action.result.map(|(outcome, _)| outcome.to_string()),
+        "deadline": timestamp(SystemTime::now() + left),
+        "secondsLeft": left.as_secs_f64(),
+    })
+}

@@ -1,0 +1,110 @@
+//! The way of an instance out of its group.
+
+use std::time::{Duration, SystemTime};
+
+use super::activity::Activity;
+use super::engine::Step;
+use super::model::{Lifecycle, Transition};
+use super::{hooks, launch};
+use crate::ec2::InstanceState;
+use crate::site::timestamp_seconds;
+
+/// What EC2 tells of an instance that its group ended.
+const ENDED_BY_GROUP: (&str, &str) =
+    ("Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown");
+
+/// Begins an instance's termination through the hooks; any launch under way for it ends.
+pub fn begin(step: &mut Step<'_>, group_name: &str, instance: &str, why: &str) -> Option<Activity> {
+    let group = step.state.groups.get_mut(group_name)?;
+    let member = group.members.get_mut(instance)?;
+    let activity = Activity {
+        id: step.site.uuid(),
+        group: group_name.to_owned(),
+        group_arn: group.arn.clone(),
+        description: format!("Terminating EC2 instance: {instance}"),
+        cause: format!("At {} {why}", timestamp_seconds(SystemTime::now())),
+        started: SystemTime::now(),
+        ended: None,
+        status: "InProgress",
+        message: None,
+        progress: 0,
+    };
+    member.actions.clear();
+    let launching = member.activity.replace(activity.id.clone());
+    if let Some(launching) = launching.and_then(|id| step.state.activity(&id)) {
+        launching.end("Cancelled", Some(why.to_owned()));
+    }
+    step.state.open_activity(activity.clone());
+    step.site.timeline.note("group", group_name, format!("terminates {instance}: {why}"));
+    step.enter(group_name, instance, Lifecycle::Terminating);
+    Some(activity)
+}
+
+/// Begins the termination of a member that died or was set unhealthy; true where it did.
+pub fn if_unhealthy(step: &mut Step<'_>, group_name: &str, instance: &str) -> bool {
+    let noticed = step.state.instances.get(instance).is_none_or(|record| {
+        !record.state.is_alive()
+            && step.now.duration_since(record.since) >= step.site.options.health_check_delay
+    });
+    let Some(member) =
+        step.state.groups.get_mut(group_name).and_then(|group| group.members.get_mut(instance))
+    else {
+        return false;
+    };
+    if noticed {
+        member.healthy = false;
+        if member.lifecycle == Lifecycle::InService || member.lifecycle == Lifecycle::Standby {
+            let why = "an instance was taken out of service in response to an EC2 health check indicating it has \
+                       been terminated or stopped.";
+            begin(step, group_name, instance, why);
+        } else {
+            let why = "Instance became unhealthy while waiting for instance to be in InService state. Termination \
+                       Reason: Client.UserInitiatedShutdown: User initiated shutdown";
+            hooks::launch_failed(step, group_name, instance, why.to_owned());
+        }
+        return true;
+    }
+    let unhealthy = !member.healthy && member.lifecycle == Lifecycle::InService;
+    if unhealthy {
+        let why = "an instance was taken out of service in response to a user health-check.";
+        begin(step, group_name, instance, why);
+    }
+    unhealthy
+}
+
+/// `Terminating`: waits at the terminate hooks, or proceeds where there is none.
+pub fn terminating(step: &mut Step<'_>, group: &str, instance: &str) {
+    if hooks::begin(step, group, instance, Transition::Terminating) {
+        step.enter(group, instance, Lifecycle::TerminatingWait);
+        launch::status(step, group, instance, "MidTerminatingLifecycleAction", 50);
+    } else {
+        step.enter(group, instance, Lifecycle::TerminatingProceed);
+    }
+}
+
+/// `Terminating:Proceed`: ends the instance in EC2, and drops it once it has ended.
+pub fn proceed(step: &mut Step<'_>, group: &str, instance: &str) {
+    step.state.shut_down(instance, ENDED_BY_GROUP);
+    drop_if_ended(step, group, instance);
+}
+
+/// `Terminating:Retained`: stays until somebody ends the instance in EC2.
+pub fn retained(step: &mut Step<'_>, group: &str, instance: &str) {
+    drop_if_ended(step, group, instance);
+}
+
+fn drop_if_ended(step: &mut Step<'_>, group_name: &str, instance: &str) {
+    let ended =
+        step.state.instances.get(instance).is_none_or(|record| record.state == InstanceState::Terminated);
+    let Some(group) = step.state.groups.get_mut(group_name).filter(|_| ended) else { return };
+    let Some(member) = group.members.remove(instance) else { return };
+    if let Some(activity) = member.activity.and_then(|id| step.state.activity(&id)) {
+        activity.end("Successful", None);
+    }
+    step.site.timeline.note("lifecycle", instance, "Terminated: out of its group");
+}
+
+/// Whether a member set unhealthy by hand is still protected by the group's grace period.
+pub fn in_grace(in_service: Option<std::time::Instant>, now: std::time::Instant, grace: u32) -> bool {
+    in_service.is_none_or(|since| now.duration_since(since) < Duration::from_secs(grace.into()))
+}

@@ -1,0 +1,182 @@
+//! EC2: instances, their states and their end.
+
+mod filter;
+mod model;
+
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+
+pub use model::{Instance, InstanceState};
+
+use crate::http::{ApiError, Params};
+use crate::site::{ACCOUNT, VPC, timestamp_seconds};
+use crate::world::{State, World};
+use filter::Filter;
+
+const VERSION: &str = "2016-11-15";
+
+/// Why an instance ends that TerminateInstances names.
+const ENDED_BY_USER: (&str, &str) =
+    ("Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown");
+
+/// Performs one call.
+///
+/// # Errors
+/// As the service's own.
+pub fn call(world: &World, action: &str, params: &Params) -> Result<Value, ApiError> {
+    match action {
+        "DescribeInstances" => describe(world, params),
+        "TerminateInstances" => terminate(world, params),
+        "DescribeTags" => describe_tags(world, params),
+        _ => Err(ApiError {
+            message: format!("The action {action} is not valid for this web service."),
+            ..ApiError::invalid_action(action, VERSION)
+        }),
+    }
+}
+
+fn describe(world: &World, params: &Params) -> Result<Value, ApiError> {
+    let ids = params.list("InstanceId");
+    if !ids.is_empty() && params.text("MaxResults").is_some() {
+        return Err(ApiError::bad_request(
+            "InvalidParameterCombination",
+            "The parameter instancesSet cannot be used with the parameter maxResults",
+        ));
+    }
+    let filters = params.elements("Filter").iter().map(Filter::of).collect::<Result<Vec<_>, _>>()?;
+    let found: Vec<Value> = world.look(|state| {
+        check_ids(state, &ids)?;
+        let named = state.instances.values().filter(|one| ids.is_empty() || ids.contains(&one.id));
+        Ok(named.filter(|one| filters.iter().all(|filter| filter.admits(one))).map(reservation).collect())
+    })?;
+    let (shown, next) = page(found, params)?;
+    Ok(json!({"reservationSet": shown, "nextToken": next}))
+}
+
+fn terminate(world: &World, params: &Params) -> Result<Value, ApiError> {
+    let ids = params.list("InstanceId");
+    if ids.is_empty() {
+        return Err(ApiError::bad_request(
+            "MissingParameter",
+            "The request must contain the parameter InstanceId",
+        ));
+    }
+    world.change(|state| {
+        check_ids(state, &ids)?;
+        let changed: Vec<_> = ids
+            .iter()
+            .map(|id| {
+                let before = state.instances.get(id).map(|one| shown_state(one.state));
+                if state.shut_down(id, ENDED_BY_USER) {
+                    world.site.timeline.note("ec2", id, "terminated through EC2");
+                }
+                let now = state.instances.get(id).map(|one| shown_state(one.state));
+                json!({"instanceId": id, "currentState": now, "previousState": before})
+            })
+            .collect();
+        Ok(json!({"instancesSet": changed}))
+    })
+}
+
+fn describe_tags(world: &World, params: &Params) -> Result<Value, ApiError> {
+    let filters = params.elements("Filter").iter().map(Filter::of_tags).collect::<Result<Vec<_>, _>>()?;
+    let found = world.look(|state| {
+        let kept = state.instances.values().filter(|one| filters.iter().all(|filter| filter.admits(one)));
+        kept.flat_map(|one| {
+            one.tags.iter().map(|(key, value)| {
+                json!({"resourceId": one.id, "resourceType": "instance", "key": key, "value": value})
+            })
+        })
+        .collect()
+    });
+    let (shown, next) = page(found, params)?;
+    Ok(json!({"tagSet": shown, "nextToken": next}))
+}
+
+fn check_ids(state: &State, ids: &[String]) -> Result<(), ApiError> {
+    let well_formed = |id: &&String| {
+        id.strip_prefix("i-").is_some_and(|digits| {
+            [8, 17].contains(&digits.len()) && digits.chars().all(|digit| digit.is_ascii_hexdigit())
+        })
+    };
+    if let Some(malformed) = ids.iter().find(|id| !well_formed(id)) {
+        return Err(ApiError::bad_request(
+            "InvalidInstanceID.Malformed",
+            format!("Invalid id: \"{malformed}\""),
+        ));
+    }
+    let unknown: Vec<_> = ids.iter().filter(|id| !state.instances.contains_key(*id)).cloned().collect();
+    let message = match unknown.as_slice() {
+        [] => return Ok(()),
+        [one] => format!("The instance ID '{one}' does not exist"),
+        many => format!("The instance IDs '{}' do not exist", many.join(", ")),
+    };
+    Err(ApiError::bad_request("InvalidInstanceID.NotFound", message))
+}
+
+fn shown_state(state: InstanceState) -> Value {
+    json!({"code": state.code(), "name": state.to_string()})
+}
+
+/// An instance in a reservation of its own, as Auto Scaling launches them.
+fn reservation(instance: &Instance) -> Value {
+    let digits = instance.id.trim_start_matches("i-");
+    json!({
+        "reservationId": format!("r-{digits}"),
+        "ownerId": ACCOUNT,
+        "groupSet": [],
+        "instancesSet": [shown(instance)],
+    })
+}
+
+fn shown(instance: &Instance) -> Value {
+    // A terminated instance has given its network back.
+    let gone = instance.state == InstanceState::Terminated;
+    let network = |value: String| (!gone).then_some(value);
+    let reason = instance.reason.map(|(code, message)| json!({"code": code, "message": message}));
+    let tags: Vec<_> = instance.tags.iter().map(|(key, value)| json!({"key": key, "value": value})).collect();
+    json!({
+        "instanceId": instance.id,
+        "imageId": "ami-0123456789abcdef0",
+        "instanceState": shown_state(instance.state),
+        "privateDnsName": network(format!("ip-{}.us-west-2.compute.internal", instance.address.to_string().replace('.', "-"))),
+        "privateIpAddress": network(instance.address.to_string()),
+        "reason": instance.reason.map(|(_, message)| format!("{message} ({})", timestamp_seconds(SystemTime::now()))),
+        "stateReason": reason,
+        "amiLaunchIndex": 0,
+        "instanceType": "t4g.small",
+        "architecture": "arm64",
+        // EC2 keeps whole seconds: instances of one launch often share the time.
+        "launchTime": timestamp_seconds(instance.launched).replace('Z', ".000Z"),
+        "placement": {"availabilityZone": instance.zone.name, "groupName": "", "tenancy": "default"},
+        "vpcId": network(VPC.to_owned()),
+        "subnetId": network(instance.zone.subnet.clone()),
+        "rootDeviceType": "ebs",
+        "rootDeviceName": "/dev/xvda",
+        "virtualizationType": "hvm",
+        "tagSet": tags,
+    })
+}
+
+fn page(found: Vec<Value>, params: &Params) -> Result<(Vec<Value>, Option<String>), ApiError> {
+    let limit = params.number::<usize>("MaxResults")?;
+    if limit.is_some_and(|limit| !(5..=1_000).contains(&limit)) {
+        return Err(ApiError::bad_request(
+            "InvalidParameterValue",
+            format!(
+                "Value ( {} ) for parameter maxResults is invalid. Expecting a value between 5 and 1000.",
+                limit.unwrap_or_default()
+            ),
+        ));
+    }
+    let limit = limit.unwrap_or(1_000);
+    let start = match params.text("NextToken").filter(|token| !token.is_empty()) {
+        None => 0,
+        Some(token) => token.parse().map_err(|_| {
+            ApiError::bad_request("InvalidNextToken", "The token used for pagination is invalid.".to_owned())
+        })?,
+    };
+    let next = (found.len() > start + limit).then(|| (start + limit).to_string());
+    Ok((found.into_iter().skip(start).take(limit).collect(), next))
+}

@@ -1,0 +1,61 @@
+//! Instances as EC2 sees them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::time::{Instant, SystemTime};
+
+use crate::autoscaling::Zone;
+
+/// The state of an instance in EC2. Nothing here stops an instance without ending it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InstanceState {
+    Pending,
+    Running,
+    ShuttingDown,
+    Terminated,
+}
+
+/// An EC2 instance. It stays listed for an hour after its end.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    pub id: String,
+    pub address: Ipv4Addr,
+    pub state: InstanceState,
+    pub since: Instant,
+    pub launched: SystemTime,
+    pub zone: Zone,
+    pub tags: BTreeMap<String, String>,
+    /// The code and the text of its last change of state.
+    pub reason: Option<(&'static str, &'static str)>,
+    /// Its processes are known to be gone.
+    pub killed: bool,
+}
+
+impl InstanceState {
+    /// EC2's number of the state.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Pending => 0,
+            Self::Running => 16,
+            Self::ShuttingDown => 32,
+            Self::Terminated => 48,
+        }
+    }
+
+    /// Whether it can be in service.
+    pub fn is_alive(self) -> bool {
+        matches!(self, Self::Pending | Self::Running)
+    }
+}
+
+impl fmt::Display for InstanceState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::ShuttingDown => "shutting-down",
+            Self::Terminated => "terminated",
+        })
+    }
+}

@@ -1,0 +1,111 @@
+//! The one port: accepts connections and gives every request to the part that it is for.
+
+mod answer;
+mod calls;
+mod query;
+mod signature;
+mod xml;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::service::{Service, service_fn};
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use answer::{ApiError, Refusal};
+pub use query::Params;
+pub use xml::to_xml;
+
+use crate::region::Parts;
+use crate::{faults, lambda, state};
+
+/// Why a connection is dropped without an answer.
+#[derive(Debug, thiserror::Error)]
+pub enum NoAnswer {
+    /// A fault said so, or the region ends.
+    #[error("the connection is dropped without an answer")]
+    Dropped,
+    /// The request's body could not be read.
+    #[error("the request's body could not be read")]
+    Body(#[from] axum::Error),
+}
+
+struct Server {
+    parts: Parts,
+    /// The routes below `/_region` and `/_lambda`.
+    own: Router,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// Serves the port until `stop`; returns when no connection and no call is left.
+pub async fn serve(listener: TcpListener, parts: Parts, stop: CancellationToken) {
+    let own = state::routes(parts.clone())
+        .merge(faults::routes(parts.clone()))
+        .merge(lambda::routes(parts.clone()));
+    let tasks = TaskTracker::new();
+    let server = Arc::new(Server { parts, own, stop: stop.clone(), tasks: tasks.clone() });
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => { tasks.spawn(connection(stream, server.clone())); }
+                Err(error) => tracing::warn!(%error, "a connection could not be accepted"),
+            },
+        }
+    }
+    tasks.close();
+    tasks.wait().await;
+}
+
+async fn connection(stream: TcpStream, server: Arc<Server>) {
+    let stop = server.stop.clone();
+    let service = service_fn(move |request| {
+        let server = server.clone();
+        async move { server.answer(request).await }
+    });
+    let served = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    tokio::select! {
+        () = stop.cancelled() => {}
+        result = served => if let Err(error) = result { tracing::debug!(%error, "a connection ended early") },
+    }
+}
+
+impl Server {
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, NoAnswer> {
+        let path = request.uri().path();
+        if path.starts_with("/_region/") || path.starts_with("/_lambda/") {
+            let answer: Result<_, Infallible> =
+                TowerToHyperService::new(self.own.clone()).call(request.map(Body::new)).await;
+            return Ok(answer.unwrap_or_else(|never| match never {}));
+        }
+        let Some(signature) = signature::of(&request) else {
+            return Ok(answer::unsigned());
+        };
+        let (head, body) = request.into_parts();
+        let body = axum::body::to_bytes(Body::new(body), usize::MAX).await?;
+        // A call goes on when its client is gone, as it would at AWS: a late effect is one of the things to test.
+        let call = calls::Call { parts: self.parts.clone(), signature, head, body };
+        let stop = self.stop.clone();
+        let call = self.tasks.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => Err(NoAnswer::Dropped),
+                answer = call.run() => answer,
+            }
+        });
+        call.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a call failed inside the region");
+            let mut answer = Response::new(Body::from("the region itself failed: see its log"));
+            *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            Ok(answer)
+        })
+    }
+}

@@ -1,0 +1,131 @@
+//! The local region in the foreground, until Ctrl-C.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use region::site::{REGION, SECRET_ACCESS_KEY};
+use region::{Options, Region};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// A local region for etcd-asg: Auto Scaling, EC2, SSM, S3, EventBridge and Lambda on loopback, with real etcd on
+/// its instances.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// The port of all APIs on 127.0.0.1; 0 takes any free one.
+    #[arg(long, env = "PORT", default_value_t = 4600)]
+    port: u16,
+    /// Where all chance comes from; by default drawn anew and printed.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// No stale reads, no events twice, late or reordered.
+    #[arg(long)]
+    friendly: bool,
+    /// Holds the function binaries.
+    #[arg(long, default_value = "target/debug")]
+    functions_dir: PathBuf,
+    /// Holds the boot script and the unit.
+    #[arg(long, default_value = "instance")]
+    instance_dir: PathBuf,
+    /// Holds etcd, etcdctl and etcdutl.
+    #[arg(long, env = "ETCD_BIN_DIR", default_value = ".tools/etcd/3.6.16")]
+    etcd_dir: PathBuf,
+    /// Everything written goes here and is removed at the end; by default a temporary directory.
+    #[arg(long)]
+    state_dir: Option<PathBuf>,
+    /// From a launch to the boot script's start, in seconds.
+    #[arg(long, default_value_t = 2.0, value_parser = seconds)]
+    boot_delay: f64,
+    /// The period of the schedule that calls `reconcile`, in seconds; 0 switches it off.
+    #[arg(long, default_value_t = 60.0, value_parser = seconds)]
+    tick: f64,
+    /// How long a dead instance goes unnoticed by its group, in seconds.
+    #[arg(long, default_value_t = 5.0, value_parser = seconds)]
+    health_check_delay: f64,
+    /// Divides the duration of hook timeouts.
+    #[arg(long, default_value_t = 1.0, value_parser = positive)]
+    hook_time_scale: f64,
+    /// Additional environment of the functions, NAME=VALUE; may be repeated.
+    #[arg(long = "function-env", value_parser = variable)]
+    function_environment: Vec<(String, String)>,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|error| format!("{error}"))?;
+    if (0.0..=86_400.0).contains(&value) {
+        Ok(value)
+    } else {
+        Err("must be between 0 and 86400 seconds".to_owned())
+    }
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|error| format!("{error}"))?;
+    if (0.001..=1e6).contains(&value) {
+        Ok(value)
+    } else {
+        Err("must be between 0.001 and 1000000".to_owned())
+    }
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("must be NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+impl Arguments {
+    fn options(self) -> Options {
+        Options {
+            port: self.port,
+            seed: self.seed.unwrap_or_else(rand::random),
+            hostile: !self.friendly,
+            functions_dir: self.functions_dir,
+            instance_dir: self.instance_dir,
+            etcd_dir: self.etcd_dir,
+            state_dir: self.state_dir,
+            boot_delay: Duration::from_secs_f64(self.boot_delay),
+            tick: (self.tick > 0.0).then(|| Duration::from_secs_f64(self.tick)),
+            health_check_delay: Duration::from_secs_f64(self.health_check_delay),
+            hook_time_scale: self.hook_time_scale,
+            function_environment: self.function_environment.into_iter().collect(),
+            ..Options::default()
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr).init();
+    let options = Arguments::parse().options();
+    let seed = options.seed;
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let region = Region::start(options).await?;
+    println!("{}", greeting(&region, seed));
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    region.shutdown().await;
+    Ok(())
+}
+
+fn greeting(region: &Region, seed: u64) -> String {
+    let endpoint = region.endpoint();
+    format!(
+        "# The region is up; seed {seed}; instances on {network}/24; state: {endpoint}/_region/state
+export AWS_ENDPOINT_URL={endpoint}
+export AWS_REGION={REGION}
+export AWS_DEFAULT_REGION={REGION}
+export AWS_ACCESS_KEY_ID=AKIALOCALREGION
+export AWS_SECRET_ACCESS_KEY={SECRET_ACCESS_KEY}
+# A first cluster:
+#   aws autoscaling create-auto-scaling-group --auto-scaling-group-name demo --min-size 0 --max-size 3 \\
+#     --desired-capacity 3 --launch-template LaunchTemplateName=any --availability-zones us-west-2a us-west-2b us-west-2c \\
+#     --tags Key=etcd-asg:cluster,Value=demo,PropagateAtLaunch=true --lifecycle-hook-specification-list \\
+#     LifecycleHookName=launch,LifecycleTransition=autoscaling:EC2_INSTANCE_LAUNCHING,HeartbeatTimeout=300 \\
+#     LifecycleHookName=terminate,LifecycleTransition=autoscaling:EC2_INSTANCE_TERMINATING,HeartbeatTimeout=300",
+        network = region.network().address(0),
+    )
+}

@@ -1,0 +1,52 @@
+//! The answers to conditional writes that s3s-fs does not give as S3 does.
+
+use axum::body::Body;
+use hyper::Response;
+use hyper::http::request::Parts as Head;
+
+use crate::http::ApiError;
+
+/// What a write demands of the object that is there.
+pub enum Condition {
+    /// Nothing.
+    None,
+    /// That it does not exist.
+    Absent,
+    /// That it has this ETag.
+    Same,
+}
+
+impl Condition {
+    /// The condition of a request for an object.
+    pub fn of(head: &Head, bucket: &str, key: &str) -> Self {
+        if bucket.is_empty() || key.is_empty() {
+            return Self::None;
+        }
+        match (head.headers.contains_key("if-match"), head.headers.contains_key("if-none-match")) {
+            (true, _) => Self::Same,
+            (false, true) => Self::Absent,
+            (false, false) => Self::None,
+        }
+    }
+
+    /// Whether the condition can only hold for an object that exists.
+    pub fn needs_object(&self) -> bool {
+        matches!(self, Self::Same)
+    }
+}
+
+/// If-Match on a key without an object (S3 user guide, "How to prevent object overwrites": 404, not 412).
+pub fn no_such_key(request_id: &str) -> Response<Body> {
+    error(404, "NoSuchKey", "The specified key does not exist.", request_id)
+}
+
+/// The loser of a race.
+pub fn conflict(request_id: &str) -> Response<Body> {
+    let message =
+        "The conditional request cannot succeed due to a conflicting operation against this resource.";
+    error(409, "ConditionalRequestConflict", message, request_id)
+}
+
+fn error(status: u16, code: &str, message: &str, request_id: &str) -> Response<Body> {
+    ApiError { status, code: code.into(), message: message.into() }.into_answer("s3", request_id)
+}

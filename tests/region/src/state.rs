@@ -1,0 +1,67 @@
+//! The region's own pages below `/_region`.
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::{Map, Value, json};
+
+use crate::autoscaling;
+use crate::region::Parts;
+
+/// The routes served here: the state, consoles and ledgers.
+pub fn routes(parts: Parts) -> Router {
+    Router::new()
+        .route("/_region/state", get(state))
+        .route("/_region/console/{instance}", get(console))
+        .route("/_region/ledgers", get(ledgers))
+        .route("/_region/ledgers/{*key}", get(ledger))
+        .with_state(parts)
+}
+
+async fn state(State(parts): State<Parts>) -> Json<Value> {
+    let mut shown = parts.world.look(autoscaling::state);
+    let ledgers: Map<_, _> = parts
+        .storage
+        .keys()
+        .into_iter()
+        .map(|key| {
+            let last = parts.storage.versions(&key).pop();
+            (key, json!(last))
+        })
+        .collect();
+    shown["seed"] = parts.site.options.seed.into();
+    shown["hostile"] = parts.site.options.hostile.into();
+    shown["endpoint"] = parts.site.endpoint.clone().into();
+    shown["network"] = format!("{}/24", parts.site.network.address(0)).into();
+    shown["parameters"] = parts.parameters.state();
+    shown["ledgers"] = ledgers.into();
+    shown["functions"] = parts.functions.state();
+    shown["invocations"] = parts.faults.invocations();
+    shown["calls"] = parts.faults.counts();
+    shown["faults"] = parts.faults.state();
+    shown["timeline"] = json!(parts.site.timeline.entries());
+    Json(shown)
+}
+
+async fn console(State(parts): State<Parts>, Path(instance): Path<String>) -> String {
+    parts.machines.console(&instance)
+}
+
+async fn ledgers(State(parts): State<Parts>) -> Json<Value> {
+    Json(json!(parts.storage.keys()))
+}
+
+async fn ledger(
+    State(parts): State<Parts>,
+    Path(key): Path<String>,
+) -> Result<Json<Value>, (StatusCode, String)> {
+    let versions = parts.storage.versions(&key);
+    if versions.is_empty() {
+        let bucket = &parts.site.options.bucket;
+        let text =
+            format!("nothing was ever written under {key} in the bucket {bucket}; see /_region/ledgers\n");
+        return Err((StatusCode::NOT_FOUND, text));
+    }
+    Ok(Json(json!(versions)))
+}

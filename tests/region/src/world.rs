@@ -1,0 +1,198 @@
+//! Groups and instances behind one mutex, and what follows from changes to them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use serde_json::Value;
+use tokio::sync::Notify;
+
+use crate::Site;
+use crate::autoscaling::{Activity, Group};
+use crate::ec2::{Instance, InstanceState};
+use crate::events::Events;
+use crate::machines::{LaunchSpec, Machines};
+
+/// How many scaling activities are kept.
+const ACTIVITIES: usize = 2_000;
+
+/// The groups and the instances of the region. Cheap to clone.
+#[derive(Clone)]
+pub struct World {
+    /// What all parts share.
+    pub site: Site,
+    machines: Machines,
+    events: Events,
+    state: Arc<Mutex<State>>,
+    wake: Arc<Notify>,
+}
+
+/// What is behind the mutex.
+#[derive(Default)]
+pub struct State {
+    /// Auto Scaling groups by name.
+    pub groups: BTreeMap<String, Group>,
+    /// EC2 instances by ID.
+    pub instances: BTreeMap<String, Instance>,
+    /// Scaling activities, newest first.
+    pub activities: VecDeque<Activity>,
+    /// What is to be done once the mutex is free again, in order.
+    pub effects: Vec<Effect>,
+}
+
+/// Something outside the world that follows from a change.
+pub enum Effect {
+    /// An instance's processes start.
+    Launch(LaunchSpec),
+    /// An instance's processes end, and its disk with them.
+    Kill(String),
+    /// A lifecycle event goes to EventBridge.
+    Lifecycle {
+        /// The event's type.
+        detail_type: &'static str,
+        /// The group's ARN.
+        resource: String,
+        /// The event's detail.
+        detail: Value,
+    },
+    /// A change of an instance's EC2 state goes to EventBridge.
+    StateChange(String, InstanceState),
+}
+
+impl World {
+    /// An empty world.
+    pub fn new(site: Site, machines: Machines, events: Events) -> Self {
+        Self { site, machines, events, state: Arc::default(), wake: Arc::default() }
+    }
+
+    /// Looks at the state.
+    pub fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.lock())
+    }
+
+    /// Changes the state and wakes the group engine, which does what follows.
+    pub fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let result = change(&mut self.lock());
+        self.wake.notify_one();
+        result
+    }
+
+    /// Changes the state without waking the group engine: the engine's own way.
+    pub fn change_quietly<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.lock())
+    }
+
+    /// Waits until somebody changed the state.
+    pub async fn changed(&self) {
+        self.wake.notified().await;
+    }
+
+    /// Does what follows from the changes so far.
+    pub async fn follow_up(&self) {
+        let effects = std::mem::take(&mut self.lock().effects);
+        for effect in effects {
+            self.perform(effect).await;
+        }
+    }
+
+    /// A power cut: the instance is ended without a word to its group, which notices at its next health check.
+    ///
+    /// False where there is no such instance, or it has ended already.
+    pub fn lose_instance(&self, id: &str) -> bool {
+        let reason = ("Server.InternalError", "Server.InternalError: Internal error on launch");
+        let timeline = &self.site.timeline;
+        let lost = self.change(|state| state.shut_down(id, reason));
+        if lost {
+            timeline.note("ec2", id, "lost its power");
+        }
+        lost
+    }
+
+    /// The private address of an instance that has not ended.
+    pub fn instance_address(&self, id: &str) -> Option<Ipv4Addr> {
+        self.look(|state| {
+            let instance = state.instances.get(id)?;
+            instance.state.is_alive().then_some(instance.address)
+        })
+    }
+
+    /// An address for the next instance.
+    pub fn allocate_address(&self) -> Ipv4Addr {
+        self.machines.allocate_address()
+    }
+
+    async fn perform(&self, effect: Effect) {
+        match effect {
+            Effect::Launch(spec) => self.launch(spec).await,
+            Effect::Kill(instance) => {
+                let world = self.clone();
+                tokio::spawn(async move { world.kill(&instance).await });
+            }
+            Effect::Lifecycle { detail_type, resource, detail } => {
+                self.events.lifecycle(detail_type, vec![resource], detail);
+            }
+            Effect::StateChange(instance, state) => self.events.state_change(&instance, &state.to_string()),
+        }
+    }
+
+    async fn launch(&self, spec: LaunchSpec) {
+        if !self.site.options.machines {
+            return;
+        }
+        let instance = spec.instance.clone();
+        if let Err(error) = self.machines.launch(spec).await {
+            self.site.timeline.note("ec2", &instance, format!("could not be launched: {error:#}"));
+            let reason = ("Server.InternalError", "Server.InternalError: Internal error on launch");
+            self.change(|state| state.shut_down(&instance, reason));
+        }
+    }
+
+    async fn kill(&self, instance: &str) {
+        if self.site.options.machines {
+            self.machines.terminate(instance).await;
+        }
+        self.change(|state| {
+            if let Some(instance) = state.instances.get_mut(instance) {
+                instance.killed = true;
+            }
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Begins an instance's end in EC2; false where there is no such instance, or it has begun before.
+    pub fn shut_down(&mut self, id: &str, reason: (&'static str, &'static str)) -> bool {
+        let Some(instance) = self.instances.get_mut(id).filter(|instance| instance.state.is_alive()) else {
+            return false;
+        };
+        instance.reason = Some(reason);
+        self.effects.push(Effect::Kill(id.to_owned()));
+        self.enter(id, InstanceState::ShuttingDown);
+        true
+    }
+
+    /// Puts an instance into a state of EC2 and tells EventBridge.
+    pub fn enter(&mut self, id: &str, state: InstanceState) {
+        if let Some(instance) = self.instances.get_mut(id) {
+            instance.state = state;
+            instance.since = Instant::now();
+            self.effects.push(Effect::StateChange(id.to_owned(), state));
+        }
+    }
+
+    /// Opens a scaling activity.
+    pub fn open_activity(&mut self, activity: Activity) {
+        self.activities.push_front(activity);
+        self.activities.truncate(ACTIVITIES);
+    }
+
+    /// The activity with an ID.
+    pub fn activity(&mut self, id: &str) -> Option<&mut Activity> {
+        self.activities.iter_mut().find(|activity| activity.id == id)
+    }
+}
