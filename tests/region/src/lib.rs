@@ -7,26 +7,26 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("the local region runs on Linux only: it relies on 127.0.0.0/8 and on /proc");
 
-pub mod autoscaling;
-pub mod ec2;
+mod autoscaling;
+mod ec2;
 pub mod events;
 pub mod faults;
-pub mod http;
+mod http;
 pub mod lambda;
 pub mod machines;
 mod network;
 pub mod options;
 pub mod proxy;
 mod region;
-pub mod s3;
+mod s3;
 pub mod site;
-pub mod ssm;
-pub mod state;
+mod ssm;
+mod state;
 pub mod timeline;
-pub mod world;
+mod world;
 
 pub use network::Network;
 pub use options::Options;
-pub use region::Region;
+pub use region::{Parts, Region};
 pub use site::Site;
 pub use timeline::Timeline;

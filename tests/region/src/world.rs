@@ -21,7 +21,7 @@ const ACTIVITIES: usize = 2_000;
 #[derive(Clone)]
 pub struct World {
     /// What all parts share.
-    pub site: Site,
+    pub(crate) site: Site,
     machines: Machines,
     events: Events,
     state: Arc<Mutex<State>>,
@@ -30,7 +30,7 @@ pub struct World {
 
 /// What is behind the mutex.
 #[derive(Default)]
-pub struct State {
+pub(crate) struct State {
     /// Auto Scaling groups by name.
     pub groups: BTreeMap<String, Group>,
     /// EC2 instances by ID.
@@ -42,7 +42,7 @@ pub struct State {
 }
 
 /// Something outside the world that follows from a change.
-pub enum Effect {
+pub(crate) enum Effect {
     /// An instance's processes start.
     Launch(LaunchSpec),
     /// An instance's processes end, and its disk with them.
@@ -62,34 +62,34 @@ pub enum Effect {
 
 impl World {
     /// An empty world.
-    pub fn new(site: Site, machines: Machines, events: Events) -> Self {
+    pub(crate) fn new(site: Site, machines: Machines, events: Events) -> Self {
         Self { site, machines, events, state: Arc::default(), wake: Arc::default() }
     }
 
     /// Looks at the state.
-    pub fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
         look(&self.lock())
     }
 
     /// Changes the state and wakes the group engine, which does what follows.
-    pub fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let result = change(&mut self.lock());
         self.wake.notify_one();
         result
     }
 
     /// Changes the state without waking the group engine: the engine's own way.
-    pub fn change_quietly<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    pub(crate) fn change_quietly<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         change(&mut self.lock())
     }
 
     /// Waits until somebody changed the state.
-    pub async fn changed(&self) {
+    pub(crate) async fn changed(&self) {
         self.wake.notified().await;
     }
 
     /// Does what follows from the changes so far.
-    pub async fn follow_up(&self) {
+    pub(crate) async fn follow_up(&self) {
         let effects = std::mem::take(&mut self.lock().effects);
         for effect in effects {
             self.perform(effect).await;
@@ -118,7 +118,7 @@ impl World {
     }
 
     /// An address for the next instance.
-    pub fn allocate_address(&self) -> Ipv4Addr {
+    pub(crate) fn allocate_address(&self) -> Ipv4Addr {
         self.machines.allocate_address()
     }
 

@@ -20,7 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use answer::{ApiError, Refusal};
+pub use answer::ApiError;
 pub use query::Params;
 pub use xml::to_xml;
 
