@@ -76,7 +76,10 @@ impl Events {
     fn release(&self, number: Option<u64>) {
         let mut bus = self.lock();
         let newest = bus.sent;
-        let goes = bus.held.as_ref().is_some_and(|(held, _)| number.map_or(*held < newest, |number| *held == number));
+        let goes = bus
+            .held
+            .as_ref()
+            .is_some_and(|(held, _)| number.map_or(*held < newest, |number| *held == number));
         let released = if goes { bus.held.take() } else { None };
         drop(bus);
         if let Some((_, event)) = released {

@@ -52,7 +52,9 @@ impl Events {
     pub fn new(site: Site, functions: Functions) -> Self {
         let bus = Bus { delivery: first_delivery(&site), schedule: true, held: None, sent: 0 };
         let stop = CancellationToken::new();
-        Self { inner: Arc::new(Inner { site, functions, bus: Mutex::new(bus), stop, tasks: TaskTracker::new() }) }
+        Self {
+            inner: Arc::new(Inner { site, functions, bus: Mutex::new(bus), stop, tasks: TaskTracker::new() }),
+        }
     }
 
     /// Starts the schedule, where the options have one.

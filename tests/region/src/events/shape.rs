@@ -9,7 +9,13 @@ use crate::Site;
 use crate::site::{ACCOUNT, REGION, timestamp_seconds};
 
 /// An event's JSON (EventBridge user guide, event structure).
-pub(super) fn event(site: &Site, detail_type: &str, source: &str, resources: &[String], detail: &Value) -> Bytes {
+pub(super) fn event(
+    site: &Site,
+    detail_type: &str,
+    source: &str,
+    resources: &[String],
+    detail: &Value,
+) -> Bytes {
     let event = json!({
         "version": "0",
         "id": site.uuid(),

@@ -31,13 +31,15 @@ pub enum Outcome {
     },
 }
 
-/// Flags of a call that was let through.
-#[derive(Clone, Copy, Debug, Default)]
+/// What is to become of a call that is under way.
+#[derive(Clone, Debug, Default)]
 pub struct Flags {
     /// Its caller dies once it took effect.
     pub doomed: bool,
     /// Its answer is dropped.
     pub lose_answer: bool,
+    /// The error that a fault answers it with.
+    pub failure: Option<String>,
 }
 
 /// The calls and invocations.
@@ -86,7 +88,7 @@ struct Made {
 
 impl Journal {
     /// A call is about to be made.
-    pub fn opened(&mut self, call: &Call<'_>, doomed: bool, lose_answer: bool) {
+    pub fn opened(&mut self, call: &Call<'_>, flags: Flags) {
         let services = self.counts.entry(call.caller.kind()).or_default();
         let operations = services.entry(call.service.to_owned()).or_default();
         *operations.entry(call.operation.to_owned()).or_default() += 1;
@@ -109,14 +111,14 @@ impl Journal {
             service: call.service.to_owned(),
             operation: call.operation.to_owned(),
             target: call.target.to_owned(),
-            flags: Flags { doomed, lose_answer },
+            flags,
             index,
         });
     }
 
     /// The flags of the oldest open call like this one.
     pub fn take_flags(&self, call: &Call<'_>) -> Flags {
-        self.open.iter().find(|open| open.is(call)).map(|open| open.flags).unwrap_or_default()
+        self.open.iter().find(|open| open.is(call)).map(|open| open.flags.clone()).unwrap_or_default()
     }
 
     /// The oldest open call like this one is over.
@@ -157,7 +159,8 @@ impl Journal {
     /// The invocation of a process is over; answers its request ID.
     pub fn ended(&mut self, process: u64, outcome: &Outcome) -> Option<String> {
         let mut invocation = self.running.remove(&process)?;
-        self.open.retain(|open| !matches!(&open.caller, Caller::Function { process: p, .. } if *p == process));
+        self.open
+            .retain(|open| !matches!(&open.caller, Caller::Function { process: p, .. } if *p == process));
         invocation.millis = Some(milliseconds(invocation.start));
         invocation.outcome = Some(outcome.clone());
         for made in invocation.calls.iter_mut().filter(|made| made.end.is_none()) {

@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 pub use routes::routes;
 
 use crate::Site;
-use journal::{Journal, Outcome};
-use rules::Rules;
+use journal::{Flags, Journal, Outcome};
+use rules::{Firing, Rules};
 use spec::Fault;
 
 /// Who makes a call, told by its access key.
@@ -138,21 +138,24 @@ impl Faults {
         for note in notes {
             self.site.timeline.note("fault", note.who(call), note.text);
         }
-        gate.journal.opened(call, firing.doomed, firing.lose_answer);
+        let failure = match &firing.verdict {
+            Some(Verdict::Fail { code, .. }) => Some(format!("failed by a fault: {code}")),
+            _ => None,
+        };
+        let Firing { doomed, lose_answer, .. } = firing;
+        gate.journal.opened(call, Flags { doomed, lose_answer, failure });
         if firing.kill_before {
             gate.journal.closed(call, "killed before");
             kill_caller(&gate.processes, call.caller);
             return Plan { delay: Duration::ZERO, verdict: Some(Verdict::Hang) };
         }
-        match &firing.verdict {
-            Some(Verdict::Fail { code, .. }) => gate.journal.closed(call, &format!("failed by a fault: {code}")),
-            Some(Verdict::Hang) => gate.journal.closed(call, "hung by a fault"),
-            Some(Verdict::Proceed) | None => {}
+        if firing.verdict == Some(Verdict::Hang) {
+            gate.journal.closed(call, "hung by a fault");
         }
         Plan { delay: firing.delay, verdict: firing.verdict }
     }
 
-    /// To be asked after a call took effect and before its answer is given.
+    /// To be asked after a call took effect, or was failed, and before its answer is given.
     pub async fn after(&self, call: &Call<'_>) -> Fate {
         let mut gate = self.lock();
         let open = gate.journal.take_flags(call);
@@ -165,7 +168,7 @@ impl Faults {
             gate.journal.closed(call, "answer lost");
             return Fate::LoseAnswer;
         }
-        gate.journal.closed(call, "answered");
+        gate.journal.closed(call, open.failure.as_deref().unwrap_or("answered"));
         Fate::Deliver
     }
 

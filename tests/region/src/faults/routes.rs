@@ -25,8 +25,8 @@ async fn set(State(parts): State<Parts>, body: Bytes) -> Response {
 
 /// Reads all before it does any; one object is answered with one object, a list with a list.
 async fn set_all(parts: &Parts, body: &[u8]) -> Result<Value, String> {
-    let value: Value =
-        serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}; see the README"))?;
+    let value: Value = serde_json::from_slice(body)
+        .map_err(|error| format!("the body is not JSON: {error}; see the README"))?;
     match value {
         Value::Array(list) => {
             let faults = list.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
@@ -41,8 +41,8 @@ async fn set_all(parts: &Parts, body: &[u8]) -> Result<Value, String> {
 }
 
 fn read(value: Value) -> Result<Fault, String> {
-    let fault: Fault =
-        serde_json::from_value(value).map_err(|error| format!("not a fault: {error}; the README lists them"))?;
+    let fault: Fault = serde_json::from_value(value)
+        .map_err(|error| format!("not a fault: {error}; the README lists them"))?;
     fault.check()?;
     Ok(fault)
 }

@@ -165,7 +165,10 @@ impl CountFrom {
     fn matches(&self, call: &Call<'_>) -> bool {
         self.service.as_ref().is_none_or(|service| service == call.service)
             && self.operation.as_ref().is_none_or(|operation| operation == call.operation)
-            && self.body_contains.as_ref().is_none_or(|part| String::from_utf8_lossy(call.body).contains(part.as_str()))
+            && self
+                .body_contains
+                .as_ref()
+                .is_none_or(|part| String::from_utf8_lossy(call.body).contains(part.as_str()))
     }
 }
 

@@ -207,7 +207,8 @@ impl Fault {
         match self {
             Self::Api(rule) => rule.check(),
             Self::KillFunction(rule) if rule.call == 0 && rule.from.is_none() => {
-                Err("kill-function: without `from` the first call is number 1; `call` 0 would never come".to_owned())
+                Err("kill-function: without `from` the first call is number 1; `call` 0 would never come"
+                    .to_owned())
             }
             _ => Ok(()),
         }

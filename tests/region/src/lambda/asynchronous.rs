@@ -57,7 +57,9 @@ impl Functions {
                     return;
                 }
                 Ok(Outcome::Failed { .. }) => {}
-                Err(error) => inner.site.timeline.note("function", function, format!("not invoked: {error:#}")),
+                Err(error) => {
+                    inner.site.timeline.note("function", function, format!("not invoked: {error:#}"))
+                }
             }
             if let Some(delay) = delay {
                 tokio::time::sleep(delay).await;
@@ -65,6 +67,10 @@ impl Functions {
             }
         }
         inner.tally.dead_lettered.fetch_add(1, Ordering::Relaxed);
-        inner.site.timeline.note("function", function, format!("{request} dead-lettered after three attempts"));
+        inner.site.timeline.note(
+            "function",
+            function,
+            format!("{request} dead-lettered after three attempts"),
+        );
     }
 }

@@ -119,13 +119,15 @@ impl Functions {
     fn start(&self, function: &str) -> anyhow::Result<Arc<Sandbox>> {
         let inner = &self.inner;
         let binary = inner.site.options.functions_dir.join(function);
-        let named_well = function.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+        let named_well =
+            function.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
         if !named_well || function.is_empty() || !binary.is_file() {
             bail!("there is no function `{function}`: {} is not a file", binary.display());
         }
         let process = inner.last_process.fetch_add(1, Ordering::Relaxed) + 1;
-        let (sandbox, child) = Sandbox::start(&inner.site, inner.proxy, function, process, &binary, &inner.log)
-            .with_context(|| format!("the function {} cannot be run", binary.display()))?;
+        let (sandbox, child) =
+            Sandbox::start(&inner.site, inner.proxy, function, process, &binary, &inner.log)
+                .with_context(|| format!("the function {} cannot be run", binary.display()))?;
         inner.faults.process_started(process, function, sandbox.group());
         inner.lock().insert(process, Arc::clone(&sandbox));
         let watched = Arc::clone(&sandbox);
@@ -184,7 +186,11 @@ impl Inner {
     /// The idle process used last, as Lambda's are.
     fn take_idle(&self, function: &str) -> Option<Arc<Sandbox>> {
         let sandboxes = self.lock();
-        sandboxes.values().filter(|sandbox| sandbox.function == function).find(|sandbox| sandbox.take_idle()).cloned()
+        sandboxes
+            .values()
+            .filter(|sandbox| sandbox.function == function)
+            .find(|sandbox| sandbox.take_idle())
+            .cloned()
     }
 
     fn note_end(&self, function: &str, request: &str, outcome: &Outcome) {
@@ -199,7 +205,10 @@ impl Inner {
 fn timed_out(request: &str, limit: std::time::Duration) -> Outcome {
     Outcome::Failed {
         error_type: "Sandbox.Timedout".to_owned(),
-        message: format!("RequestId: {request} Error: Task timed out after {:.2} seconds", limit.as_secs_f64()),
+        message: format!(
+            "RequestId: {request} Error: Task timed out after {:.2} seconds",
+            limit.as_secs_f64()
+        ),
     }
 }
 

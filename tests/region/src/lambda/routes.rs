@@ -83,7 +83,8 @@ fn complete(functions: &Functions, process: u64, request: &str, outcome: Outcome
     if sandbox.complete(request, outcome) {
         return accepted();
     }
-    let error = json!({ "errorType": "InvalidRequestID", "errorMessage": format!("no such invocation: {request}") });
+    let error =
+        json!({ "errorType": "InvalidRequestID", "errorMessage": format!("no such invocation: {request}") });
     (StatusCode::BAD_REQUEST, Json(error)).into_response()
 }
 
@@ -101,7 +102,8 @@ fn accepted() -> Response {
 }
 
 fn unknown_process(process: u64) -> Response {
-    let error = json!({ "errorType": "Forbidden", "errorMessage": format!("process {process} is not running") });
+    let error =
+        json!({ "errorType": "Forbidden", "errorMessage": format!("process {process} is not running") });
     (StatusCode::FORBIDDEN, Json(error)).into_response()
 }
 

@@ -209,10 +209,10 @@ impl Sandbox {
 fn environment(site: &Site, proxy: SocketAddr, function: &str, process: u64) -> Vec<(String, String)> {
     let key = format!("ASIAFN{process}");
     let proxy = format!("http://{key}:x@{proxy}");
-    let endpoint = site.endpoint.trim_start_matches("http://");
     let options = &site.options;
     let mut variables: Vec<(String, String)> = [
-        ("AWS_LAMBDA_RUNTIME_API", format!("{endpoint}/_lambda/{process}")),
+        // Lambda itself gives only HOST:PORT; with a path, the runtime's client wants a whole URI.
+        ("AWS_LAMBDA_RUNTIME_API", format!("{}/_lambda/{process}", site.endpoint)),
         ("AWS_LAMBDA_FUNCTION_NAME", function.to_owned()),
         ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128".to_owned()),

@@ -38,7 +38,9 @@ impl Addresses {
     pub(super) fn reuse_next(&mut self, address: Ipv4Addr) -> Result<(), String> {
         let [_, a, b, host] = address.octets();
         let Some(at) = self.free.iter().position(|free| [a, b] == self.network && *free == host) else {
-            return Err(format!("reuse-address: {address} is no free address of this region: its instance must be gone"));
+            return Err(format!(
+                "reuse-address: {address} is no free address of this region: its instance must be gone"
+            ));
         };
         self.free.remove(at);
         self.free.push_front(host);

@@ -1,8 +1,16 @@
 //! The directives that the local region leaves out knowingly: none of them changes when a program runs, what it is
 //! given, or what its end means.
 
-const UNIT: [&str; 8] =
-    ["Description", "Documentation", "After", "Before", "Wants", "Requires", "DefaultDependencies", "OnFailure"];
+const UNIT: [&str; 8] = [
+    "Description",
+    "Documentation",
+    "After",
+    "Before",
+    "Wants",
+    "Requires",
+    "DefaultDependencies",
+    "OnFailure",
+];
 
 const SERVICE: [&str; 55] = [
     // Whose processes they are: here always the region's own user.

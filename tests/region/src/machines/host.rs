@@ -42,7 +42,8 @@ impl Host {
     /// When the instance has ended, or the program cannot be run.
     pub async fn start(&self, unit: &Unit, exec: &Exec, label: &str) -> anyhow::Result<Child> {
         let variables = self.variables(unit)?;
-        let words: Vec<String> = exec.words.iter().map(|word| self.path_text(&substituted(word, &variables))).collect();
+        let words: Vec<String> =
+            exec.words.iter().map(|word| self.path_text(&substituted(word, &variables))).collect();
         let Some((program, arguments)) = words.split_first() else { bail!("an empty command line") };
         let program = self.program(Path::new(program));
         let (name, value) = self.marker.variable();
@@ -50,7 +51,8 @@ impl Host {
         command.args(arguments).env_clear().envs(variables).env(name, value);
         command.current_dir(&self.root).process_group(0).kill_on_drop(true);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = self.spawn(&mut command).await.with_context(|| format!("cannot run {}", program.display()))?;
+        let mut child =
+            self.spawn(&mut command).await.with_context(|| format!("cannot run {}", program.display()))?;
         if let Some(stdout) = child.stdout.take() {
             self.console.follow(label, stdout);
         }
@@ -112,7 +114,8 @@ impl Host {
         let Some(name) = path.strip_prefix("/usr/local/bin").ok().and_then(Path::to_str) else {
             return path.to_owned();
         };
-        let candidates = self.programs.iter().flat_map(|dir| [dir.join(name), dir.join(format!("{name}.sh"))]);
+        let candidates =
+            self.programs.iter().flat_map(|dir| [dir.join(name), dir.join(format!("{name}.sh"))]);
         candidates.into_iter().find(|candidate| candidate.is_file()).unwrap_or_else(|| path.to_owned())
     }
 

@@ -53,14 +53,21 @@ pub fn access_key(instance: &str) -> String {
 }
 
 async fn token(headers: HeaderMap) -> Response {
-    let ttl = headers.get(TOKEN_TTL).and_then(|value| value.to_str().ok()).and_then(|text| text.parse::<u32>().ok());
+    let ttl = headers
+        .get(TOKEN_TTL)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.parse::<u32>().ok());
     match ttl {
         Some(seconds @ 1..=21_600) => ([(TOKEN_TTL, seconds.to_string())], TOKEN).into_response(),
         _ => StatusCode::BAD_REQUEST.into_response(),
     }
 }
 
-async fn meta_data(State(about): State<Arc<Metadata>>, Path(item): Path<String>, headers: HeaderMap) -> Response {
+async fn meta_data(
+    State(about): State<Arc<Metadata>>,
+    Path(item): Path<String>,
+    headers: HeaderMap,
+) -> Response {
     if !authorized(&headers) {
         return StatusCode::UNAUTHORIZED.into_response();
     }

@@ -80,7 +80,8 @@ impl Machine {
         std::fs::create_dir_all(host.path("/etc/etcd-asg".as_ref()))?;
         std::fs::write(host.path("/etc/etcd-asg/config".as_ref()), self.config())?;
         let file = self.site.options.instance_dir.join("etcd-asg.service");
-        let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        let text =
+            std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
         let unit = Unit::parse(&text).with_context(|| format!("{} is refused", file.display()))?;
         self.site.timeline.note("instance", &spec.instance, format!("boots at {}", spec.address));
         let reason = supervisor::supervise(&unit, &host).await;
@@ -107,7 +108,10 @@ impl Machine {
         let options = &self.site.options;
         let root = self.directory.join("root");
         let own = |path: &str| format!("{}{path}", root.display());
-        let path = format!("{}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", options.etcd_dir.display());
+        let path = format!(
+            "{}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            options.etcd_dir.display()
+        );
         let environment = [
             ("PATH", path),
             ("LANG", "C.UTF-8".to_owned()),

@@ -142,7 +142,8 @@ impl StatusSet {
         for word in line.split_whitespace() {
             let code = word.parse::<u8>().map(|code| Exit::Code(i32::from(code)));
             let signal = || word.parse::<Signal>().map(|signal| Exit::Signal(signal as i32));
-            let entry = code.or_else(|_| signal()).map_err(|_| format!("`{word}` is no exit code and no signal"))?;
+            let entry =
+                code.or_else(|_| signal()).map_err(|_| format!("`{word}` is no exit code and no signal"))?;
             self.entries.push(entry);
         }
         Ok(())

@@ -37,7 +37,10 @@ pub async fn supervise(unit: &Unit, host: &Host) -> String {
         if !restarts(unit, &run) {
             return say(host, &format!("the service ended ({}) and stays down", run.verdict.word()));
         }
-        say(host, &format!("the service ended ({}); started again in {:?}", run.verdict.word(), unit.restart_delay));
+        say(
+            host,
+            &format!("the service ended ({}); started again in {:?}", run.verdict.word(), unit.restart_delay),
+        );
         tokio::time::sleep(unit.restart_delay).await;
     }
 }
@@ -104,7 +107,12 @@ async fn run_once(unit: &Unit, host: &Host) -> Run {
 }
 
 /// Runs a command to its end. Of a command other than the main one only status 0 is a success.
-async fn run_command(unit: &Unit, host: &Host, exec: &Exec, deadline: Option<Instant>) -> Result<(), Verdict> {
+async fn run_command(
+    unit: &Unit,
+    host: &Host,
+    exec: &Exec,
+    deadline: Option<Instant>,
+) -> Result<(), Verdict> {
     let label = exec.words.last().map_or("command", String::as_str);
     let started = host.start(unit, exec, label).await;
     let mut child = match started {

@@ -105,9 +105,15 @@ impl Unit {
             let wrong = |why: String| Refusal::Value { name: name.clone(), value: value.clone(), why };
             match (section.as_str(), name.as_str()) {
                 ("Service", "ExecStart") => push_exec(&mut started, &value).map_err(wrong)?,
-                ("Service", _) => unit.set(&name, &value).map_err(|problem| problem.of(&section, &name, &value))?,
-                ("Unit", "StartLimitIntervalSec") => unit.burst_interval = span(&value).map_err(wrong)?.unwrap_or_default(),
-                ("Unit", "StartLimitBurst") => unit.burst = value.parse().map_err(|_| wrong("not a number".to_owned()))?,
+                ("Service", _) => {
+                    unit.set(&name, &value).map_err(|problem| problem.of(&section, &name, &value))?
+                }
+                ("Unit", "StartLimitIntervalSec") => {
+                    unit.burst_interval = span(&value).map_err(wrong)?.unwrap_or_default()
+                }
+                ("Unit", "StartLimitBurst") => {
+                    unit.burst = value.parse().map_err(|_| wrong("not a number".to_owned()))?
+                }
                 _ => return Err(Refusal::Unknown { section, name }),
             }
         }

@@ -47,12 +47,11 @@ impl Forwarder {
         let path = parts.uri.path().to_owned();
         let operation = path.trim_start_matches("/v3/").trim_start_matches('/');
         let call = Call { caller: &caller, service: "etcd", operation, target: &authority, body: &body };
-        match self.faults.before(&call).await {
-            Verdict::Proceed => {}
-            Verdict::Fail { status, code, message } => return failure(status, &code, &message),
-            Verdict::Hang => return std::future::pending().await,
-        }
-        let answer = forward(&authority, parts, Body::from(body.clone())).await;
+        let answer = match self.faults.before(&call).await {
+            Verdict::Proceed => forward(&authority, parts, Body::from(body.clone())).await,
+            Verdict::Fail { status, code, message } => failure(status, &code, &message),
+            Verdict::Hang => std::future::pending().await,
+        };
         match self.faults.after(&call).await {
             Fate::Deliver => answer,
             Fate::LoseAnswer => bail!("the answer is lost"),
@@ -62,15 +61,18 @@ impl Forwarder {
     async fn tunnel(&self, request: Request<Incoming>, caller: &Caller) -> anyhow::Result<Response<Body>> {
         let target = request.uri().authority().map(ToString::to_string).unwrap_or_default();
         let call = Call { caller, service: "etcd", operation: "CONNECT", target: &target, body: &[] };
-        match self.faults.before(&call).await {
-            Verdict::Proceed => {}
-            Verdict::Fail { status, code, message } => return failure(status, &code, &message),
-            Verdict::Hang => return std::future::pending().await,
-        }
-        let mut member = TcpStream::connect(&target).await?;
+        let member = match self.faults.before(&call).await {
+            Verdict::Proceed => Ok(TcpStream::connect(&target).await),
+            Verdict::Fail { status, code, message } => Err(failure(status, &code, &message)),
+            Verdict::Hang => std::future::pending().await,
+        };
         if self.faults.after(&call).await == Fate::LoseAnswer {
             bail!("the answer is lost");
         }
+        let mut member = match member {
+            Ok(member) => member?,
+            Err(failure) => return failure,
+        };
         tokio::spawn(async move {
             let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
             let copied = tokio::io::copy_bidirectional(&mut TokioIo::new(upgraded), &mut member).await;
@@ -94,7 +96,11 @@ impl Forwarder {
 }
 
 /// A connection for each request: what is on its way to a member dies with its caller, as it would without a proxy.
-async fn forward(authority: &str, parts: hyper::http::request::Parts, body: Body) -> anyhow::Result<Response<Body>> {
+async fn forward(
+    authority: &str,
+    parts: hyper::http::request::Parts,
+    body: Body,
+) -> anyhow::Result<Response<Body>> {
     let address = if authority.contains(':') { authority.to_owned() } else { format!("{authority}:80") };
     let stream = TcpStream::connect(&address).await.with_context(|| format!("cannot reach {address}"))?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
