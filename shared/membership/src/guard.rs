@@ -92,6 +92,8 @@ pub enum Guard {
     // Joining.
     /// No other learner and no unstarted member.
     OneLearner,
+    /// Nobody joins while a dead voter is still listed.
+    DeadFirst,
     /// The joiner's hook still has the time.
     HookHasTime,
     /// The joiner was not given up.

@@ -83,6 +83,11 @@ fn not_yet(v: View<'_>, peer_url: &str) -> Option<Wait> {
     if !v.hold(Guard::OneLearner, !busy) {
         return Some(Wait::Turn);
     }
+    // Dead: remove, then add (etcd FAQ); an add beside a dead voter is refused by etcd, too.
+    let dead = list.voters().filter_map(|m| v.owner(m)).any(|id| v.standing(&id) == Standing::Missing);
+    if !v.hold(Guard::DeadFirst, !dead) {
+        return Some(Wait::Gone);
+    }
     let electorate = v.electorate();
     if !v.hold(Guard::MajorityKept, electorate.has_quorum()) {
         let proven = electorate.voters.intersection(&electorate.proven).count();

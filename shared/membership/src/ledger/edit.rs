@@ -1,5 +1,7 @@
 //! The edits of the ledger: each says what has become known, and keeps the document consistent.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use super::document::{
@@ -73,6 +75,33 @@ impl Edit {
                     | MarkKey::Joining(_)
             ),
             _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Edit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Edit::OpenGeneration { seed, .. } => {
+                write!(f, "open the next generation with seed {}", seed.instance)
+            }
+            Edit::RecordIdentity(i) => {
+                write!(f, "record cluster {}, founded by member {}", i.cluster, i.seed_member)
+            }
+            Edit::SetPhase(phase) => write!(f, "phase {}", format!("{phase:?}").to_lowercase()),
+            Edit::RecordMember { instance, member, .. } => write!(f, "record {instance} as member {member}"),
+            Edit::RecordVoted(instance) => write!(f, "record that {instance} has voted"),
+            Edit::RecordSealed(instance) => write!(f, "record that {instance} is sealed"),
+            Edit::Claim(claim) => write!(f, "claim: {}", claim.proposal.change),
+            Edit::Unclaim(outcome) => write!(f, "unclaim: {outcome}"),
+            Edit::AddMaybe(maybe) => write!(f, "maybe: {}", maybe.change),
+            Edit::CleanMaybe(change) => write!(f, "clean once: {change}"),
+            Edit::SettleMaybe(change, how) => write!(f, "settled, {how}: {change}"),
+            Edit::SetMark(key) => write!(f, "mark {key}"),
+            Edit::Progress(instance, Some(applied)) => write!(f, "progress of {instance} at index {applied}"),
+            Edit::Progress(instance, None) => write!(f, "progress of {instance}"),
+            Edit::ClearMark(key) => write!(f, "clear {key}"),
+            Edit::Forget(instance) => write!(f, "forget {instance}"),
         }
     }
 }

@@ -1,0 +1,482 @@
+//! Scenes: an observation in a few lines, everything unsaid being as in a healthy cluster.
+//!
+//! ```text
+//! group desired=3 max=5 paused retains no-launch-hook heartbeat=60 arn=other
+//! cluster phase=opened seed=i-1 no-identity generation=2 | no-ledger
+//! i-1 InService voter=1 leader            an instance, its member, its probe, its record and its parameter
+//! i-4 Pending:Wait learner=4 unstarted age=60
+//! i-5 Missing voter=5 | ec2=terminated    not in the group any more
+//! member 9 voter name=x silent            a member that belongs to no instance
+//! mark gone/i-5 ago=10
+//! claim remove i-3 by=r2 nonce=n2 expires=30 (seconds from now; negative: expired)
+//! maybe promote i-4 asked=1 voters=1,2,3 deadline=-10 clean=-5
+//! lists none | lists 1,2 | list-misses 3 | unknown group|ledger|parameters
+//! endpoints i-1,i-2 | endpoints none | initial-cluster stale
+//! setting join-patience 60s | me n2
+//! ```
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use membership::change::{Change, Proposal};
+use membership::env::{self, EnvFor};
+use membership::etcd::{EtcdView, Member, MemberList, Probe, Status};
+use membership::ids::{ClusterId, ClusterName, InstanceId, MemberId, Nonce, RequestId, Timestamp};
+use membership::instance::{Instance, Lifecycle, Vitality};
+use membership::ledger::{
+    Claim, EnvState, FORMAT, Generation, GroupIdentity, Identity, Ledger, Mark, MarkKey, Maybe, Phase,
+    Recorded, Seed, Source, Writer,
+};
+use membership::observation::{Group, Hook, Observation, Parameters, Seen};
+use membership::settings::Settings;
+
+use super::scene_line::Line;
+
+pub const NOW: Timestamp = Timestamp(1_000_000_000);
+pub const OURS: ClusterId = ClusterId(0xc1);
+
+/// What a scene comes to.
+pub struct Scene {
+    pub obs: Observation,
+    pub me: Option<Nonce>,
+}
+
+struct Building {
+    group: Group,
+    ledger: Option<Ledger>,
+    members: Vec<Member>,
+    probes: BTreeMap<String, Probe>,
+    envs: BTreeMap<InstanceId, bool>,
+    leader: Option<MemberId>,
+    served_by: Option<Vec<MemberId>>,
+    list_misses: u32,
+    unknown: Vec<String>,
+    endpoints: Option<Vec<String>>,
+    stale_initial_cluster: bool,
+    me: Option<Nonce>,
+}
+
+impl Scene {
+    pub fn parse(text: &str) -> Scene {
+        let mut b = Building::new();
+        let lines = || text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
+        let first =
+            |l: &&str| matches!(l.split(' ').next(), Some("group" | "cluster" | "no-ledger" | "setting"));
+        lines().filter(first).for_each(|l| b.line(l));
+        lines().filter(|l| l.starts_with("i-") || l.starts_with("member ")).for_each(|l| b.line(l));
+        lines()
+            .filter(|l| !first(l) && !l.starts_with("i-") && !l.starts_with("member "))
+            .for_each(|l| b.line(l));
+        b.finish()
+    }
+}
+
+fn seconds(text: &str) -> Timestamp {
+    let n: i64 = text.parse().unwrap_or_else(|_| panic!("{text:?} is no number of seconds"));
+    Timestamp(NOW.0.saturating_add_signed(n * 1000))
+}
+
+impl Building {
+    fn new() -> Self {
+        let hook = |name: &str| Ok(Hook { name: name.to_owned(), heartbeat: Duration::from_secs(60) });
+        let identity = GroupIdentity { name: "g".into(), arn: "arn:g".into(), vpc: "vpc-1".into() };
+        let group = Group {
+            identity: identity.clone(),
+            desired: 3,
+            max: 5,
+            launch_hook: hook("launch"),
+            terminate_hook: hook("terminate"),
+            retains: false,
+            instances: Vec::new(),
+            settings: Settings::default(),
+        };
+        let seed = Seed { instance: "i-1".into(), peer_url: "http://10.0.0.1:2380".into() };
+        let ledger = Ledger {
+            format: FORMAT,
+            revision: 7,
+            writer: Writer { request: "r0".into(), nonce: "n0".into() },
+            at: NOW.minus(Duration::from_secs(60)),
+            group: identity,
+            generation: Generation {
+                number: 1,
+                token: "c-1".into(),
+                seed,
+                source: Source::New,
+                opened_at: NOW.minus(Duration::from_secs(3600)),
+                opened_by: "r0".into(),
+                phase: Phase::Formed,
+                identity: Some(Identity {
+                    cluster: OURS,
+                    seed_member: MemberId(1),
+                    version: "3.6.16".into(),
+                }),
+            },
+            instances: BTreeMap::new(),
+            claim: None,
+            maybes: Vec::new(),
+            marks: BTreeMap::new(),
+            history: Vec::new(),
+        };
+        Self {
+            group,
+            ledger: Some(ledger),
+            members: Vec::new(),
+            probes: BTreeMap::new(),
+            envs: BTreeMap::new(),
+            leader: None,
+            served_by: None,
+            list_misses: 0,
+            unknown: Vec::new(),
+            endpoints: None,
+            stale_initial_cluster: false,
+            me: None,
+        }
+    }
+
+    fn ledger(&mut self) -> &mut Ledger {
+        self.ledger.as_mut().expect("the scene has no ledger")
+    }
+
+    fn line(&mut self, text: &str) {
+        match text.split_whitespace().next().unwrap_or_default() {
+            "group" => self.group_line(&Line::parse(text, 1)),
+            "cluster" => self.cluster_line(&Line::parse(text, 1)),
+            "no-ledger" => self.ledger = None,
+            "setting" => {
+                let words: Vec<_> = text.split_whitespace().collect();
+                self.group.settings.set(words[1], words[2]).unwrap();
+            }
+            "member" => self.member_line(&Line::parse(text, 2)),
+            "mark" => {
+                let line = Line::parse(text, 2);
+                line.allow(&["ago", "applied"]);
+                let since = NOW.minus(Duration::from_secs(line.number("ago").unwrap_or(0)));
+                let key = MarkKey::try_from(line.words[1].to_owned()).unwrap();
+                self.ledger().marks.insert(key, Mark { since, applied: line.number("applied") });
+            }
+            "claim" => self.claim_line(&Line::parse(text, 3)),
+            "maybe" => self.maybe_line(&Line::parse(text, 3)),
+            "lists" => {
+                let who = text.split_whitespace().nth(1).unwrap();
+                let ids = who.split(',').filter(|w| *w != "none").map(|w| MemberId(w.parse().unwrap()));
+                self.served_by = Some(ids.collect());
+            }
+            "list-misses" => self.list_misses = text.split_whitespace().nth(1).unwrap().parse().unwrap(),
+            "unknown" => self.unknown.push(text.split_whitespace().nth(1).unwrap().to_owned()),
+            "endpoints" => {
+                let who = text.split_whitespace().nth(1).unwrap();
+                let ids = who.split(',').filter(|w| *w != "none");
+                self.endpoints = Some(ids.map(|i| format!("http://{}:2379", address(i))).collect());
+            }
+            "initial-cluster" => self.stale_initial_cluster = true,
+            "me" => self.me = text.split_whitespace().nth(1).map(Nonce::from),
+            word if word.starts_with("i-") => self.instance_line(&Line::parse(text, 2)),
+            other => panic!("{other:?} begins no line of a scene: {text:?}"),
+        }
+    }
+
+    fn group_line(&mut self, line: &Line<'_>) {
+        line.allow(&["desired", "max", "paused", "retains", "no-launch-hook", "heartbeat", "arn", "vpc"]);
+        let g = &mut self.group;
+        g.desired = line.number("desired").map_or(g.desired, |n| n as usize);
+        g.max = line.number("max").map_or(g.max, |n| n as usize);
+        g.settings.paused = line.has("paused");
+        g.retains = line.has("retains");
+        if let Some(n) = line.number("heartbeat") {
+            for hook in [&mut g.launch_hook, &mut g.terminate_hook] {
+                hook.as_mut().unwrap().heartbeat = Duration::from_secs(n);
+            }
+        }
+        if line.has("no-launch-hook") {
+            g.launch_hook = Err("none is declared".into());
+        }
+        if let Some(arn) = line.get("arn") {
+            g.identity.arn = arn.to_owned();
+        }
+        if let Some(vpc) = line.get("vpc") {
+            g.identity.vpc = vpc.to_owned();
+        }
+    }
+
+    fn cluster_line(&mut self, line: &Line<'_>) {
+        line.allow(&["phase", "seed", "no-identity", "generation"]);
+        let generation = &mut self.ledger().generation;
+        generation.phase = match line.get("phase").unwrap_or("formed") {
+            "opened" => Phase::Opened,
+            "formed" => Phase::Formed,
+            "abandoned" => Phase::Abandoned,
+            "ended" => Phase::Ended,
+            other => panic!("no phase {other}"),
+        };
+        if let Some(seed) = line.get("seed") {
+            generation.seed =
+                Seed { instance: seed.into(), peer_url: format!("http://{}:2380", address(seed)) };
+        }
+        if let Some(number) = line.number("generation") {
+            generation.number = number as u32;
+            generation.token = format!("c-{number}");
+        }
+        if line.has("no-identity") {
+            generation.identity = None;
+        }
+    }
+
+    fn instance_line(&mut self, line: &Line<'_>) {
+        line.allow(&[
+            "voter",
+            "learner",
+            "age",
+            "ec2",
+            "addr",
+            "noaddr",
+            "unstarted",
+            "leader",
+            "follows",
+            "term",
+            "applied",
+            "cluster",
+            "answers-as",
+            "silent",
+            "auth",
+            "unvoted",
+            "open",
+            "unrecorded",
+            "recorded",
+            "unlisted",
+            "unpublished",
+            "unsealed-env",
+            "unhealthy",
+            "version",
+        ]);
+        let id = InstanceId::from(line.words[0]);
+        let address = line.get("addr").map_or_else(|| address(id.as_str()), |a| format!("10.0.0.{a}"));
+        let missing = line.words[1] == "Missing";
+        let vitality = match line.get("ec2") {
+            Some("stopping") => Vitality::Stopping,
+            Some("terminated") => Vitality::Terminated,
+            Some("absent") => Vitality::Absent,
+            _ if missing => Vitality::Absent,
+            _ => Vitality::Running,
+        };
+        if !(missing && vitality == Vitality::Absent) {
+            self.group.instances.push(Instance {
+                id: id.clone(),
+                lifecycle: (!missing).then(|| Lifecycle::parse(line.words[1])),
+                vitality,
+                address: (!line.has("noaddr")).then(|| address.clone()),
+                launched_at: NOW.minus(Duration::from_secs(line.number("age").unwrap_or(3600))),
+                healthy: !line.has("unhealthy"),
+            });
+        }
+        let member = line.number("voter").or(line.number("learner")).map(MemberId);
+        self.probe(line, member, &format!("http://{address}:2379"));
+        self.record(line, &id, member, &address);
+        let Some(member) = member.filter(|_| !line.has("unlisted")) else { return };
+        let started = !line.has("unstarted");
+        self.members.push(Member {
+            id: member,
+            name: if started { id.to_string() } else { String::new() },
+            peer_urls: vec![format!("http://{address}:2380")],
+            client_urls: if started { vec![format!("http://{address}:2379")] } else { Vec::new() },
+            learner: line.has("learner"),
+        });
+    }
+
+    fn probe(&mut self, line: &Line<'_>, member: Option<MemberId>, url: &str) {
+        if line.has("leader") {
+            self.leader = member;
+        }
+        let missing = line.words.get(1) == Some(&"Missing");
+        let silent = missing || line.has("unstarted") || line.has("silent") || member.is_none();
+        let answers = member.or(line.number("answers-as").map(MemberId));
+        let probe = if line.has("auth") {
+            Probe::AuthenticationNeeded
+        } else if let Some(member) = answers.filter(|_| !silent || line.has("answers-as")) {
+            Probe::Answered(Status {
+                cluster: line.number("cluster").map_or(OURS, ClusterId),
+                member: line.number("answers-as").map_or(member, MemberId),
+                leader: line.number("follows").map(MemberId),
+                term: line.number("term").unwrap_or(5),
+                applied: line.number("applied").unwrap_or(5000),
+                learner: line.has("learner"),
+                version: line.get("version").unwrap_or("3.6.16").to_owned(),
+                alarms: Vec::new(),
+            })
+        } else {
+            let misses = line.get("silent").filter(|n| !n.is_empty()).map_or(3, |n| n.parse().unwrap());
+            Probe::Silent { misses, why: "no answer".into() }
+        };
+        self.probes.insert(url.to_owned(), probe);
+    }
+
+    fn record(&mut self, line: &Line<'_>, id: &InstanceId, member: Option<MemberId>, address: &str) {
+        let Some(ledger) = self.ledger.as_mut() else { return };
+        if line.has("unrecorded") || (member.is_none() && !line.has("recorded")) {
+            return;
+        }
+        let voter = line.has("voter");
+        let open = line.has("open") || line.has("unstarted") || line.has("learner") || line.has("recorded");
+        ledger.instances.insert(
+            id.clone(),
+            Recorded {
+                member,
+                peer_url: format!("http://{address}:2380"),
+                env: if open { EnvState::Open } else { EnvState::Sealed },
+                voted: voter && !line.has("unvoted"),
+            },
+        );
+        if line.has("learner") || line.has("unvoted") {
+            let mark = Mark { since: NOW.minus(Duration::from_secs(1)), applied: Some(u64::MAX) };
+            ledger.marks.entry(MarkKey::Joining(id.clone())).or_insert(mark);
+        }
+        if !line.has("unpublished") {
+            self.envs.insert(id.clone(), !open);
+        }
+    }
+
+    fn member_line(&mut self, line: &Line<'_>) {
+        line.allow(&[
+            "voter",
+            "learner",
+            "name",
+            "addr",
+            "silent",
+            "unstarted",
+            "follows",
+            "applied",
+            "term",
+        ]);
+        let id: u64 = line.words[1].parse().unwrap();
+        let address = format!("10.0.9.{}", line.number("addr").unwrap_or(id));
+        let address = line.get("addr").map_or(address, |a| format!("10.0.0.{a}"));
+        let started = !line.has("unstarted");
+        self.members.push(Member {
+            id: MemberId(id),
+            name: if started { line.get("name").unwrap_or("stranger").to_owned() } else { String::new() },
+            peer_urls: vec![format!("http://{address}:2380")],
+            client_urls: if started { vec![format!("http://{address}:2379")] } else { Vec::new() },
+            learner: line.has("learner"),
+        });
+        let url = format!("http://{address}:2379");
+        if !self.probes.contains_key(&url) {
+            self.probe(line, started.then_some(MemberId(id)), &url);
+        }
+    }
+
+    fn change(&self, kind: &str, instance: &str) -> Change {
+        let id = InstanceId::from(instance);
+        let member = || {
+            let recorded = self.ledger.as_ref().and_then(|l| l.member_of(&id));
+            recorded.unwrap_or_else(|| panic!("{instance} has no member in this scene"))
+        };
+        let instance = id.clone();
+        match kind {
+            "add" => Change::AddLearner {
+                peer_url: format!("http://{}:2380", address(instance.as_str())),
+                instance,
+            },
+            "promote" => Change::Promote { member: member(), instance },
+            "remove" | "remove-learner" => {
+                Change::Remove { member: member(), instance: Some(instance), voter: kind == "remove" }
+            }
+            "seal" => Change::Seal { instance },
+            "repair" => Change::RepairEnv { instance },
+            "abandon" => Change::AbandonLaunch { instance },
+            "retain" => Change::RetainLeaving { instance },
+            "unhealthy" => Change::SetUnhealthy { instance },
+            other => panic!("no change {other}"),
+        }
+    }
+
+    fn claim_line(&mut self, line: &Line<'_>) {
+        line.allow(&["by", "nonce", "expires", "generation", "asked", "voters"]);
+        let change = self.change(line.words[1], line.words[2]);
+        let claim = Claim {
+            nonce: line.get("nonce").unwrap_or("n2").into(),
+            request: RequestId::from(line.get("by").unwrap_or("r2")),
+            generation: line.number("generation").unwrap_or(1) as u32,
+            proposal: Proposal { change, asked: line.number("asked").map(MemberId) },
+            voters: ids(line.get("voters").unwrap_or("1,2,3")),
+            expires: seconds(line.get("expires").unwrap_or("30")),
+        };
+        self.ledger().claim = Some(claim);
+    }
+
+    fn maybe_line(&mut self, line: &Line<'_>) {
+        line.allow(&["asked", "voters", "deadline", "clean"]);
+        let maybe = Maybe {
+            change: self.change(line.words[1], line.words[2]),
+            asked: line.number("asked").map(MemberId),
+            voters: ids(line.get("voters").unwrap_or("1,2,3")),
+            deadline: seconds(line.get("deadline").unwrap_or("-10")),
+            clean_since: line.get("clean").map(seconds),
+        };
+        self.ledger().maybes.push(maybe);
+    }
+
+    fn finish(mut self) -> Scene {
+        let leader = self.leader;
+        for probe in self.probes.values_mut() {
+            if let Probe::Answered(status) = probe {
+                status.leader =
+                    status.leader.or(leader).filter(|_| status.cluster == OURS || leader.is_none());
+            }
+        }
+        let served = self.served_by.clone().unwrap_or_else(|| leader.into_iter().collect());
+        let list = |by: MemberId| MemberList { cluster: OURS, served_by: by, members: self.members.clone() };
+        let url = |by: MemberId| {
+            let member = self.members.iter().find(|m| m.id == by).expect("a list is served by a member");
+            member.client_urls.first().cloned().expect("a list is served by a started member")
+        };
+        let lists: BTreeMap<_, _> = served.iter().map(|by| (url(*by), Seen::Known(list(*by)))).collect();
+        let parameters = self.parameters(list(leader.unwrap_or(MemberId(1))));
+        let unknown = |what: &str| self.unknown.iter().any(|u| u == what).then(|| "timed out".to_owned());
+        let seen = |what: &str| unknown(what);
+        let obs = Observation {
+            cluster: ClusterName::from("c"),
+            group: seen("group").map_or(Seen::Known(self.group.clone()), Seen::Unknown),
+            ledger: seen("ledger").map_or(Seen::Known(self.ledger.clone()), Seen::Unknown),
+            parameters: seen("parameters").map_or(Seen::Known(parameters), Seen::Unknown),
+            etcd: EtcdView { probes: self.probes.clone(), lists, list_misses: self.list_misses },
+        };
+        Scene { obs, me: self.me }
+    }
+
+    fn parameters(&self, list: MemberList) -> Parameters {
+        let Some(ledger) = &self.ledger else { return Parameters::default() };
+        let voters = || list.voters().filter_map(|m| m.client_urls.first().cloned());
+        let formed = ledger.generation.phase == Phase::Formed;
+        let mut endpoints = self.endpoints.clone().or_else(|| formed.then(|| voters().collect()));
+        if let Some(urls) = endpoints.as_mut() {
+            urls.sort();
+        }
+        let known = ledger.generation.identity.is_some();
+        let right = known.then(|| env::initial_cluster(&list, ledger));
+        let initial_cluster =
+            if self.stale_initial_cluster { Some("old=http://x:1".to_owned()) } else { right };
+        let envs = self.envs.iter().filter_map(|(id, sealed)| {
+            let env = match self.group.instance(id) {
+                Some(instance) => {
+                    let purpose = match (ledger.member_of(id), sealed) {
+                        (None, _) => EnvFor::Seed,
+                        (Some(member), true) => EnvFor::Sealed(member, &list),
+                        (Some(member), false) => EnvFor::Joiner(member, &list),
+                    };
+                    env::render(&"c".into(), &self.group, ledger, instance, &[], purpose)
+                }
+                None => Some("ETCD_NAME=gone\n".to_owned()),
+            };
+            Some((id.clone(), env?))
+        });
+        Parameters { initial_cluster, endpoints: endpoints.filter(|e| !e.is_empty()), envs: envs.collect() }
+    }
+}
+
+fn ids(text: &str) -> std::collections::BTreeSet<MemberId> {
+    text.split(',').map(|w| MemberId(w.parse().unwrap())).collect()
+}
+
+/// `i-7` lives at 10.0.0.7.
+fn address(instance: &str) -> String {
+    format!("10.0.0.{}", instance.trim_start_matches("i-"))
+}

@@ -1,0 +1,23 @@
+//! Every rule, every refusal and every story as a golden: a scene, and the whole decision that it comes to.
+//!
+//! `REWRITE=1 cargo test -p membership --test goldens` writes the decisions anew; read the difference.
+#![allow(missing_docs)]
+
+mod common;
+
+use common::render::render;
+use common::scene::{NOW, Scene};
+use membership::decide::decide;
+
+#[test]
+fn goldens() {
+    datadriven::walk("tests/goldens", |file| {
+        file.run(|case| {
+            assert_eq!(case.directive, "decide");
+            let scene = Scene::parse(&case.input);
+            let decision = decide(&scene.obs, NOW, scene.me.as_ref());
+            assert_eq!(decision, decide(&scene.obs, NOW, scene.me.as_ref()), "I11: the same answer");
+            render(&decision)
+        });
+    });
+}
