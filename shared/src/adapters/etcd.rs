@@ -1,0 +1,252 @@
+//! etcd's members, asked through their JSON gateway (3.4 to 3.7).
+//!
+//! Each call goes to the one member whose client URL is given, over HTTP/1.1, without proxies, redirects or
+//! retries: what was sent is known exactly. A call that is dropped closes its connection.
+
+mod answer;
+mod error;
+mod message;
+
+use std::time::Duration;
+
+use membership::etcd::{MemberList, Status};
+use membership::ids::MemberId;
+use reqwest::{Certificate, Client, Identity, redirect, retry};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use answer::{Added, Failure, Members, Ranged, StatusAnswer};
+pub use error::EtcdError;
+use message::Operation;
+
+/// How much longer than etcd itself the client waits for the answer to a change: an answer that etcd gives just
+/// in time must not be lost on its way.
+const ANSWER_SLACK: Duration = Duration::from_secs(1);
+/// No answer that is asked for here comes near this size; a larger one is not etcd's.
+const LARGEST_ANSWER: usize = 1024 * 1024;
+
+/// What the clients of a cluster with TLS need. Without any of it, servers are checked against the system's
+/// certificate authorities, and `http` URLs work as well.
+#[derive(Clone, Default)]
+pub struct EtcdTls {
+    /// The certificate authorities (PEM, one or several) that a server's certificate must come from.
+    pub authorities: Option<Vec<u8>>,
+    /// The client's certificate chain and its private key (PEM, PKCS#8, PKCS#1 or SEC1).
+    pub client: Option<ClientCertificate>,
+}
+
+/// A client certificate with its key.
+#[derive(Clone)]
+pub struct ClientCertificate {
+    /// The certificate chain, PEM.
+    pub certificate: Vec<u8>,
+    /// The private key, PEM.
+    pub key: Vec<u8>,
+}
+
+/// How long each kind of call may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Until a connection stands, with its TLS handshake.
+    pub connect: Duration,
+    /// A status probe.
+    pub probe: Duration,
+    /// A linearizable read: longer than a healthy cluster needs, shorter than an election may take (7 s).
+    pub list: Duration,
+    /// A change: sent to etcd as `Grpc-Timeout`, after which etcd gives it up. The client waits 1 s longer.
+    pub change: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_millis(900),
+            probe: Duration::from_secs(1),
+            list: Duration::from_secs(2),
+            change: Duration::from_secs(3),
+        }
+    }
+}
+
+impl Timeouts {
+    /// The longest that a change can go without an outcome, from the moment it is sent.
+    pub fn longest_change(&self) -> Duration {
+        self.change + ANSWER_SLACK
+    }
+}
+
+/// A client for all members of one cluster, for one invocation: dropped with it, it leaves no connection behind.
+#[derive(Debug)]
+pub struct EtcdClient {
+    http: Client,
+    timeouts: Timeouts,
+}
+
+struct Call<'a> {
+    member: &'a str,
+    operation: Operation,
+    body: Value,
+}
+
+impl EtcdClient {
+    /// A client with these certificates. It connects to nothing yet.
+    pub fn new(tls: EtcdTls, timeouts: Timeouts) -> Result<Self, EtcdError> {
+        let builder = Client::builder()
+            .http1_only()
+            .no_proxy()
+            .redirect(redirect::Policy::none())
+            .retry(retry::never())
+            .connect_timeout(timeouts.connect)
+            .pool_max_idle_per_host(1)
+            .pool_idle_timeout(Duration::from_secs(30));
+        let http = with_certificates(builder, tls).and_then(reqwest::ClientBuilder::build);
+        Ok(Self { http: http.map_err(EtcdError::Tls)?, timeouts })
+    }
+
+    /// What the member says of itself. Asked of a learner or without a quorum, it answers as well.
+    pub async fn status(&self, url: &str) -> Result<Status, EtcdError> {
+        let call = Call { member: url, operation: Operation::Status, body: json!({}) };
+        let status: StatusAnswer = self.ask(&call, self.timeouts.probe).await?;
+        Ok(status.into())
+    }
+
+    /// The member list, read linearizably: it answers only with a quorum behind it.
+    ///
+    /// `version` is what the member's status said. 3.4 ignores the wish for a linearizable list: there, and where
+    /// the version is not known, a linearizable range at the same member comes first. It waits until the member
+    /// has applied all that was committed before, membership changes among it.
+    pub async fn list(&self, url: &str, version: Option<&str>) -> Result<MemberList, EtcdError> {
+        let before = if lists_linearizably(version) { None } else { Some(self.read_barrier(url).await?) };
+        let body = json!({ "linearizable": true });
+        let call = Call { member: url, operation: Operation::List, body };
+        let list = MemberList::from(self.ask::<Members>(&call, self.timeouts.list).await?);
+        match before {
+            Some(server) if server != list.served_by => Err(EtcdError::Malformed {
+                url: url.to_owned(),
+                what: format!("member {server} served the range and {} the list", list.served_by),
+                source: None,
+            }),
+            _ => Ok(list),
+        }
+    }
+
+    /// Adds a learner. The list is etcd's own, as of this addition.
+    pub async fn add_learner(&self, url: &str, peer_url: &str) -> Result<(MemberId, MemberList), EtcdError> {
+        let body = json!({ "peerURLs": [peer_url], "isLearner": true });
+        let added: Added = self.change(url, Operation::Add, body).await?;
+        Ok(added.into())
+    }
+
+    /// Makes a voter of a learner.
+    pub async fn promote(&self, url: &str, member: MemberId) -> Result<MemberList, EtcdError> {
+        let members: Members = self.change(url, Operation::Promote, json!({ "ID": member })).await?;
+        Ok(members.into())
+    }
+
+    /// Removes a member, learner or voter.
+    pub async fn remove(&self, url: &str, member: MemberId) -> Result<MemberList, EtcdError> {
+        let members: Members = self.change(url, Operation::Remove, json!({ "ID": member })).await?;
+        Ok(members.into())
+    }
+
+    /// Has the leader, who must be the one asked, hand leadership to a voter.
+    pub async fn move_leader(&self, url: &str, to: MemberId) -> Result<(), EtcdError> {
+        let _: Value = self.change(url, Operation::MoveLeader, json!({ "targetID": to })).await?;
+        Ok(())
+    }
+
+    /// Returns who served the range. The key is a zero byte: any key will do, no value is wanted.
+    async fn read_barrier(&self, url: &str) -> Result<MemberId, EtcdError> {
+        let body = json!({ "key": "AA==", "count_only": true });
+        let call = Call { member: url, operation: Operation::Range, body };
+        let ranged: Ranged = self.ask(&call, self.timeouts.list).await?;
+        Ok(ranged.served_by())
+    }
+
+    async fn change<T: DeserializeOwned>(
+        &self,
+        member: &str,
+        operation: Operation,
+        body: Value,
+    ) -> Result<T, EtcdError> {
+        self.ask(&Call { member, operation, body }, self.timeouts.change).await
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, call: &Call<'_>, limit: Duration) -> Result<T, EtcdError> {
+        let patience = if call.operation.changes() { limit + ANSWER_SLACK } else { limit };
+        let request = self
+            .http
+            .post(format!("{}{}", call.member.trim_end_matches('/'), call.operation.path()))
+            .header("Grpc-Timeout", format!("{}m", limit.as_millis()))
+            .timeout(patience)
+            .json(&call.body);
+        let mut response = request.send().await.map_err(|e| EtcdError::from_http(call.member, e))?;
+        let succeeded = response.status().is_success();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|e| EtcdError::from_http(call.member, e))? {
+            body.extend_from_slice(&chunk);
+            if body.len() > LARGEST_ANSWER {
+                return Err(EtcdError::malformed(call.member, "it is larger than 1 MiB", None));
+            }
+        }
+        if succeeded {
+            serde_json::from_slice(&body)
+                .map_err(|e| EtcdError::malformed(call.member, call.operation.path(), Some(e)))
+        } else {
+            Err(failure(call, response.status().as_u16(), &body))
+        }
+    }
+}
+
+fn failure(call: &Call<'_>, status: u16, body: &[u8]) -> EtcdError {
+    match Failure::parse(body) {
+        Some(failure) => EtcdError::from_words(call.member, call.operation, failure.message, failure.code),
+        None => {
+            EtcdError::malformed(call.member, &format!("HTTP status {status} without etcd's words"), None)
+        }
+    }
+}
+
+fn with_certificates(
+    mut builder: reqwest::ClientBuilder,
+    tls: EtcdTls,
+) -> Result<reqwest::ClientBuilder, reqwest::Error> {
+    if let Some(pem) = tls.authorities {
+        builder = builder.tls_certs_only(Certificate::from_pem_bundle(&pem)?);
+    }
+    if let Some(client) = tls.client {
+        let pem = [client.certificate.as_slice(), b"\n", client.key.as_slice()].concat();
+        builder = builder.identity(Identity::from_pem(&pem)?);
+    }
+    Ok(builder)
+}
+
+/// From 3.5 on, `linearizable` in a list's request is honoured.
+fn lists_linearizably(version: Option<&str>) -> bool {
+    let mut numbers = version.unwrap_or_default().split('.').map(str::parse::<u32>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= (3, 5),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lists_linearizably;
+
+    #[test]
+    fn only_from_3_5_on_is_a_list_linearizable_by_itself() {
+        for (version, linearizable) in [
+            (Some("3.4.23"), false),
+            (Some("3.5.0"), true),
+            (Some("3.10.1"), true),
+            (Some("4.0.0"), true),
+            (Some("3.6"), true),
+            (Some("Not decided"), false),
+            (Some(""), false),
+            (None, false),
+        ] {
+            assert_eq!(lists_linearizably(version), linearizable, "{version:?}");
+        }
+    }
+}

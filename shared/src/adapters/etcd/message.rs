@@ -1,0 +1,163 @@
+//! What etcd's words mean for the call that they answer.
+//!
+//! HTTP statuses differ between versions (412 and 400, 503 and 400), so the words decide. Sources: the recorded
+//! answers of 3.4.23 to 3.7.3 and etcd's `api/v3rpc/rpctypes/error.go`.
+
+/// A call to etcd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Operation {
+    Status,
+    Range,
+    List,
+    Add,
+    Promote,
+    Remove,
+    MoveLeader,
+}
+
+impl Operation {
+    pub(super) fn path(self) -> &'static str {
+        match self {
+            Operation::Status => "/v3/maintenance/status",
+            Operation::Range => "/v3/kv/range",
+            Operation::List => "/v3/cluster/member/list",
+            Operation::Add => "/v3/cluster/member/add",
+            Operation::Promote => "/v3/cluster/member/promote",
+            Operation::Remove => "/v3/cluster/member/remove",
+            Operation::MoveLeader => "/v3/maintenance/transfer-leadership",
+        }
+    }
+
+    pub(super) fn changes(self) -> bool {
+        match self {
+            Operation::Add | Operation::Promote | Operation::Remove | Operation::MoveLeader => true,
+            Operation::Status | Operation::Range | Operation::List => false,
+        }
+    }
+}
+
+/// What a failure says about the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// It is true already.
+    AlreadyDone,
+    /// Certainly not done. `again`: the same call may succeed within seconds.
+    Refused { again: bool },
+    /// etcd wants a user, or another one.
+    AuthenticationNeeded,
+    /// It may still be done.
+    Unanswered,
+}
+
+/// gRPC codes with which a request is turned away unread: InvalidArgument (the gateway could not parse it) and
+/// Unimplemented.
+const UNREAD: [u32; 2] = [3, 12];
+
+/// What `message`, with the gRPC code that came with it, says about `operation`.
+///
+/// Words that are not known here leave a change open: calling one refused that later lands is the one mistake that
+/// can cost data.
+pub(super) fn meaning(operation: Operation, message: &str, code: Option<u32>) -> Meaning {
+    let words = message.strip_prefix("etcdserver: ").unwrap_or(message);
+    match (operation, words) {
+        (Operation::Remove, "member not found") => Meaning::AlreadyDone,
+        (Operation::Promote, "can only promote a learner member") => Meaning::AlreadyDone,
+        // Same URL within the second of its removal: etcd derives the ID of that second's removed member.
+        (Operation::Add, "member not found") => Meaning::Refused { again: true },
+        (_, words) => any_operation(words, code),
+    }
+}
+
+fn any_operation(words: &str, code: Option<u32>) -> Meaning {
+    match words {
+        "user name is empty"
+        | "user name not found"
+        | "invalid auth token"
+        | "invalid auth management"
+        | "permission denied"
+        | "revision of auth store is old" => Meaning::AuthenticationNeeded,
+        // Checked before anything is proposed; connections and learners come along, leaders are elected.
+        "unhealthy cluster"
+        | "re-configuration failed due to not enough started members"
+        | "can only promote a learner member which is in sync with leader"
+        | "not leader"
+        | "not capable"
+        | "too many requests" => Meaning::Refused { again: true },
+        // Our picture of the members was wrong: whoever asked must look anew.
+        "member not found"
+        | "can only promote a learner member"
+        | "member ID already exist"
+        | "Peer URLs already exists"
+        | "given member URLs are invalid"
+        | "too many learner members in cluster"
+        | "bad leader transferee"
+        | "rpc not supported for learner" => Meaning::Refused { again: false },
+        // `no leader`, `leader changed`, `request timed out`, `context deadline exceeded`, `server stopped` and the
+        // like: the request may have been forwarded or proposed.
+        _ if code.is_some_and(|code| UNREAD.contains(&code)) => Meaning::Refused { again: false },
+        _ => Meaning::Unanswered,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHANGES: [Operation; 4] =
+        [Operation::Add, Operation::Promote, Operation::Remove, Operation::MoveLeader];
+
+    #[test]
+    fn whatever_may_have_been_proposed_stays_open() {
+        for words in [
+            "etcdserver: no leader",
+            "etcdserver: leader changed",
+            "etcdserver: server stopped",
+            "etcdserver: request timed out",
+            "etcdserver: request timed out, possibly due to previous leader failure",
+            "etcdserver: request timed out, possibly due to connection lost",
+            "etcdserver: request timed out, waiting for the applied index took too long",
+            "etcdserver: request timed out, leader transfer took too long",
+            "context deadline exceeded",
+            "context canceled",
+            "transport is closing",
+            "words of a version yet to come",
+        ] {
+            for operation in CHANGES {
+                for code in [None, Some(2), Some(4), Some(9), Some(14)] {
+                    assert_eq!(meaning(operation, words, code), Meaning::Unanswered, "{words} {code:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_promotion_that_was_done_is_told_from_one_that_comes_too_early() {
+        let again = Meaning::Refused { again: true };
+        for (words, expected) in [
+            ("etcdserver: can only promote a learner member", Meaning::AlreadyDone),
+            ("etcdserver: can only promote a learner member which is in sync with leader", again),
+            ("etcdserver: member not found", Meaning::Refused { again: false }),
+        ] {
+            assert_eq!(meaning(Operation::Promote, words, Some(9)), expected, "{words}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_member_means_something_else_to_each_change() {
+        let found = |operation| meaning(operation, "etcdserver: member not found", Some(5));
+        assert_eq!(found(Operation::Remove), Meaning::AlreadyDone);
+        assert_eq!(found(Operation::Add), Meaning::Refused { again: true });
+        assert_eq!(found(Operation::Promote), Meaning::Refused { again: false });
+        assert_eq!(found(Operation::MoveLeader), Meaning::Refused { again: false });
+    }
+
+    #[test]
+    fn an_unread_request_was_not_done() {
+        let words = "invalid character 'e' after top-level value";
+        assert_eq!(meaning(Operation::Remove, words, Some(3)), Meaning::Refused { again: false });
+        assert_eq!(
+            meaning(Operation::Remove, "Method Not Allowed", Some(12)),
+            Meaning::Refused { again: false }
+        );
+    }
+}

@@ -1,0 +1,267 @@
+//! The ledgers: one S3 object per cluster, `{prefix}/{cluster}/ledger.json`, written only by compare-and-swap.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use membership::ids::ClusterName;
+use membership::invocation;
+use membership::ledger::{Ledger, LedgerError};
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::path::Path;
+use object_store::{
+    Attribute, Attributes, ClientOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
+    RetryConfig, UpdateVersion,
+};
+use thiserror::Error;
+
+use crate::adapters::chain;
+
+/// One read or write, all in all.
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// A read is repeated once for each of these pauses.
+const READ_PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
+
+/// Where the ledgers are kept.
+#[derive(Clone, Debug)]
+pub struct LedgerStore {
+    objects: Arc<dyn ObjectStore>,
+    prefix: String,
+}
+
+/// Which write of a ledger was read: what a compare-and-swap compares (the object's ETag).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version(UpdateVersion);
+
+/// A ledger and which write of it this is.
+#[derive(Clone, Debug)]
+pub struct Versioned {
+    /// The ledger.
+    pub ledger: Ledger,
+    /// For [`LedgerStore::replace`].
+    pub version: Version,
+}
+
+/// What came of a write.
+#[derive(Debug)]
+pub enum Write {
+    /// It is there, under this version.
+    Done(Version),
+    /// Another write came first; nothing was written.
+    Conflict,
+    /// Nobody knows, or it is not worth telling apart: it may be there now, or even come later.
+    Unclear(LedgerStoreError),
+}
+
+impl From<&Write> for invocation::Written {
+    fn from(write: &Write) -> Self {
+        match write {
+            Write::Done(_) => Self::Yes,
+            Write::Conflict | Write::Unclear(_) => Self::Unclear,
+        }
+    }
+}
+
+/// Why a ledger could not be read, or certainly not be written.
+#[derive(Debug, Error)]
+pub enum LedgerStoreError {
+    /// The object store's settings cannot be used.
+    #[error("the ledgers' bucket {bucket:?} cannot be used")]
+    Settings {
+        /// The bucket.
+        bucket: String,
+        /// What is wrong with it.
+        source: object_store::Error,
+    },
+    /// What stands there is no ledger that this version can use.
+    #[error("{key} cannot be used")]
+    Unusable {
+        /// The object's key.
+        key: String,
+        /// Why.
+        source: LedgerError,
+    },
+    /// The role may not. S3 also answers so for an absent object where the role lacks `s3:ListBucket`.
+    #[error("{key} is denied: the function's role needs s3:GetObject, s3:PutObject and s3:ListBucket for it")]
+    Denied {
+        /// The object's key.
+        key: String,
+        /// S3's answer.
+        source: object_store::Error,
+    },
+    /// There is no such bucket, so nothing can be said about a ledger.
+    #[error("{key} has no bucket: create the bucket, or set ETCD_ASG_BUCKET to the one that is there")]
+    NoBucket {
+        /// The object's key.
+        key: String,
+        /// S3's answer.
+        source: object_store::Error,
+    },
+    /// The store gave no ETag: without it there is no compare-and-swap.
+    #[error("{key} came without an ETag: the object store does not support conditional writes")]
+    NoVersion {
+        /// The object's key.
+        key: String,
+    },
+    /// The store did not answer in time.
+    #[error("{key}: the object store gave no answer within {} s", CALL_TIMEOUT.as_secs())]
+    TimedOut {
+        /// The object's key.
+        key: String,
+    },
+    /// The store was not reached, or failed.
+    #[error("{key}: the object store failed")]
+    Failed {
+        /// The object's key.
+        key: String,
+        /// What happened.
+        source: object_store::Error,
+    },
+}
+
+impl LedgerStoreError {
+    /// Whether the same call may succeed a moment later.
+    pub fn retryable(&self) -> bool {
+        match self {
+            LedgerStoreError::TimedOut { .. } | LedgerStoreError::Failed { .. } => true,
+            LedgerStoreError::Settings { .. }
+            | LedgerStoreError::Unusable { .. }
+            | LedgerStoreError::Denied { .. }
+            | LedgerStoreError::NoBucket { .. }
+            | LedgerStoreError::NoVersion { .. } => false,
+        }
+    }
+
+    fn of(key: &Path, source: object_store::Error) -> Self {
+        let key = key.to_string();
+        match source {
+            source @ (object_store::Error::PermissionDenied { .. }
+            | object_store::Error::Unauthenticated { .. }) => Self::Denied { key, source },
+            // An absent object and an absent bucket share the status 404; only S3's code tells them apart.
+            source if chain(&source).contains("NoSuchBucket") => Self::NoBucket { key, source },
+            source => Self::Failed { key, source },
+        }
+    }
+}
+
+impl LedgerStore {
+    /// The bucket in S3. Region, credentials and endpoint are those of Lambda's environment (`AWS_REGION`,
+    /// `AWS_ACCESS_KEY_ID`, …, `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`).
+    ///
+    /// The library's own retries are off: a write that it repeats after a lost answer comes back as a conflict with
+    /// itself. Reads are repeated here.
+    pub fn s3(bucket: &str, prefix: &str) -> Result<Self, LedgerStoreError> {
+        let environment = AmazonS3Builder::from_env();
+        let endpoint = [AmazonS3ConfigKey::S3Endpoint, AmazonS3ConfigKey::Endpoint]
+            .iter()
+            .find_map(|key| environment.get_config_value(key));
+        let options = ClientOptions::new()
+            .with_allow_http(endpoint.is_some_and(|url| url.starts_with("http://")))
+            .with_connect_timeout(CONNECT_TIMEOUT)
+            .with_timeout(CALL_TIMEOUT);
+        let objects = environment
+            .with_bucket_name(bucket)
+            .with_client_options(options)
+            .with_retry(RetryConfig { max_retries: 0, ..RetryConfig::default() })
+            .build()
+            .map_err(|source| LedgerStoreError::Settings { bucket: bucket.to_owned(), source })?;
+        Ok(Self::new(Arc::new(objects), prefix))
+    }
+
+    /// Ledgers under this prefix of any object store that has conditional writes and does not repeat them.
+    pub fn new(objects: Arc<dyn ObjectStore>, prefix: &str) -> Self {
+        Self { objects, prefix: prefix.trim_matches('/').to_owned() }
+    }
+
+    /// The ledger as it stands, strongly consistent; `None` when there is certainly none.
+    pub async fn read(&self, cluster: &ClusterName) -> Result<Option<Versioned>, LedgerStoreError> {
+        let key = self.key(cluster);
+        let mut pauses = READ_PAUSES.into_iter();
+        let attempts = async {
+            loop {
+                match (self.read_once(&key).await, pauses.next()) {
+                    (Err(error), Some(pause)) if error.retryable() => tokio::time::sleep(pause).await,
+                    (outcome, _) => return outcome,
+                }
+            }
+        };
+        let in_time = tokio::time::timeout(CALL_TIMEOUT, attempts).await;
+        in_time.unwrap_or_else(|_| Err(LedgerStoreError::TimedOut { key: key.to_string() }))
+    }
+
+    /// Writes the first ledger of a cluster, if there still is none.
+    pub async fn create(&self, cluster: &ClusterName, ledger: &Ledger) -> Result<Write, LedgerStoreError> {
+        self.put(cluster, ledger, PutMode::Create).await
+    }
+
+    /// Writes the ledger over the one that was read, if that one still stands.
+    pub async fn replace(
+        &self,
+        cluster: &ClusterName,
+        ledger: &Ledger,
+        read: &Version,
+    ) -> Result<Write, LedgerStoreError> {
+        self.put(cluster, ledger, PutMode::Update(read.0.clone())).await
+    }
+
+    fn key(&self, cluster: &ClusterName) -> Path {
+        Path::from_iter(
+            self.prefix.split('/').filter(|part| !part.is_empty()).chain([cluster.as_str(), "ledger.json"]),
+        )
+    }
+
+    async fn read_once(&self, key: &Path) -> Result<Option<Versioned>, LedgerStoreError> {
+        let found = match self.objects.get(key).await {
+            Ok(found) => found,
+            Err(error) => return absence(key, error),
+        };
+        let e_tag = found.meta.e_tag.clone();
+        let bytes = found.bytes().await.map_err(|error| LedgerStoreError::of(key, error))?;
+        let ledger = Ledger::from_json(&bytes)
+            .map_err(|source| LedgerStoreError::Unusable { key: key.to_string(), source })?;
+        Ok(Some(Versioned { ledger, version: version(key, e_tag)? }))
+    }
+
+    async fn put(
+        &self,
+        cluster: &ClusterName,
+        ledger: &Ledger,
+        mode: PutMode,
+    ) -> Result<Write, LedgerStoreError> {
+        let key = self.key(cluster);
+        let json =
+            ledger.to_json().map_err(|source| LedgerStoreError::Unusable { key: key.to_string(), source })?;
+        let attributes = Attributes::from_iter([(Attribute::ContentType, "application/json")]);
+        let options = PutOptions { mode, attributes, ..PutOptions::default() };
+        let put = self.objects.put_opts(&key, PutPayload::from(json), options);
+        match tokio::time::timeout(CALL_TIMEOUT, put).await {
+            Err(_) => Ok(Write::Unclear(LedgerStoreError::TimedOut { key: key.to_string() })),
+            Ok(Ok(put)) => Ok(version(&key, put.e_tag).map_or_else(Write::Unclear, Write::Done)),
+            // 412, and 409 while another conditional write is under way.
+            Ok(Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. })) => {
+                Ok(Write::Conflict)
+            }
+            Ok(Err(error)) => unwritten(LedgerStoreError::of(&key, error)),
+        }
+    }
+}
+
+fn absence(key: &Path, error: object_store::Error) -> Result<Option<Versioned>, LedgerStoreError> {
+    let absent = matches!(error, object_store::Error::NotFound { .. });
+    match LedgerStoreError::of(key, error) {
+        LedgerStoreError::Failed { .. } if absent => Ok(None),
+        error => Err(error),
+    }
+}
+
+/// A retryable failure of a write leaves it open; any other is S3's plain refusal.
+fn unwritten(error: LedgerStoreError) -> Result<Write, LedgerStoreError> {
+    if error.retryable() { Ok(Write::Unclear(error)) } else { Err(error) }
+}
+
+fn version(key: &Path, e_tag: Option<String>) -> Result<Version, LedgerStoreError> {
+    match e_tag {
+        Some(e_tag) => Ok(Version(UpdateVersion { e_tag: Some(e_tag), version: None })),
+        None => Err(LedgerStoreError::NoVersion { key: key.to_string() }),
+    }
+}
