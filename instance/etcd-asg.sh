@@ -26,7 +26,7 @@
 #   ETCD_ASG_PREFIX                of the parameters; default /etcd-asg
 #   ETCD_ASG_USER                  the user etcd runs as; default: the caller's
 #   ETCD_ASG_DATA_DIR              default /var/lib/etcd
-#   ETCD_ASG_RUN_DIR               default /run/etcd-asg
+#   ETCD_ASG_RUN_DIR               default /run/etcd-asg (from the environment only)
 #   ETCD_ASG_POLL_SECONDS          default 2, fractions allowed
 #   ETCD_ASG_PARAMETER_PATIENCE    seconds to wait for the parameter before ending with 75; default 600
 #   AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN: default from the instance metadata
@@ -90,12 +90,20 @@ refuse_configuration() {
   refuse "$CONFIGURATION" "$*"
 }
 
+# The reason has been said by prepare: run only passes the status on, and ready has nothing to wait for.
+end_if_refused() {
+  [[ $command != prepare && -s $run_dir/refused ]] || return 0
+  [[ $command != run ]] || exit "$(<"$run_dir/refused")"
+  exit 0
+}
+
 declare -A env config stamp
 command=${1:-}
 run_dir=${ETCD_ASG_RUN_DIR:-/run/etcd-asg}
 case $command in
   prepare | run | ready)
     [[ $# -eq 1 ]] || { say "usage: etcd-asg prepare|run|ready"; exit "$USAGE"; }
+    end_if_refused
     read_configuration
     "$command"
     ;;

@@ -53,7 +53,7 @@ local_etcd() {
 
 healthy() {
   # The space alarm stops writes, not the member: with it counted, no replacement could ever complete.
-  [[ $(local_etcd '/health?exclude=NOSPACE') == *'"health":"true"'* ]]
+  [[ $(local_etcd '/health?exclude=NOSPACE' | json_string health) == true ]]
 }
 
 # Following a leader is what makes a member: before that its data can still be begun anew by the same parameter.

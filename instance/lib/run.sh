@@ -4,7 +4,6 @@
 run() {
   [[ -d $run_dir ]] || again "prepare has not run: start the unit, not this command"
   printf '%s\n' $$ >"$run_dir/pid"
-  if [[ -s $run_dir/refused ]]; then exit "$(<"$run_dir/refused")"; fi
   [[ -s $run_dir/environment ]] || again "prepare has not approved any environment: starting again"
   read_settings "$run_dir/environment" env 'ETCD_[A-Z0-9_]+' || refuse "$NOT_UNDERSTOOD" "in $run_dir/environment, $problem"
 

@@ -1,0 +1,157 @@
+"""A small AWS for one test: instance metadata, SSM's GetParameter and CompleteLifecycleAction on one loopback port.
+
+It checks every signature, so that a call that real AWS would refuse fails here too.
+"""
+
+import hashlib
+import hmac
+import json
+import threading
+import urllib.parse
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+INSTANCE = "i-0123456789abcdef0"
+REGION = "eu-central-1"
+KEY, SECRET, SESSION = "ASIATESTKEY", "se/cret+key==", "session/to+ken=="
+NO_ACTION = "No active Lifecycle Action found with instance ID " + INSTANCE
+
+
+class Cloud:
+    """State that a test sets, and what the boot script asked."""
+
+    def __init__(self):
+        self.parameters = {}
+        self.ssm_error = None  # (HTTP status, __type): every SSM call is answered so
+        self.action_answers = []  # (HTTP status, code, message) one a call; then 200
+        self.metadata = {
+            "instance-id": INSTANCE,
+            "placement/region": REGION,
+            "iam/security-credentials/": "role-of-the-group",
+            "iam/security-credentials/role-of-the-group": json.dumps(
+                {"Code": "Success", "AccessKeyId": KEY, "SecretAccessKey": SECRET, "Token": SESSION}
+            ),
+        }
+        self.actions = []  # the form fields of each CompleteLifecycleAction
+        self.reads = []  # the names of the parameters that were asked for
+        self.bad_signatures = []
+        self.changed = threading.Condition()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def publish(self, name, value):
+        self.parameters[name] = value
+
+    def wait_until(self, condition, seconds=30):
+        """Waits for something the script asks; a failure says that it never came."""
+        with self.changed:
+            if not self.changed.wait_for(condition, seconds):
+                raise AssertionError(f"not within {seconds} s; asked so far: {self.reads[-5:]}, {self.actions}")
+
+    def close(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def signature_of(method, path, headers, body, credential, signed_names, secret):
+    """AWS Signature Version 4, from AWS's own description of it."""
+    _, date, region, service, _ = credential.split("/")
+    canonical = "\n".join(
+        [method, path, ""]
+        + [f"{name}:{' '.join(headers[name].split())}" for name in signed_names]
+        + ["", ";".join(signed_names), hashlib.sha256(body).hexdigest()]
+    )
+    scope = f"{date}/{region}/{service}/aws4_request"
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    to_sign = "\n".join(["AWS4-HMAC-SHA256", headers["x-amz-date"], scope, digest])
+    key = ("AWS4" + secret).encode()
+    for part in (date, region, service, "aws4_request"):
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    return hmac.new(key, to_sign.encode(), hashlib.sha256).hexdigest()
+
+
+def _handler(cloud):
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_):
+            pass
+
+        def answer(self, status, body, kind="application/json"):
+            data = body.encode()
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def do_PUT(self):
+            if self.path == "/latest/api/token" and self.headers["X-aws-ec2-metadata-token-ttl-seconds"]:
+                self.answer(200, "the-token", "text/plain")
+            else:
+                self.answer(400, "", "text/plain")
+
+        def do_GET(self):
+            value = cloud.metadata.get(self.path.removeprefix("/latest/meta-data/"))
+            if self.headers["X-aws-ec2-metadata-token"] != "the-token":
+                self.answer(401, "", "text/plain")
+            elif value is None:
+                self.answer(404, "", "text/plain")
+            else:
+                self.answer(200, value, "text/plain")
+
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            service = self.checked_service(body)
+            with cloud.changed:
+                if service is None:
+                    self.answer(403, json.dumps({"__type": "InvalidSignatureException"}))
+                elif service == "ssm":
+                    self.get_parameter(json.loads(body))
+                else:
+                    self.complete_action(dict(urllib.parse.parse_qsl(body.decode())))
+                cloud.changed.notify_all()
+
+        def checked_service(self, body):
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            try:
+                fields = dict(
+                    part.strip().split("=", 1)
+                    for part in headers["authorization"].removeprefix("AWS4-HMAC-SHA256 ").split(",")
+                )
+                names = fields["SignedHeaders"].split(";")
+                wanted = signature_of("POST", self.path, headers, body, fields["Credential"], names, SECRET)
+                right = fields["Signature"] == wanted and headers.get("x-amz-security-token") == SESSION
+            except KeyError as missing:
+                cloud.bad_signatures.append(f"no {missing}")
+                return None
+            if not right:
+                cloud.bad_signatures.append(headers["authorization"])
+                return None
+            return fields["Credential"].split("/")[3]
+
+        def get_parameter(self, request):
+            name = request["Name"]
+            cloud.reads.append(name)
+            if cloud.ssm_error:
+                status, kind = cloud.ssm_error
+                self.answer(status, json.dumps({"__type": kind, "message": "as the test asked"}))
+            elif self.headers["X-Amz-Target"] != "AmazonSSM.GetParameter":
+                self.answer(400, json.dumps({"__type": "InvalidAction"}))
+            elif name not in cloud.parameters:
+                self.answer(400, json.dumps({"__type": "ParameterNotFound"}))
+            else:
+                parameter = {"Name": name, "Type": "String", "Value": cloud.parameters[name], "Version": 1}
+                self.answer(200, json.dumps({"Parameter": parameter}))
+
+        def complete_action(self, form):
+            cloud.actions.append(form)
+            status, code, message = cloud.action_answers.pop(0) if cloud.action_answers else (200, None, None)
+            if status == 200:
+                self.answer(200, "<CompleteLifecycleActionResponse/>", "text/xml")
+            else:
+                error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
+                self.answer(status, f"<ErrorResponse>{error}</ErrorResponse>", "text/xml")
+
+    return Handler
