@@ -4,9 +4,36 @@
 //! exactly one and must see a golden change (`tests/mutants.rs`, and the table in `docs/SAFETY.md`). The functions
 //! never take one away.
 
-/// Every guard of the decision rules and of the protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Guard {
+macro_rules! guards {
+    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+        /// Every guard of the decision rules and of the protocol.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Guard {
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        impl Guard {
+            /// All guards, in the order of the rules.
+            pub const ALL: &'static [Guard] = &[$(Guard::$name),+];
+
+            /// The guard's name, as it stands in `docs/SAFETY.md`.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Guard::$name => stringify!($name),)+
+                }
+            }
+
+            /// The condition that it is, in a sentence.
+            pub fn condition(self) -> &'static str {
+                match self {
+                    $(Guard::$name => concat!($($doc),+).trim_ascii(),)+
+                }
+            }
+        }
+    };
+}
+
+guards! {
     // Whose group it is, and whether anything may be done at all.
     /// The ledger's group, ARN and VPC are this group's.
     SameGroup,
@@ -14,6 +41,8 @@ pub enum Guard {
     NotPaused,
     /// No claim of another is open.
     ClaimIsFree,
+    /// Until it has expired, a claim is closed by nobody else.
+    ClaimUntilExpiry,
     /// An expired claim of a membership change becomes a maybe.
     ExpiredClaimMayHaveHappened,
     // Who is proven.
@@ -41,12 +70,16 @@ pub enum Guard {
     NothingInService,
     /// No server answers on any instance before a first cluster is born.
     NothingAnswers,
+    /// A seed answers nothing yet.
+    SeedIsQuiet,
     /// The identity is recorded only from the seed's own list.
     IdentityFromSeed,
     /// Nobody joins before the seed is sealed.
     SeedSealedFirst,
     /// A generation has formed only when its voters have proven themselves and are sealed.
     FormedIsProven,
+    /// A generation has formed only with all its voters, or when launching has stalled with a majority of them.
+    FormedIsComplete,
     /// A generation that formed is never abandoned.
     FormedIsNeverAbandoned,
     /// A generation is abandoned for silence only after its patience.
@@ -55,6 +88,8 @@ pub enum Guard {
     SeedNeedsPatience,
     /// The next generation opens only when all who might be members are gone.
     AllGoneBeforeNext,
+    /// Of an unformed generation no instance is ever dropped from the ledger.
+    NoneDroppedUnformed,
     /// The next generation opens only when no claim is open.
     NoClaimBeforeNext,
     /// A cluster ends only at maximum size zero.
@@ -64,6 +99,8 @@ pub enum Guard {
     GoneForSixSeconds,
     /// A voter of no known instance is never removed.
     StrangerIsKept,
+    /// A voter that answers is not removed for a joiner's sake.
+    ProvenIsKept,
     // Promotion.
     /// The learner has just answered a probe of its own.
     LearnerAnswered,
@@ -78,10 +115,16 @@ pub enum Guard {
     OnlyInServiceCounts,
     /// Leadership moves before the leader is removed.
     LeadershipMovesFirst,
+    /// Leadership moves only to a proven voter.
+    HeirIsProven,
+    /// A termination is abandoned only where the group retains the instance.
+    AbandonRetains,
     /// The last voter stays.
     LastVoterStays,
     /// A terminate hook is completed only when the member is out of a linearizable list.
     MemberIsOut,
+    /// Without a list, only the hook of an instance that was never given an env is completed.
+    NeverAMember,
     // Healing.
     /// An in-service voter was unproven for the grace period.
     UnprovenForGrace,
@@ -111,8 +154,14 @@ pub enum Guard {
     EndpointsOnceFormed,
     /// A launch is completed only for a published, proven voter.
     PublishedBeforeContinue,
+    /// A launch is completed only for a voter that has just proven itself.
+    VotesBeforeContinue,
+    /// An env is deleted only when its instance is gone and out of the list.
+    EnvOfTheGone,
     /// An env is published only from a list that shows its member.
     EnvFromList,
+    /// An env that allows an empty disk is never published for a member that has started.
+    EmptyOnlyUnstarted,
     // Maybes.
     /// A maybe lapses only by the word of every voter of then and now.
     LapsedByAll,
@@ -123,6 +172,14 @@ pub enum Guard {
     // The protocol.
     /// The claimed change is decided again, wholly, before it is made.
     LookAgain,
+    /// A claim that does not stand in the ledger is not acted on.
+    ClaimStands,
+    /// No claim is taken without the time to close it.
+    TimeForAClaim,
+    /// An unanswered change of the membership becomes a maybe.
+    UnansweredIsMaybe,
+    /// An unanswered overwrite or kill keeps its claim until it expires.
+    LateLandingKeepsClaim,
     /// The env is sealed before its learner is promoted.
     SealedBeforePromote,
 }

@@ -186,14 +186,14 @@ impl Invocation {
             return;
         };
         let standing = ledger.as_ref().and_then(|l| l.claim.as_ref()).map(|c| &c.nonce);
-        if standing != Some(ours) {
+        if !self.guards.hold(Guard::ClaimStands, standing == Some(ours)) {
             self.state = State::Free;
         }
     }
 
     fn act_freely(&mut self, obs: &Observation, d: &Decision, now: Timestamp, nonce: Nonce) -> Next {
         self.pending.clone_from(&d.effects);
-        let in_time = now.plus(TIME_FOR_A_CLAIM) < self.deadline;
+        let in_time = self.guards.hold(Guard::TimeForAClaim, now.plus(TIME_FOR_A_CLAIM) < self.deadline);
         match &d.proposal {
             Some(proposal) if in_time => {
                 let claim = self.claim(obs, proposal, nonce.clone());
@@ -275,7 +275,9 @@ impl Invocation {
                 self.close(claim, vec![Edit::Unclaim(format!("{change}: refused: {why}"))], now, nonce)
             }
             // An overwrite or a kill that may still land must not meet another's: the claim stands until it expires.
-            Answer::Unanswered { .. } if lands_late(&change) => {
+            Answer::Unanswered { .. }
+                if lands_late(&change) && !self.guards.hold(Guard::LateLandingKeepsClaim, false) =>
+            {
                 self.state = State::Free;
                 Next::Rest
             }
@@ -291,7 +293,8 @@ impl Invocation {
                 // The seal of a promotion may be repeated; the promotion itself was not sent yet.
                 let sealing = matches!(change, Change::Promote { .. }) && !self.was_sealed(&change, sealed);
                 let may_happen = change.changes_membership() && !sealing;
-                let edits = if may_happen { vec![Edit::AddMaybe(maybe), outcome] } else { vec![outcome] };
+                let noted = may_happen && !self.guards.hold(Guard::UnansweredIsMaybe, false);
+                let edits = if noted { vec![Edit::AddMaybe(maybe), outcome] } else { vec![outcome] };
                 self.close(claim, edits, now, nonce)
             }
         }

@@ -2,6 +2,7 @@
 
 use crate::change::{Change, Effect};
 use crate::decision::{Decision, KeepAlive, Refusal, Subject, Wait};
+use crate::guard::Guard;
 use crate::instance::{Instance, Standing};
 use crate::observation::Seen;
 use crate::view::View;
@@ -75,7 +76,7 @@ pub fn delete_envs(v: View<'_>, d: &mut Decision) {
     };
     for id in parameters.envs.keys() {
         let listed = v.list().is_some_and(|_| v.member(id).is_some());
-        if v.gone(id) && !listed {
+        if v.hold(Guard::EnvOfTheGone, v.gone(id) && !listed) {
             d.effects.push(Effect::DeleteEnv(id.clone()));
         }
     }

@@ -4,7 +4,7 @@ use super::{marks, maybes, phase};
 use crate::etcd::Probe;
 use crate::guard::Guard;
 use crate::ids::Nonce;
-use crate::ledger::{Edit, Identity, Ledger, Maybe, Phase};
+use crate::ledger::{Claim, Edit, Identity, Ledger, Maybe, Phase};
 use crate::observation::Seen;
 use crate::view::View;
 
@@ -34,7 +34,8 @@ pub fn bring_up_to_date(read: View<'_>, me: Option<&Nonce>) -> (Vec<Edit>, Ledge
 
 /// An expired claim is closed by the next writer: a change of the membership may have been sent.
 fn expired_claim(v: View<'_>, me: Option<&Nonce>) -> Vec<Edit> {
-    let Some(claim) = v.ledger.claim.as_ref().filter(|c| v.now >= c.expires && Some(&c.nonce) != me) else {
+    let over = |c: &&Claim| v.hold(Guard::ClaimUntilExpiry, v.now >= c.expires);
+    let Some(claim) = v.ledger.claim.as_ref().filter(|c| Some(&c.nonce) != me).filter(over) else {
         return Vec::new();
     };
     let change = claim.proposal.change.clone();
@@ -100,10 +101,12 @@ fn first_votes(v: View<'_>) -> Vec<Edit> {
 
 /// An instance that is gone, and of which nothing is left: of an unformed generation none is ever dropped.
 fn forget(v: View<'_>) -> Vec<Edit> {
-    let (Phase::Formed, Some(list), Seen::Known(parameters)) = (v.phase(), v.list(), &v.obs.parameters)
-    else {
+    let (Some(list), Seen::Known(parameters)) = (v.list(), &v.obs.parameters) else {
         return Vec::new();
     };
+    if !v.hold(Guard::NoneDroppedUnformed, v.phase() == Phase::Formed) {
+        return Vec::new();
+    }
     let in_flight = |id| {
         let claimed = v.ledger.claim.as_ref().is_some_and(|c| c.proposal.change.instance() == Some(id));
         claimed || v.is_maybe(|c| c.instance() == Some(id)).is_some()

@@ -47,7 +47,7 @@ pub fn first_generation(obs: &Observation, group: &Group, guards: Guards, d: &mu
     if !free || group.max == 0 {
         return;
     }
-    match choose_seed(obs, group, |_| true) {
+    match choose_seed(obs, group, guards, |_| true) {
         Some(seed) => {
             let (cluster, group) = (obs.cluster.clone(), group.identity.clone());
             d.edits.push(Edit::OpenGeneration { cluster, group, seed });
@@ -57,10 +57,16 @@ pub fn first_generation(obs: &Observation, group: &Group, guards: Guards, d: &mu
 }
 
 /// The oldest instance whose launch hook waits, and that answers nothing yet; of two of one age the lower ID.
-pub fn choose_seed(obs: &Observation, group: &Group, eligible: impl Fn(&InstanceId) -> bool) -> Option<Seed> {
+pub fn choose_seed(
+    obs: &Observation,
+    group: &Group,
+    guards: Guards,
+    eligible: impl Fn(&InstanceId) -> bool,
+) -> Option<Seed> {
     let quiet = |url: Option<String>| {
         let probe = url.and_then(|u| obs.etcd.probes.get(&u));
-        !matches!(probe, Some(Probe::Answered(_) | Probe::AuthenticationNeeded))
+        let answers = matches!(probe, Some(Probe::Answered(_) | Probe::AuthenticationNeeded));
+        guards.hold(Guard::SeedIsQuiet, !answers)
     };
     group
         .instances

@@ -57,7 +57,7 @@ fn join_one(v: View<'_>, d: &mut Decision, instance: &Instance) -> bool {
     if let Some(other) = v.list().and_then(|l| listed_under(l, &peer_url))
         && !v.hold(Guard::AddressIsFree, false)
     {
-        if v.proven(other) {
+        if v.proven(other) && !v.hold(Guard::ProvenIsKept, false) {
             d.refuse(id, Refusal::AddressInUse(other.id));
             return false;
         }
@@ -111,7 +111,7 @@ pub fn given_up(v: View<'_>, d: &mut Decision) {
         let id = &instance.id;
         d.refuse(id, Refusal::GivenUp);
         match v.member(id) {
-            Some(member) if member.learner || !v.proven(member) => {
+            Some(member) if member.learner || v.hold(Guard::ProvenIsKept, !v.proven(member)) => {
                 propose_removal(v, d, Subject::from(id), member);
                 if instance.launch_hook_waits() && v.hold(Guard::OutBeforeAbandon, false) {
                     d.propose(Change::AbandonLaunch { instance: id.clone() }, None);

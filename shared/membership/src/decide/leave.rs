@@ -83,7 +83,7 @@ fn at_the_deadline(v: View<'_>, d: &mut Decision, instance: &Instance) {
     let id = &instance.id;
     d.refuse(id, Refusal::NeededAtDeadline);
     let over = v.now >= v.hook_end(id, false);
-    if v.group.retains && instance.terminate_hook_waits() && over {
+    if v.hold(Guard::AbandonRetains, v.group.retains) && instance.terminate_hook_waits() && over {
         d.propose(Change::RetainLeaving { instance: id.clone() }, None);
     }
 }
@@ -97,7 +97,10 @@ fn move_leadership(v: View<'_>, d: &mut Decision, instance: &Instance, leader: &
         return;
     }
     let heirs = v.staying().filter_map(|i| {
-        let member = v.member(&i.id).filter(|m| !m.learner && m.id != leader.id && v.proven(m))?;
+        let member = v.member(&i.id).filter(|m| !m.learner && m.id != leader.id)?;
+        if !v.hold(Guard::HeirIsProven, v.proven(member)) {
+            return None;
+        }
         let applied = v.status(member)?.applied;
         Some((i.standing() == Standing::InService, applied, std::cmp::Reverse(member.id)))
     });
@@ -116,7 +119,7 @@ pub fn never_a_member(v: View<'_>, d: &mut Decision) {
         let id = &instance.id;
         let claimed = v.ledger.claim.as_ref().is_some_and(|c| c.proposal.change.instance() == Some(id));
         let in_flight = claimed || v.is_maybe(|c| c.instance() == Some(id)).is_some();
-        if v.recorded(id).is_none() && !in_flight {
+        if v.hold(Guard::NeverAMember, v.recorded(id).is_none() && !in_flight) {
             d.effects.push(Effect::ContinueTerminate(id.clone()));
         }
     }

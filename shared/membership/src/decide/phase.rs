@@ -35,7 +35,7 @@ fn formed(v: View<'_>) -> bool {
     let voters = list.voters().count();
     let stalled = v.ledger.aged(&MarkKey::Stalled, v.now, STALLED_FOR) && voters >= majority(v.group.desired);
     let complete = v.group.desired > 0 && (voters >= v.group.desired || stalled);
-    complete && v.hold(Guard::FormedIsProven, good)
+    v.hold(Guard::FormedIsComplete, complete) && v.hold(Guard::FormedIsProven, good)
 }
 
 /// The only place where silence ever leads to an act, and it can cost nothing: nobody was told of this cluster.
@@ -65,6 +65,6 @@ pub fn next_generation(v: View<'_>, me: Option<&Nonce>) -> Option<Edit> {
     if !v.hold(Guard::AllGoneBeforeNext, all_gone) || !v.hold(Guard::NoClaimBeforeNext, !claimed) {
         return None;
     }
-    let seed = formation::choose_seed(v.obs, v.group, |id| !v.ledger.instances.contains_key(id))?;
+    let seed = formation::choose_seed(v.obs, v.group, v.guards, |id| !v.ledger.instances.contains_key(id))?;
     Some(Edit::OpenGeneration { cluster: v.obs.cluster.clone(), group: v.group.identity.clone(), seed })
 }

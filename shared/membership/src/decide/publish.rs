@@ -23,7 +23,7 @@ pub fn joiner_envs(v: View<'_>, d: &mut Decision) {
     let (Some(list), Seen::Known(parameters)) = (v.list(), &v.obs.parameters) else {
         return;
     };
-    for learner in list.learners().filter(|m| !m.started()) {
+    for learner in list.learners().filter(|m| v.hold(Guard::EmptyOnlyUnstarted, !m.started())) {
         let Some(id) = v.ledger.instance_of(learner.id) else { continue };
         let open = v.recorded(id).is_some_and(|r| r.env == EnvState::Open);
         if !open || !v.standing(id).stays() || v.given_up(id) {
@@ -99,7 +99,7 @@ fn endpoints(v: View<'_>, list: &MemberList, parameters: &Parameters) -> Vec<Str
 fn complete_launches(v: View<'_>, d: &mut Decision, parameters: &Parameters) {
     for instance in v.group.instances.iter().filter(|i| i.standing() == Standing::LaunchWaiting) {
         let id = &instance.id;
-        if !v.votes(id) || v.given_up(id) {
+        if !v.hold(Guard::VotesBeforeContinue, v.votes(id)) || v.given_up(id) {
             continue;
         }
         let url = instance.client_url(&v.group.settings);
