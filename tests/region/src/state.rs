@@ -36,6 +36,8 @@ async fn state(State(parts): State<Parts>) -> Json<Value> {
     shown["network"] = format!("{}/24", parts.site.network.address(0)).into();
     shown["parameters"] = parts.parameters.state();
     shown["ledgers"] = ledgers.into();
+    shown["events"] = parts.events.state();
+    shown["machines"] = parts.machines.state();
     shown["functions"] = parts.functions.state();
     shown["invocations"] = parts.faults.invocations();
     shown["calls"] = parts.faults.counts();

@@ -59,7 +59,7 @@ async fn calls_to_a_member_pass_unchanged_and_are_counted_and_listed() {
     let counts = bench.region.parts().faults.counts();
     assert_eq!(counts["function"]["etcd"]["cluster/member/list"], 2);
     assert_eq!(counts["function"]["etcd"]["maintenance/status"], 1);
-    let invocations = bench.functions()["invocations"].clone();
+    let invocations = bench.invocations().clone();
     let calls = invocations[0]["calls"].as_array().unwrap();
     assert_eq!(invocations[0]["outcome"]["result"], "answered");
     assert_eq!(calls.len(), 3);
@@ -99,7 +99,7 @@ async fn a_failed_call_never_reaches_the_member_and_a_lost_answer_does() {
     assert_eq!(member.reached(), [LIST, ADD]);
     let state = bench.region.parts().faults.state();
     let fired: Vec<u64> =
-        state["faults"].as_array().unwrap().iter().filter_map(|f| f["fired"].as_u64()).collect();
+        state.as_array().unwrap().iter().filter_map(|f| f["fired"].as_u64()).collect();
     assert_eq!(fired, [1, 1, 0]);
     bench.set(json!({ "fault": "clear" })).await;
     let (_, answer) = bench.calls(&member.name(), &[ADD]).await;
@@ -128,7 +128,7 @@ async fn a_delay_happens_before_the_call() {
     bench.set(json!({ "fault": "api", "service": "etcd", "effect": "delay", "millis": 200 })).await;
     let (failed, answer) = bench.calls(&member.name(), &[LIST]).await;
     assert!(!failed, "{answer}");
-    let call = bench.functions()["invocations"][0]["calls"][0].clone();
+    let call = bench.invocations()[0]["calls"][0].clone();
     assert!(call["end"].as_f64().unwrap() - call["start"].as_f64().unwrap() >= 200.0, "{call}");
     bench.region.shutdown().await;
 }
@@ -240,7 +240,7 @@ async fn events_reach_their_functions_as_the_delivery_says() {
     let answered = |n: u64| bench.functions()["asynchronous"]["answered"] == n;
     launch(1);
     until("it came once", || answered(1)).await;
-    let event = answer_of(&bench.functions()["invocations"][0])["event"].clone();
+    let event = answer_of(&bench.invocations()[0])["event"].clone();
     assert_eq!(event["source"], "aws.autoscaling");
     assert_eq!(event["detail-type"], "EC2 Instance-launch Lifecycle Action");
     assert_eq!(event["resources"], json!(["arn"]));
@@ -256,8 +256,8 @@ async fn events_reach_their_functions_as_the_delivery_says() {
     launch(4);
     launch(5);
     until("both came", || answered(5)).await;
-    let functions = bench.functions();
-    let instances: Vec<Value> = functions["invocations"]
+    let functions = bench.invocations();
+    let instances: Vec<Value> = functions
         .as_array()
         .unwrap()
         .iter()
@@ -271,8 +271,8 @@ async fn events_reach_their_functions_as_the_delivery_says() {
     until("the state change came", || answered(6)).await;
     events.tick();
     until("the schedule ticked", || answered(7)).await;
-    let functions = bench.functions();
-    let invocations = functions["invocations"].as_array().unwrap();
+    let functions = bench.invocations();
+    let invocations = functions.as_array().unwrap();
     let [change, tick] = [5, 6].map(|at| answer_of(&invocations[at])["event"].clone());
     assert_eq!(change["source"], "aws.ec2");
     assert_eq!(change["detail"], json!({ "instance-id": "i-00000000000000001", "state": "terminated" }));

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 pub use routes::routes;
 
@@ -177,9 +177,9 @@ impl Faults {
         self.lock().journal.counts()
     }
 
-    /// `{"faults": […]}`: the rules in force and how often each fired.
+    /// The rules in force, and how often each fired.
     pub fn state(&self) -> Value {
-        json!({ "faults": self.lock().rules.state() })
+        self.lock().rules.state()
     }
 
     /// The last 200 invocations with their outgoing calls in order, oldest first.

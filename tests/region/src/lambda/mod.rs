@@ -118,7 +118,7 @@ impl Functions {
 
     fn start(&self, function: &str) -> anyhow::Result<Arc<Sandbox>> {
         let inner = &self.inner;
-        let binary = inner.site.options.functions_dir.join(function);
+        let binary = std::path::absolute(inner.site.options.functions_dir.join(function))?;
         let named_well =
             function.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
         if !named_well || function.is_empty() || !binary.is_file() {
@@ -149,7 +149,6 @@ impl Functions {
             "processes": processes,
             "started": self.inner.last_process.load(Ordering::Relaxed),
             "asynchronous": self.inner.tally.state(),
-            "invocations": self.inner.faults.invocations(),
         })
     }
 

@@ -74,12 +74,12 @@ impl Machine {
     async fn run(&self, boot: &Boot) -> anyhow::Result<()> {
         tokio::time::sleep(self.spec.boot_delay).await;
         let listener = self.listen().await?;
-        let spec = &self.spec;
+        let (spec, options) = (&self.spec, &self.site.options);
         boot.tasks.spawn(imds::serve(listener, spec.instance.clone(), spec.address, boot.stop.clone()));
-        let host = self.host(boot);
+        let host = self.host(boot)?;
         std::fs::create_dir_all(host.path("/etc/etcd-asg".as_ref()))?;
         std::fs::write(host.path("/etc/etcd-asg/config".as_ref()), self.config())?;
-        let file = self.site.options.instance_dir.join("etcd-asg.service");
+        let file = options.instance_dir.join("etcd-asg.service");
         let text =
             std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
         let unit = Unit::parse(&text).with_context(|| format!("{} is refused", file.display()))?;
@@ -104,13 +104,15 @@ impl Machine {
             .with_context(|| format!("the metadata service cannot listen at {}:{}", address.0, address.1))
     }
 
-    fn host(&self, boot: &Boot) -> Host {
+    fn host(&self, boot: &Boot) -> std::io::Result<Host> {
         let options = &self.site.options;
+        let etcd_dir = std::path::absolute(&options.etcd_dir)?;
+        let instance_dir = std::path::absolute(&options.instance_dir)?;
         let root = self.directory.join("root");
         let own = |path: &str| format!("{}{path}", root.display());
         let path = format!(
             "{}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            options.etcd_dir.display()
+            etcd_dir.display()
         );
         let environment = [
             ("PATH", path),
@@ -121,15 +123,15 @@ impl Machine {
             ("AWS_ENDPOINT_URL", self.site.endpoint.clone()),
             ("AWS_EC2_METADATA_SERVICE_ENDPOINT", format!("http://{}:{}", self.spec.address, imds::PORT)),
         ];
-        Host {
+        Ok(Host {
             root: root.clone(),
-            programs: vec![options.instance_dir.clone(), options.etcd_dir.clone()],
+            programs: vec![instance_dir, etcd_dir],
             environment: environment.map(|(name, value)| (name.to_owned(), value)).to_vec(),
             marker: self.marker.clone(),
             console: self.console.clone(),
             paused: self.paused.subscribe(),
             ended: Arc::clone(&boot.ended),
-        }
+        })
     }
 
     /// What the launch template's user data would write. An instance of a group without our tag gets no cluster.

@@ -1,5 +1,6 @@
 //! What the tests of the region's parts share.
 #![allow(dead_code, reason = "each test file uses its own share")]
+#![allow(clippy::unwrap_used, reason = "a test ends where its surroundings fail")]
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -102,6 +103,10 @@ impl Bench {
     pub async fn calls(&self, member: &str, paths: &[&str]) -> (bool, Value) {
         let urls: Vec<String> = paths.iter().map(|path| format!("http://{member}{path}")).collect();
         self.invoke("reconcile", &json!({ "calls": urls })).await
+    }
+
+    pub fn invocations(&self) -> Value {
+        self.region.parts().faults.invocations()
     }
 
     pub fn functions(&self) -> Value {
