@@ -102,7 +102,7 @@ on_path() {
 main() {
   if [[ -n ${ETCD_BIN_DIR:-} ]]; then
     usable "$ETCD_BIN_DIR" || fail "ETCD_BIN_DIR=$ETCD_BIN_DIR holds no working etcd of 3.4 or newer: unset it or correct it"
-    printf '%s\n' "$ETCD_BIN_DIR"
+    (cd "$ETCD_BIN_DIR" && pwd)
   elif on_path; then
     :
   elif usable "$built"; then
