@@ -99,6 +99,7 @@ async fn main() -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr).init();
     let options = Arguments::parse().options();
+    check_files(&options)?;
     let seed = options.seed;
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let region = Region::start(options).await?;
@@ -108,6 +109,43 @@ async fn main() -> anyhow::Result<()> {
         _ = terminate.recv() => {}
     }
     region.shutdown().await;
+    Ok(())
+}
+
+/// Says what is missing before anything starts, instead of when the first instance boots.
+fn check_files(options: &Options) -> anyhow::Result<()> {
+    let needed = [
+        (
+            &options.functions_dir,
+            "instance-launch",
+            "build the functions, or name their place with --functions-dir",
+        ),
+        (
+            &options.functions_dir,
+            "instance-terminate",
+            "build the functions, or name their place with --functions-dir",
+        ),
+        (
+            &options.functions_dir,
+            "reconcile",
+            "build the functions, or name their place with --functions-dir",
+        ),
+        (
+            &options.instance_dir,
+            "etcd-asg.sh",
+            "start in the checkout, or name its instance/ with --instance-dir",
+        ),
+        (
+            &options.instance_dir,
+            "etcd-asg.service",
+            "start in the checkout, or name its instance/ with --instance-dir",
+        ),
+        (&options.etcd_dir, "etcd", "run `make etcd`, or name the place of an etcd with --etcd-dir"),
+    ];
+    for (directory, file, remedy) in needed {
+        let path = directory.join(file);
+        anyhow::ensure!(path.is_file(), "{} is missing: {remedy}", path.display());
+    }
     Ok(())
 }
 

@@ -1,16 +1,4 @@
 //! Bringing a region up and down.
-// BOUNDARY (to be removed once both sides stand)
-// A → B: what Region::start (tests/region/src/region.rs, written) expects of B's modules. All types are cheap clones.
-//  faults::Faults::new(Site); faults.before/after/counts/state() -> Value
-//  machines::Machines::new(Site); .kill_now() (sync, for Drop) .shutdown().await
-//  proxy::Proxy::start(Site, Faults).await -> anyhow::Result<Proxy>; .address() -> SocketAddr; .shutdown().await (&self)
-//  lambda::Functions::new(Site, Faults, proxy: SocketAddr); .function_of(process: u64) -> Option<String>; .state() -> Value; .kill_now(); .shutdown().await
-//  events::Events::new(Site, Functions); .start() (schedule); .lifecycle(detail_type, resources, detail); .state_change(instance, state); .shutdown().await
-//  faults::routes(Parts) -> axum::Router  (POST /_region/faults) ; lambda::routes(Parts) -> axum::Router (/_lambda/{process}/..., POST /_region/invoke/{function}, GET /_region/functions/log). I forward requests by path prefix with the full path, body intact.
-//  /_region/console/{instance} is mine (calls machines.console).
-//  World gives you: world.lose_instance(id) (power cut: EC2 shutting-down → machines.terminate → terminated + state_change events; group notices later), world.instance_address(id) -> Option<Ipv4Addr>.
-//  Site: options, network, endpoint, state_dir, timeline, chance(p), below(n), uuid(). site::{REGION, ACCOUNT, SECRET_ACCESS_KEY (S3 signatures are checked against it: give it to every process), timestamp}.
-//  Access keys: ASIAFN{process}, ASIAI{suffix of instance}. Test-only Options flag machines=false: I never call Machines::launch then.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -68,7 +56,8 @@ impl Region {
     ///
     /// # Errors
     /// When the port or the network is taken, or a directory cannot be made.
-    pub async fn start(options: Options) -> anyhow::Result<Self> {
+    pub async fn start(mut options: Options) -> anyhow::Result<Self> {
+        make_absolute(&mut options)?;
         let (state_dir, own_dir, temporary) = state_dir(options.state_dir.clone())?;
         let network = Arc::new(Network::reserve(options.network)?);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await.with_context(|| {
@@ -146,6 +135,14 @@ impl Drop for Region {
         self.parts.machines.kill_now();
         self.remove_own_dir();
     }
+}
+
+/// Processes are started in directories of their own, where relative paths would lead elsewhere.
+fn make_absolute(options: &mut Options) -> std::io::Result<()> {
+    for directory in [&mut options.functions_dir, &mut options.instance_dir, &mut options.etcd_dir] {
+        *directory = std::path::absolute(&*directory)?;
+    }
+    Ok(())
 }
 
 /// The directory to use, the one to remove at the end (only where this call made it), and the temporary one.

@@ -53,7 +53,7 @@ async fn an_abandoned_launch_is_terminated_through_its_hook_and_replaced() {
     fixture.group(1, &[hook("launch", 300, "ABANDON"), hook("terminate", 300, "CONTINUE")]).await;
     let first = fixture.wait_for(1, "Pending:Wait").await.remove(0);
     fixture.complete("launch", &first, "ABANDON").await.expect("abandoned");
-    assert_eq!(fixture.wait_for(1, "Terminating:Wait").await, [first.clone()]);
+    assert_eq!(fixture.wait_for(1, "Terminating:Wait").await, std::slice::from_ref(&first));
     let second = fixture.wait_for(1, "Pending:Wait").await.remove(0);
     assert_ne!(first, second);
     fixture.complete("terminate", &first, "CONTINUE").await.expect("completed");
@@ -124,7 +124,7 @@ async fn a_waiting_termination_no_longer_counts_and_either_result_ends_it() {
         let first = fixture.wait_for(1, "InService").await.remove(0);
         let call = fixture.autoscaling.terminate_instance_in_auto_scaling_group().instance_id(&first);
         call.should_decrement_desired_capacity(false).send().await.expect("terminating");
-        assert_eq!(fixture.wait_for(1, "Terminating:Wait").await, [first.clone()]);
+        assert_eq!(fixture.wait_for(1, "Terminating:Wait").await, std::slice::from_ref(&first));
         let second = fixture.wait_for(1, "InService").await.remove(0);
         assert_ne!(first, second, "the replacement comes while the first still waits");
         fixture.complete("terminate", &first, result).await.expect("completed");
@@ -133,8 +133,8 @@ async fn a_waiting_termination_no_longer_counts_and_either_result_ends_it() {
     }
 }
 
-#[tokio::test]
-async fn an_abandoned_termination_is_retained_where_the_group_says_so() {
+/// A group of one whose first instance was retained, and that instance.
+async fn with_a_retained_instance() -> (Fixture, String) {
     let fixture = Fixture::start(options()).await;
     fixture.group(1, &[hook("terminate", 300, "ABANDON")]).await;
     let triggers = RetentionTriggers::builder().terminate_hook_abandon(RetentionAction::Retain).build();
@@ -146,17 +146,38 @@ async fn an_abandoned_termination_is_retained_where_the_group_says_so() {
     call.should_decrement_desired_capacity(false).send().await.expect("terminating");
     fixture.wait_for(1, "Terminating:Wait").await;
     fixture.complete("terminate", &first, "ABANDON").await.expect("abandoned");
-    assert_eq!(fixture.wait_for(1, "Terminating:Retained").await, [first.clone()]);
+    assert_eq!(fixture.wait_for(1, "Terminating:Retained").await, std::slice::from_ref(&first));
+    (fixture, first)
+}
+
+#[tokio::test]
+async fn an_abandoned_termination_is_retained_where_the_group_says_so_and_runs_on() {
+    let (fixture, first) = with_a_retained_instance().await;
     let described = fixture.ec2.describe_instances().instance_ids(&first).send().await.expect("instances");
     let state =
         described.reservations()[0].instances()[0].state().and_then(|state| state.name()).expect("a state");
-    assert_eq!(state.as_str(), "running", "a retained instance runs on");
-    fixture.ec2.terminate_instances().instance_ids(&first).send().await.expect("ended by the operator");
-    until("the retained one is gone", async || {
-        fixture.in_state("Terminating:Retained").await.is_empty().then_some(())
-    })
-    .await;
+    assert_eq!(state.as_str(), "running");
+    let second = fixture.wait_for(1, "InService").await.remove(0);
+    assert_ne!(first, second, "a retained instance does not count");
     fixture.region.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_retained_instance_is_ended_through_its_group_or_through_ec2() {
+    for through_group in [true, false] {
+        let (fixture, first) = with_a_retained_instance().await;
+        if through_group {
+            let call = fixture.autoscaling.terminate_instance_in_auto_scaling_group().instance_id(&first);
+            call.should_decrement_desired_capacity(false).send().await.expect("ended");
+        } else {
+            fixture.ec2.terminate_instances().instance_ids(&first).send().await.expect("ended");
+        }
+        until("the retained one has left the group", async || {
+            fixture.states().await.iter().all(|(instance, _)| *instance != first).then_some(())
+        })
+        .await;
+        fixture.region.shutdown().await;
+    }
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ async fn an_instance_ended_through_ec2_is_noticed_waits_at_its_hook_and_is_repla
     fixture.group(1, &[hook("terminate", 300, "CONTINUE")]).await;
     let first = fixture.wait_for(1, "InService").await.remove(0);
     fixture.ec2.terminate_instances().instance_ids(&first).send().await.expect("terminated");
-    assert_eq!(fixture.wait_for(1, "Terminating:Wait").await, [first.clone()]);
+    assert_eq!(fixture.wait_for(1, "Terminating:Wait").await, std::slice::from_ref(&first));
     until("EC2 says terminated", async || (ec2_state(&fixture, &first).await == "terminated").then_some(()))
         .await;
     until("the replacement serves", async || {
@@ -27,7 +27,7 @@ async fn an_instance_ended_through_ec2_is_noticed_waits_at_its_hook_and_is_repla
     .await;
     assert_eq!(
         fixture.in_state("Terminating:Wait").await,
-        [first.clone()],
+        std::slice::from_ref(&first),
         "its wait goes on until it is completed"
     );
     fixture.complete("terminate", &first, "CONTINUE").await.expect("completed");
@@ -58,7 +58,7 @@ async fn an_unhealthy_instance_is_terminated_through_its_hook_and_replaced() {
     let first = fixture.wait_for(1, "InService").await.remove(0);
     let call = fixture.autoscaling.set_instance_health().instance_id(&first).health_status("Unhealthy");
     call.should_respect_grace_period(false).send().await.expect("set");
-    assert_eq!(fixture.wait_for(1, "Terminating:Wait").await, [first.clone()]);
+    assert_eq!(fixture.wait_for(1, "Terminating:Wait").await, std::slice::from_ref(&first));
     assert_eq!(ec2_state(&fixture, &first).await, "running", "it still runs while it waits");
     let answer = fixture.autoscaling.describe_auto_scaling_instances().instance_ids(&first).send().await;
     let answer = answer.expect("instances");
@@ -160,7 +160,7 @@ async fn standby_and_detach_fire_no_hook() {
     let both = fixture.wait_for(2, "InService").await;
     let enter = fixture.autoscaling.enter_standby().auto_scaling_group_name("g").instance_ids(&both[0]);
     enter.should_decrement_desired_capacity(true).send().await.expect("in standby");
-    assert_eq!(fixture.wait_for(1, "Standby").await, [both[0].clone()]);
+    assert_eq!(fixture.wait_for(1, "Standby").await, std::slice::from_ref(&both[0]));
     let exit = fixture.autoscaling.exit_standby().auto_scaling_group_name("g").instance_ids(&both[0]);
     exit.send().await.expect("back");
     fixture.wait_for(2, "InService").await;

@@ -18,8 +18,13 @@ pub fn terminate(world: &World, params: &Params) -> Result<Value, ApiError> {
     let decrement = params.flag("ShouldDecrementDesiredCapacity")?.unwrap_or(false);
     world.change(|state| {
         let group = group_of(state, instance)?;
-        let leaving = group.members.get(instance).is_some_and(|member| member.lifecycle.is_leaving());
-        if leaving {
+        let lifecycle = group.members.get(instance).map(|member| member.lifecycle);
+        if lifecycle == Some(Lifecycle::TerminatingRetained) {
+            // Retained instances remain until this very call (Auto Scaling API, RetentionTriggers).
+            move_to(group, instance, Lifecycle::TerminatingProceed)?;
+            world.site.timeline.note("lifecycle", instance, "retained no longer");
+        }
+        if lifecycle.is_some_and(Lifecycle::is_leaving) {
             return under_way(state, instance);
         }
         if decrement {
