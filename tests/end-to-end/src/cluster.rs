@@ -1,0 +1,250 @@
+//! One group and its cluster, driven and seen from outside.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use aws_sdk_autoscaling::types::{LaunchTemplateSpecification, LifecycleHookSpecification, Tag as GroupTag};
+use membership::ledger::{Ledger, Phase};
+
+use crate::account::Account;
+use crate::etcd::{Etcd, Listed};
+use crate::wait::until;
+
+/// How long a cluster may take to settle in a test: far above what it needs, far below for ever.
+pub const LIMIT: Duration = Duration::from_secs(240);
+
+/// One instance of the group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Its ID.
+    pub id: String,
+    /// Its lifecycle state.
+    pub lifecycle: String,
+}
+
+/// A group and its cluster.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    /// The clients.
+    pub account: Account,
+    /// The name of group and cluster.
+    pub name: String,
+    etcd: Etcd,
+}
+
+impl Cluster {
+    /// Creates the group, with both hooks in its specification and settings as tags `etcd-asg:<name>`.
+    pub async fn create(account: Account, name: &str, size: i32, settings: &[(&str, &str)]) -> Result<Self> {
+        let hook = |suffix: &str, transition: &str| {
+            LifecycleHookSpecification::builder()
+                .lifecycle_hook_name(format!("etcd-asg-{suffix}"))
+                .lifecycle_transition(format!("autoscaling:EC2_INSTANCE_{transition}"))
+                .heartbeat_timeout(300)
+                .default_result("ABANDON")
+                .build()
+        };
+        let tag = |key: &str, value: &str| {
+            GroupTag::builder().key(key).value(value).resource_id(name).propagate_at_launch(true).build()
+        };
+        let template =
+            LaunchTemplateSpecification::builder().launch_template_name("etcd").version("1").build();
+        let mut request = account
+            .autoscaling
+            .create_auto_scaling_group()
+            .auto_scaling_group_name(name)
+            .min_size(0)
+            .max_size(9)
+            .desired_capacity(size)
+            .availability_zones("us-east-1a")
+            .launch_template(template)
+            .lifecycle_hook_specification_list(hook("launch", "LAUNCHING"))
+            .lifecycle_hook_specification_list(hook("terminate", "TERMINATING"))
+            .tags(tag("etcd-asg:cluster", name));
+        for (setting, value) in settings {
+            request = request.tags(tag(&format!("etcd-asg:{setting}"), value));
+        }
+        request.send().await.context("creating the group")?;
+        Ok(Self { account, name: name.to_owned(), etcd: Etcd::new(Duration::from_secs(2))? })
+    }
+
+    /// The group's instances.
+    pub async fn nodes(&self) -> Result<Vec<Node>> {
+        let answer = self
+            .account
+            .autoscaling
+            .describe_auto_scaling_groups()
+            .auto_scaling_group_names(&self.name)
+            .send();
+        let answer = answer.await.context("describing the group")?;
+        let group = answer.auto_scaling_groups().first().context("the group is gone")?;
+        let node = |i: &aws_sdk_autoscaling::types::Instance| Node {
+            id: i.instance_id().unwrap_or_default().to_owned(),
+            lifecycle: i.lifecycle_state().map(|s| s.as_str().to_owned()).unwrap_or_default(),
+        };
+        Ok(group.instances().iter().map(node).collect())
+    }
+
+    /// The private address of every instance that runs.
+    pub async fn addresses(&self) -> Result<BTreeMap<String, String>> {
+        let filter =
+            aws_sdk_ec2::types::Filter::builder().name("tag:aws:autoscaling:groupName").values(&self.name);
+        let answer = self.account.ec2.describe_instances().filters(filter.build()).send().await?;
+        let instances = answer.reservations().iter().flat_map(|r| r.instances());
+        let running = instances.filter_map(|i| {
+            let address = i.private_ip_address().filter(|a| !a.is_empty())?;
+            Some((i.instance_id()?.to_owned(), address.to_owned()))
+        });
+        Ok(running.collect())
+    }
+
+    /// The client URL of an instance.
+    pub async fn client_url(&self, instance: &str) -> Result<String> {
+        let addresses = self.addresses().await?;
+        let address = addresses.get(instance).with_context(|| format!("{instance} has no address"))?;
+        Ok(format!("http://{address}:2379"))
+    }
+
+    /// What `endpoints` says: where a client finds the cluster.
+    pub async fn endpoints(&self) -> Result<Vec<String>> {
+        let name = format!("/etcd-asg/{}/endpoints", self.name);
+        let answer = self.account.ssm.get_parameter().name(name).send().await?;
+        let value = answer.parameter().and_then(|p| p.value()).unwrap_or_default().to_owned();
+        Ok(value.split(',').filter(|url| !url.is_empty()).map(str::to_owned).collect())
+    }
+
+    /// Every version of the ledger, oldest first.
+    pub async fn ledgers(&self) -> Result<Vec<Ledger>> {
+        let keys: Vec<String> = serde_json::from_str(&self.account.page("ledgers").await?)?;
+        let wanted = format!("/{}/ledger.json", self.name);
+        let key = keys.iter().find(|k| k.ends_with(&wanted)).context("there is no ledger yet")?;
+        let versions: Vec<serde_json::Value> =
+            serde_json::from_str(&self.account.page(&format!("ledgers/{key}")).await?)?;
+        versions.iter().map(|v| Ok(Ledger::from_json(v["body"].to_string().as_bytes())?)).collect()
+    }
+
+    /// The ledger as it stands.
+    pub async fn ledger(&self) -> Result<Ledger> {
+        self.ledgers().await?.pop().context("there is no ledger yet")
+    }
+
+    /// The member list, by whichever endpoint answers.
+    pub async fn members(&self) -> Result<Vec<Listed>> {
+        let mut last = anyhow::anyhow!("there is no endpoint");
+        for url in self.endpoints().await? {
+            match self.etcd.members(&url).await {
+                Ok(members) => return Ok(members),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    /// The instance that leads.
+    pub async fn leader(&self) -> Result<String> {
+        let members = self.members().await?;
+        for url in self.endpoints().await? {
+            if let Ok(status) = self.etcd.status(&url).await
+                && let Some(leader) = members.iter().find(|m| m.id == status.leader)
+            {
+                return Ok(leader.name.clone());
+            }
+        }
+        anyhow::bail!("nobody leads")
+    }
+
+    /// An instance in service that does not lead.
+    pub async fn follower(&self) -> Result<String> {
+        let leader = self.leader().await?;
+        let nodes = self.nodes().await?;
+        let mut others = nodes.iter().filter(|n| n.id != leader && n.lifecycle == "InService");
+        others.next().map(|n| n.id.clone()).context("there is no follower")
+    }
+
+    /// Settled: `size` instances, all in service, and exactly their members vote; formed, published, nothing in
+    /// flight. Says what is missing otherwise.
+    pub async fn is_settled(&self, size: usize) -> Result<()> {
+        let nodes = self.nodes().await?;
+        let in_service: BTreeSet<_> =
+            nodes.iter().filter(|n| n.lifecycle == "InService").map(|n| &n.id).collect();
+        ensure!(nodes.len() == size && in_service.len() == size, "the group has {nodes:?}");
+        let ledger = self.ledger().await?;
+        ensure!(ledger.generation.phase == Phase::Formed, "the generation is {:?}", ledger.generation.phase);
+        ensure!(
+            ledger.claim.is_none() && ledger.maybes.is_empty(),
+            "a change is in flight: {:?}",
+            ledger.claim
+        );
+        let members = self.members().await?;
+        let voters: BTreeSet<_> = members.iter().filter(|m| !m.learner).map(|m| &m.name).collect();
+        ensure!(members.len() == size && voters == in_service, "the members are {members:?}");
+        let (endpoints, addresses) = (self.endpoints().await?, self.addresses().await?);
+        for id in &in_service {
+            let address = addresses.get(*id).with_context(|| format!("{id} has no address"))?;
+            let url = format!("http://{address}:2379");
+            ensure!(endpoints.contains(&url), "{id} is not published: {endpoints:?}");
+            self.etcd.members(&url).await.with_context(|| format!("{id} does not answer"))?;
+        }
+        ensure!(endpoints.len() == size, "published are {endpoints:?}");
+        Ok(())
+    }
+
+    /// Waits until it is settled at this size.
+    pub async fn settles(&self, size: usize) -> Result<()> {
+        let settled =
+            until(&format!("{} settles at {size}", self.name), LIMIT, || self.is_settled(size)).await;
+        if let Err(error) = &settled {
+            self.tell(error).await;
+        }
+        settled
+    }
+
+    /// Waits until this instance has left the group and the cluster is settled again.
+    pub async fn replaces(&self, instance: &str, size: usize) -> Result<()> {
+        let what = format!("{instance} leaves the group");
+        let left = until(&what, LIMIT, || async {
+            ensure!(self.nodes().await?.iter().all(|n| n.id != instance), "it is still there");
+            Ok(())
+        });
+        if let Err(error) = left.await {
+            self.tell(&error).await;
+            return Err(error);
+        }
+        self.settles(size).await
+    }
+
+    /// Terminates an instance in order: its hook runs, and it is replaced.
+    pub async fn terminate(&self, instance: &str) -> Result<()> {
+        let call = self.account.autoscaling.terminate_instance_in_auto_scaling_group().instance_id(instance);
+        call.should_decrement_desired_capacity(false).send().await?;
+        Ok(())
+    }
+
+    /// Ends an instance outright: it is dead before anyone knows.
+    pub async fn kill(&self, instance: &str) -> Result<()> {
+        self.account.ec2.terminate_instances().instance_ids(instance).send().await?;
+        Ok(())
+    }
+
+    /// Everything that helps to understand a failure, on standard error.
+    pub async fn tell(&self, error: &anyhow::Error) {
+        eprintln!("==== {}: {error:#}", self.name);
+        if let Ok(ledger) = self.ledger().await {
+            eprintln!("==== ledger\n{}", serde_json::to_string_pretty(&ledger).unwrap_or_default());
+        }
+        if let Ok(state) = self.account.state().await {
+            for entry in state["timeline"].as_array().into_iter().flatten() {
+                eprintln!("{} {} {}: {}", entry["at"], entry["kind"], entry["who"], entry["text"]);
+            }
+        }
+        if let Ok(log) = self.account.logs().await {
+            let lines: Vec<_> = log.lines().collect();
+            eprintln!("==== functions\n{}", lines[lines.len().saturating_sub(400)..].join("\n"));
+        }
+        for node in self.nodes().await.unwrap_or_default() {
+            let console = self.account.page(&format!("console/{}", node.id)).await.unwrap_or_default();
+            let lines: Vec<_> = console.lines().collect();
+            eprintln!("==== console of {}\n{}", node.id, lines[lines.len().saturating_sub(40)..].join("\n"));
+        }
+    }
+}

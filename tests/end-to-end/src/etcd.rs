@@ -1,0 +1,103 @@
+//! etcd as a client and an operator see it: its JSON gateway, straight, without the product's own adapter.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+/// A member as the member list shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its ID.
+    pub id: String,
+    /// Its name; empty until it started.
+    pub name: String,
+    /// Whether it does not vote.
+    pub learner: bool,
+}
+
+/// What a member says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// The cluster's ID.
+    pub cluster: String,
+    /// Its own ID.
+    pub member: String,
+    /// The leader it follows; empty without one.
+    pub leader: String,
+}
+
+/// A client of any member.
+#[derive(Clone, Debug)]
+pub struct Etcd {
+    http: reqwest::Client,
+}
+
+impl Etcd {
+    /// A client that gives every call this long.
+    pub fn new(timeout: Duration) -> Result<Self> {
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .connect_timeout(Duration::from_millis(300).min(timeout))
+            .timeout(timeout)
+            .build()?;
+        Ok(Self { http })
+    }
+
+    async fn post(&self, url: &str, path: &str, body: Value) -> Result<Value> {
+        let answer = self.http.post(format!("{url}{path}")).json(&body).send().await?;
+        let status = answer.status();
+        let text = answer.text().await?;
+        if !status.is_success() {
+            bail!("{path} at {url}: {status}: {text}");
+        }
+        serde_json::from_str(&text).with_context(|| format!("{path} at {url} answered {text:?}"))
+    }
+
+    /// Writes a key; `Ok` means acknowledged.
+    pub async fn put(&self, url: &str, key: &str, value: &str) -> Result<()> {
+        let body = json!({"key": STANDARD.encode(key), "value": STANDARD.encode(value)});
+        self.post(url, "/v3/kv/put", body).await.map(drop)
+    }
+
+    /// All keys below a prefix, with their values; a linearizable read.
+    pub async fn all(&self, url: &str, prefix: &str) -> Result<Vec<(String, String)>> {
+        let mut end = prefix.as_bytes().to_vec();
+        if let Some(last) = end.last_mut() {
+            *last += 1;
+        }
+        let body = json!({"key": STANDARD.encode(prefix), "range_end": STANDARD.encode(end), "limit": "0"});
+        let answer = self.post(url, "/v3/kv/range", body).await?;
+        let text = |v: &Value| -> Result<String> {
+            Ok(String::from_utf8(STANDARD.decode(v.as_str().unwrap_or_default())?)?)
+        };
+        let kvs = answer["kvs"].as_array().cloned().unwrap_or_default();
+        kvs.iter().map(|kv| Ok((text(&kv["key"])?, text(&kv["value"])?))).collect()
+    }
+
+    /// The member list, linearizably.
+    pub async fn members(&self, url: &str) -> Result<Vec<Listed>> {
+        let answer = self.post(url, "/v3/cluster/member/list", json!({"linearizable": true})).await?;
+        let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
+        let members = answer["members"].as_array().cloned().unwrap_or_default();
+        let listed = members.iter().map(|m| Listed {
+            id: text(&m["ID"]),
+            name: text(&m["name"]),
+            learner: m["isLearner"].as_bool().unwrap_or(false),
+        });
+        Ok(listed.collect())
+    }
+
+    /// What the member at this URL says of itself.
+    pub async fn status(&self, url: &str) -> Result<Status> {
+        let answer = self.post(url, "/v3/maintenance/status", json!({})).await?;
+        let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
+        Ok(Status {
+            cluster: text(&answer["header"]["cluster_id"]),
+            member: text(&answer["header"]["member_id"]),
+            leader: text(&answer["leader"]),
+        })
+    }
+}

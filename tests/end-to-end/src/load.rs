@@ -1,0 +1,141 @@
+//! A client that writes throughout, as one would: at the published endpoints, trying the next when one fails.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use tokio::task::JoinSet;
+
+use crate::cluster::Cluster;
+use crate::etcd::Etcd;
+
+/// How many writers write side by side.
+const WRITERS: usize = 4;
+/// After each acknowledged write a writer rests this long: a steady load, not a stress test.
+const REST: Duration = Duration::from_millis(20);
+
+/// A load that runs until it is ended.
+pub struct Load {
+    stop: Arc<AtomicBool>,
+    acknowledged: Arc<Mutex<Vec<(Instant, String, String)>>>,
+    writers: JoinSet<()>,
+    cluster: Cluster,
+    prefix: String,
+}
+
+/// What a load came to.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Writes that etcd acknowledged.
+    pub acknowledged: usize,
+    /// Acknowledged writes that could not be read back.
+    pub lost: Vec<String>,
+    /// The longest time between two acknowledged writes in a row.
+    pub longest_gap: Duration,
+}
+
+impl Load {
+    /// Starts writing below this prefix.
+    pub fn start(cluster: &Cluster, prefix: &str) -> Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let acknowledged = Arc::new(Mutex::new(Vec::new()));
+        let endpoints = Arc::new(Mutex::new(Vec::new()));
+        let mut writers = JoinSet::new();
+        writers.spawn(follow(cluster.clone(), endpoints.clone(), stop.clone()));
+        let next = Arc::new(AtomicUsize::new(0));
+        for writer in 0..WRITERS {
+            let etcd = Etcd::new(Duration::from_secs(2))?;
+            let (stop, acknowledged, next) = (stop.clone(), acknowledged.clone(), next.clone());
+            let (endpoints, prefix) = (endpoints.clone(), prefix.to_owned());
+            writers.spawn(async move {
+                let mut at = writer;
+                while !stop.load(Ordering::Relaxed) {
+                    let urls: Vec<String> = lock(&endpoints).clone();
+                    let Some(url) = urls.get(at % urls.len().max(1)).cloned() else {
+                        tokio::time::sleep(REST).await;
+                        continue;
+                    };
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let (key, value) = (format!("{prefix}/{number:09}"), format!("{writer}-{number}"));
+                    if etcd.put(&url, &key, &value).await.is_ok() {
+                        lock(&acknowledged).push((Instant::now(), key, value));
+                        tokio::time::sleep(REST).await;
+                    } else {
+                        at += 1;
+                        tokio::time::sleep(REST).await;
+                    }
+                }
+            });
+        }
+        Ok(Self { stop, acknowledged, writers, cluster: cluster.clone(), prefix: prefix.to_owned() })
+    }
+
+    /// How many writes were acknowledged so far.
+    pub fn so_far(&self) -> usize {
+        lock(&self.acknowledged).len()
+    }
+
+    /// The longest time between two acknowledged writes since this moment.
+    pub fn longest_gap_since(&self, begun: Instant) -> Duration {
+        let mut moments: Vec<Instant> = lock(&self.acknowledged).iter().map(|(at, ..)| *at).collect();
+        moments.retain(|at| *at >= begun);
+        moments.sort_unstable();
+        moments.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default()
+    }
+
+    /// Stops writing and reads everything back, linearizably.
+    pub async fn end(mut self) -> Result<Account> {
+        let begun = lock(&self.acknowledged).iter().map(|(at, ..)| *at).min().unwrap_or_else(Instant::now);
+        let longest_gap = self.longest_gap_since(begun);
+        self.stop.store(true, Ordering::Relaxed);
+        while self.writers.join_next().await.is_some() {}
+        let etcd = Etcd::new(Duration::from_secs(20))?;
+        let urls = self.cluster.endpoints().await?;
+        ensure!(!urls.is_empty(), "there is no endpoint to read back from");
+        let mut read = Err(anyhow::anyhow!("nothing was read"));
+        for url in &urls {
+            read = etcd.all(url, &format!("{}/", self.prefix)).await;
+            if read.is_ok() {
+                break;
+            }
+        }
+        let stored: std::collections::BTreeMap<String, String> = read?.into_iter().collect();
+        let acknowledged = lock(&self.acknowledged);
+        let missing = acknowledged.iter().filter(|(_, key, value)| stored.get(key) != Some(value));
+        let lost = missing.map(|(_, key, _)| key.clone()).collect();
+        Ok(Account { acknowledged: acknowledged.len(), lost, longest_gap })
+    }
+
+    /// Waits for this many acknowledged writes, then ends as [`Load::loses_nothing`] does.
+    pub async fn loses_nothing_of(self, writes: usize) -> Result<()> {
+        crate::wait::until("the load is acknowledged", crate::cluster::LIMIT, || async {
+            ensure!(self.so_far() >= writes, "{} of {writes} writes", self.so_far());
+            Ok(())
+        })
+        .await?;
+        self.loses_nothing().await.map(drop)
+    }
+
+    /// Ends the load and demands that something was written and nothing was lost.
+    pub async fn loses_nothing(self) -> Result<Account> {
+        let account = self.end().await?;
+        ensure!(account.acknowledged > 0, "nothing was ever acknowledged");
+        ensure!(account.lost.is_empty(), "acknowledged and lost: {:?}", account.lost);
+        Ok(account)
+    }
+}
+
+/// Keeps the endpoints up to date; a list that cannot be read leaves the last one.
+async fn follow(cluster: Cluster, endpoints: Arc<Mutex<Vec<String>>>, stop: Arc<AtomicBool>) {
+    while !stop.load(Ordering::Relaxed) {
+        if let Ok(urls) = cluster.endpoints().await {
+            *lock(&endpoints) = urls;
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

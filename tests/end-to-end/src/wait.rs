@@ -1,0 +1,26 @@
+//! Waiting on conditions, never on time alone.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+/// How often a condition is looked at.
+const EVERY: Duration = Duration::from_millis(100);
+
+/// Looks again and again until `look` gives something, or says for the last time why it does not.
+pub async fn until<T, F>(what: &str, limit: Duration, mut look: impl FnMut() -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    let begun = Instant::now();
+    loop {
+        match look().await {
+            Ok(found) => return Ok(found),
+            Err(error) if begun.elapsed() >= limit => {
+                bail!("not within {} s: {what}: {error:#}", limit.as_secs());
+            }
+            Err(_) => tokio::time::sleep(EVERY).await,
+        }
+    }
+}

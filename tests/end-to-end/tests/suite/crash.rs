@@ -1,0 +1,73 @@
+//! A function is killed at each of its outgoing calls in turn, during a join, a promotion and a leave: after the
+//! call took effect and before it was answered, which is the worst moment. Each round replaces one instance, so that
+//! all three kinds of change happen, and one invocation dies in each.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use crate::support::{Scene, nothing_lost, on_a_stage};
+
+/// The offsets are dealt out to this many tests, which run side by side.
+const HANDS: u64 = 4;
+/// The longest change, a promotion, makes no more calls than this after its claim: a round whose faults no longer
+/// fire ends its hand before.
+const MOST: u64 = 40;
+
+#[test]
+fn killed_at_each_call_first_hand() {
+    deal(0);
+}
+
+#[test]
+fn killed_at_each_call_second_hand() {
+    deal(1);
+}
+
+#[test]
+fn killed_at_each_call_third_hand() {
+    deal(2);
+}
+
+#[test]
+fn killed_at_each_call_fourth_hand() {
+    deal(3);
+}
+
+fn deal(hand: u64) {
+    let quick = |o: &mut region::Options| {
+        o.function_timeout = Duration::from_secs(12);
+        o.tick = Some(Duration::from_secs(3));
+    };
+    on_a_stage(quick, |scene| async move {
+        let (cluster, load) = scene.three_under_load().await?;
+        for call in (hand..MOST).step_by(HANDS as usize) {
+            for change in ["add-learner", "promote", "remove"] {
+                scene.account.fault(kill(change, call)).await?;
+            }
+            let follower = cluster.follower().await?;
+            cluster.terminate(&follower).await?;
+            cluster.replaces(&follower, 3).await?;
+            if fired(&scene).await? == 0 {
+                break;
+            }
+            scene.account.fault(json!({"fault": "clear"})).await?;
+        }
+        nothing_lost(&cluster, load).await
+    });
+}
+
+/// Killed at this call, counted from the write of the claim, which is number 0.
+fn kill(change: &str, call: u64) -> Value {
+    let claim = format!("\"change\": \"{change}\"");
+    json!({"fault": "kill-function", "function": "*", "call": call, "when": "after", "count": 1,
+        "from": {"service": "s3", "operation": "PutObject", "body_contains": claim}})
+}
+
+/// How many of the faults that are set have happened.
+async fn fired(scene: &Scene) -> Result<u64> {
+    let state = scene.account.state().await?;
+    let faults = state["faults"].as_array().cloned().unwrap_or_default();
+    Ok(faults.iter().filter_map(|f| f["fired"].as_u64()).sum())
+}

@@ -1,0 +1,14 @@
+//! The end-to-end suite: real etcd, the real function binaries, the real boot script, on a hostile region. Every
+//! test has a region, a group and addresses of its own, and ends them.
+#![allow(missing_docs)]
+
+mod contention;
+mod crash;
+mod events;
+mod failure;
+mod formation;
+mod frozen;
+mod input;
+mod silence;
+mod support;
+mod termination;
