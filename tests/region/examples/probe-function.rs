@@ -1,9 +1,10 @@
 //! A Lambda function that does what its event says, to try the region's Lambda with the real runtime.
 //!
-//! `{"calls": [url, …]}` posts to each in turn; `{"fail": text}`, `{"exit": code}` and `{"hang": true}` end badly;
+//! `{"calls": [url, …], "timeout_ms": n}` posts to each in turn; `{"fail": text}`, `{"exit": code}` and `{"hang": true}` end badly;
 //! `{"fail_first": n, "count_in": file}` fails until the file has more than n lines, and adds one each time.
 
 use std::io::Write;
+use std::time::Duration;
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};
@@ -34,9 +35,10 @@ async fn handle(client: reqwest::Client, event: LambdaEvent<Value>) -> Result<Va
             return Err("not yet".into());
         }
     }
+    let timeout = Duration::from_millis(event["timeout_ms"].as_u64().unwrap_or(60_000));
     let mut calls = Vec::new();
     for url in event["calls"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-        calls.push(post(&client, url).await);
+        calls.push(post(&client, url, timeout).await);
     }
     Ok(json!({
         "event": event,
@@ -47,8 +49,8 @@ async fn handle(client: reqwest::Client, event: LambdaEvent<Value>) -> Result<Va
     }))
 }
 
-async fn post(client: &reqwest::Client, url: &str) -> Value {
-    match client.post(url).body("{\"linearizable\":true}").send().await {
+async fn post(client: &reqwest::Client, url: &str, timeout: Duration) -> Value {
+    match client.post(url).timeout(timeout).body("{\"linearizable\":true}").send().await {
         Ok(answer) => {
             json!({ "status": answer.status().as_u16(), "body": answer.text().await.unwrap_or_default() })
         }

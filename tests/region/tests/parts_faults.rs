@@ -1,4 +1,5 @@
 //! The gate: what the functions send to a member is seen, failed, delayed, lost, and their processes killed at it.
+#![allow(clippy::unwrap_used, reason = "a test ends where its surroundings fail")]
 
 mod parts_support;
 
@@ -9,6 +10,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use parts_support::{Bench, until};
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
 /// A member that answers everything, and remembers what reached it.
@@ -80,6 +82,24 @@ async fn a_member_that_is_not_there_gives_no_answer() {
 }
 
 #[tokio::test]
+async fn a_member_sees_that_its_caller_has_given_up() {
+    let bench = Bench::without_instances(|_| {}).await;
+    let listener = TcpListener::bind((bench.region.network().address(240), 2379)).await.unwrap();
+    let url = format!("http://{}{ADD}", listener.local_addr().unwrap());
+    let silent = async {
+        let (mut connection, _) = listener.accept().await.unwrap();
+        let mut request = String::new();
+        connection.read_to_string(&mut request).await.unwrap();
+        request
+    };
+    let event = json!({ "calls": [url], "timeout_ms": 300 });
+    let (request, (failed, answer)) = tokio::join!(silent, bench.invoke("reconcile", &event));
+    assert!(request.starts_with("POST /v3/cluster/member/add HTTP/1.1"), "{request}");
+    assert!(!failed && answer["calls"][0]["error"].is_string(), "{answer}");
+    bench.region.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_failed_call_never_reaches_the_member_and_a_lost_answer_does() {
     let bench = Bench::without_instances(|_| {}).await;
     let member = Member::start(&bench).await;
@@ -98,8 +118,7 @@ async fn a_failed_call_never_reaches_the_member_and_a_lost_answer_does() {
     assert!(calls[2]["error"].is_string(), "{answer}");
     assert_eq!(member.reached(), [LIST, ADD]);
     let state = bench.region.parts().faults.state();
-    let fired: Vec<u64> =
-        state.as_array().unwrap().iter().filter_map(|f| f["fired"].as_u64()).collect();
+    let fired: Vec<u64> = state.as_array().unwrap().iter().filter_map(|f| f["fired"].as_u64()).collect();
     assert_eq!(fired, [1, 1, 0]);
     bench.set(json!({ "fault": "clear" })).await;
     let (_, answer) = bench.calls(&member.name(), &[ADD]).await;

@@ -53,6 +53,7 @@ async fn set_one(parts: &Parts, fault: Fault) -> Result<Value, String> {
         Fault::KillInstance { instance } => {
             machines.known(instance)?;
             parts.world.lose_instance(instance);
+            machines.terminate(instance).await;
         }
         Fault::Pause { instance } => {
             machines.known(instance)?;

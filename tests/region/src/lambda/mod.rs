@@ -182,7 +182,7 @@ impl Inner {
         self.sandboxes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The idle process used last, as Lambda's are.
+    /// An idle process of the function, taken.
     fn take_idle(&self, function: &str) -> Option<Arc<Sandbox>> {
         let sandboxes = self.lock();
         sandboxes

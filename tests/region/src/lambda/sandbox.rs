@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::log::{Log, Source};
 use crate::Site;
 use crate::faults::journal::Outcome;
+use crate::machines::guard;
 use crate::site::{REGION, SECRET_ACCESS_KEY};
 
 /// What a process is to work on.
@@ -213,6 +214,7 @@ fn environment(site: &Site, proxy: SocketAddr, function: &str, process: u64) -> 
     let mut variables: Vec<(String, String)> = [
         // Lambda itself gives only HOST:PORT; with a path, the runtime's client wants a whole URI.
         ("AWS_LAMBDA_RUNTIME_API", format!("{}/_lambda/{process}", site.endpoint)),
+        (guard::MARKER, site.state_dir.display().to_string()),
         ("AWS_LAMBDA_FUNCTION_NAME", function.to_owned()),
         ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128".to_owned()),

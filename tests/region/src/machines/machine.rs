@@ -16,7 +16,7 @@ use super::console::Console;
 use super::host::Host;
 use super::processes::Marker;
 use super::unit::Unit;
-use super::{LaunchSpec, imds, supervisor};
+use super::{LaunchSpec, guard, imds, supervisor};
 use crate::Site;
 use crate::site::REGION;
 
@@ -117,6 +117,7 @@ impl Machine {
         let environment = [
             ("PATH", path),
             ("LANG", "C.UTF-8".to_owned()),
+            (guard::MARKER, self.site.state_dir.display().to_string()),
             ("ETCD_ASG_CONFIG", own("/etc/etcd-asg/config")),
             ("ETCD_ASG_DATA_DIR", own("/var/lib/etcd")),
             ("ETCD_ASG_RUN_DIR", own("/run/etcd-asg")),

@@ -3,6 +3,7 @@
 mod addresses;
 pub mod console;
 mod directives;
+pub mod guard;
 pub mod host;
 pub mod imds;
 mod machine;
@@ -22,6 +23,7 @@ use serde_json::Value;
 
 use crate::Site;
 use addresses::Addresses;
+use guard::Guard;
 use machine::Machine;
 
 /// All machines of a region. Cheap to clone.
@@ -37,6 +39,7 @@ struct Rack {
     /// Those that ended: their consoles are kept.
     ended: BTreeMap<String, Arc<Machine>>,
     closed: bool,
+    guard: Option<Guard>,
 }
 
 /// A machine to be started.
@@ -60,7 +63,10 @@ impl Machines {
     /// No machine runs yet.
     pub fn new(site: Site) -> Self {
         let addresses = Addresses::new(site.network.octets());
-        let rack = Rack { addresses, alive: BTreeMap::new(), ended: BTreeMap::new(), closed: false };
+        let guard = Guard::start(&site.state_dir)
+            .inspect_err(|error| tracing::warn!(%error, "without a guard, a region that is killed leaves processes"))
+            .ok();
+        let rack = Rack { addresses, alive: BTreeMap::new(), ended: BTreeMap::new(), closed: false, guard };
         Self { site, rack: Arc::new(Mutex::new(rack)) }
     }
 
@@ -171,7 +177,7 @@ impl Machines {
         alive.iter().map(|machine| machine.state()).collect()
     }
 
-    /// Kills all without waiting.
+    /// Kills all without waiting; the guard sees to what is left.
     pub fn kill_now(&self) {
         let mut rack = self.lock();
         rack.closed = true;
@@ -185,6 +191,10 @@ impl Machines {
         self.kill_now();
         let alive: Vec<String> = self.lock().alive.keys().cloned().collect();
         join_all(alive.iter().map(|instance| self.terminate(instance))).await;
+        let guard = self.lock().guard.take();
+        if let Some(guard) = guard {
+            guard.dismiss();
+        }
     }
 
     fn find(&self, instance: &str) -> Option<Arc<Machine>> {
