@@ -1,0 +1,149 @@
+"""The user data carries exactly what ships, and what it installs runs."""
+
+import base64
+import functools
+import hashlib
+import http.server
+import io
+import pathlib
+import platform
+import re
+import subprocess
+import tarfile
+import tempfile
+import threading
+import unittest
+
+from machine import REPOSITORY
+
+INSTANCE = REPOSITORY / "instance"
+ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine())
+
+
+def render(*arguments):
+    return subprocess.run(
+        [INSTANCE / "render-user-data.sh", *arguments], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+class UserData(unittest.TestCase):
+    def unpacked(self):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        bundle = re.search(r"^    content: ([A-Za-z0-9+/=]{1000,})$", render("red").stdout, re.M).group(1)
+        with tarfile.open(fileobj=io.BytesIO(base64.b64decode(bundle, validate=True))) as archive:
+            archive.extractall(folder, filter="data")
+        return folder
+
+    def test_every_file_of_the_boot_script_is_in_it_unchanged(self):
+        folder = self.unpacked()
+        wanted = ["etcd-asg.sh", "etcd-asg.service", "install-etcd.sh"]
+        wanted += [f"lib/{path.name}" for path in (INSTANCE / "lib").iterdir()]
+        self.assertEqual(
+            {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}, set(wanted)
+        )
+        for name in wanted:
+            self.assertEqual((folder / name).read_bytes(), (INSTANCE / name).read_bytes(), name)
+
+    def test_it_runs_from_a_link_as_it_is_installed(self):
+        folder = self.unpacked()
+        link = folder / "etcd-asg"
+        link.symlink_to(folder / "etcd-asg.sh")
+        done = subprocess.run([link], capture_output=True, text=True, check=False, timeout=30)
+        self.assertEqual(done.returncode, 64)
+        self.assertEqual(done.stderr, "etcd-asg: usage: etcd-asg prepare|run|ready\n")
+
+    def test_it_is_filled_in_and_fits(self):
+        text = render("red", "/other", "3.7.3").stdout
+        for line in ("ETCD_ASG_CLUSTER=red", "ETCD_ASG_PREFIX=/other", '"3.7.3"'):
+            self.assertIn(line, text)
+        self.assertIsNone(re.search(r"@[A-Z_]+@", text))
+        self.assertLess(len(text), 16384)
+
+    def test_the_same_files_give_the_same_bytes(self):
+        self.assertEqual(render("red").stdout, render("red").stdout)
+
+    def test_wrong_arguments_are_refused(self):
+        for arguments, word in ((["r d"], "name 'r d'"), (["red", "x"], "prefix 'x'"), (["red", "/x", "3"], "version '3'")):
+            done = render(*arguments)
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            self.assertIn(word, done.stderr)
+
+    def test_the_unit_names_only_commands_and_statuses_that_the_script_has(self):
+        unit = (INSTANCE / "etcd-asg.service").read_text()
+        script = (INSTANCE / "etcd-asg.sh").read_text()
+        commands = re.findall(r"^Exec\w+=/usr/local/bin/etcd-asg (\w+)$", unit, re.M)
+        self.assertEqual(commands, ["prepare", "run", "ready"])
+        prevented = set(re.search(r"^RestartPreventExitStatus=(.*)$", unit, re.M).group(1).split())
+        declared = dict(re.findall(r"\b([A-Z_]+)=(\d+)\b", "\n".join(re.findall(r"^readonly .*$", script, re.M)[:2])))
+        refusals = {status for name, status in declared.items() if name != "AGAIN"}
+        self.assertEqual(prevented, refusals)
+
+
+@unittest.skipIf(ARCHITECTURE is None, "etcd is not released for this machine")
+class InstallEtcd(unittest.TestCase):
+    def setUp(self):
+        self.root = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.bin = self.root / "bin"
+        self.bin.mkdir()
+        self.release("9.9.1")
+        handler = functools.partial(Quiet, directory=self.root)
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        self.url = f"http://127.0.0.1:{server.server_port}"
+
+    def release(self, version):
+        folder = self.root / f"v{version}"
+        folder.mkdir()
+        name = f"etcd-v{version}-linux-{ARCHITECTURE}"
+        self.archive = folder / f"{name}.tar.gz"
+        with tarfile.open(self.archive, "w:gz") as archive:
+            for program in ("etcd", "etcdctl"):
+                text = f"#!/bin/sh\nprintf 'etcd Version: {version}\\nGit SHA: x\\n'\n".encode()
+                member = tarfile.TarInfo(f"{name}/{program}")
+                member.size, member.mode = len(text), 0o755
+                archive.addfile(member, io.BytesIO(text))
+        self.sum = hashlib.sha256(self.archive.read_bytes()).hexdigest()
+        (folder / "SHA256SUMS").write_text(f"{'0' * 64}  other.tar.gz\n{self.sum}  {self.archive.name}\n")
+
+    def install(self, *arguments):
+        variables = {"PATH": "/usr/bin:/bin", "ETCD_ASG_ETCD_RELEASES": self.url, "ETCD_ASG_BIN_DIR": str(self.bin)}
+        return subprocess.run(
+            [INSTANCE / "install-etcd.sh", *arguments],
+            env=variables, capture_output=True, text=True, check=False, timeout=60,
+        )
+
+    def test_installs_what_its_checksum_confirms_and_does_it_once(self):
+        for arguments in (["9.9.1"], ["9.9.1", self.sum]):
+            done = self.install(*arguments)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual({path.name for path in self.bin.iterdir()}, {"etcd", "etcdctl"})
+        self.archive.unlink()
+        self.assertEqual(self.install("9.9.1").returncode, 0)
+
+    def test_a_damaged_archive_is_not_installed(self):
+        self.archive.write_bytes(self.archive.read_bytes()[:-1] + b"x")
+        done = self.install("9.9.1")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("nothing was installed", done.stderr)
+        self.assertEqual(list(self.bin.iterdir()), [])
+
+    def test_a_pinned_checksum_comes_before_the_published_one(self):
+        done = self.install("9.9.1", "1" * 64)
+        self.assertIn("nothing was installed", done.stderr)
+        self.assertEqual(list(self.bin.iterdir()), [])
+
+    def test_a_release_that_is_not_there(self):
+        done = self.install("9.9.2")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("cannot download", done.stderr)
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+if __name__ == "__main__":
+    unittest.main()
