@@ -1,0 +1,307 @@
+//! EC2 Auto Scaling: groups, hooks, lifecycle actions, instance health.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_sdk_autoscaling::Client;
+use aws_sdk_autoscaling::config::Config;
+use aws_sdk_autoscaling::config::retry::RetryConfig;
+use aws_sdk_autoscaling::types::{AutoScalingGroup, Filter, LifecycleHook, RetentionAction};
+use membership::ids::InstanceId;
+use membership::instance::Lifecycle;
+use membership::observation::Hook;
+use thiserror::Error;
+
+use super::aws::AwsFailure;
+
+/// The tag that makes a group ours; its value is the cluster's name.
+pub const CLUSTER_TAG: &str = "etcd-asg:cluster";
+const LAUNCHING: &str = "autoscaling:EC2_INSTANCE_LAUNCHING";
+const TERMINATING: &str = "autoscaling:EC2_INSTANCE_TERMINATING";
+/// What AWS sets where a hook names no heartbeat timeout (EC2 Auto Scaling API reference, PutLifecycleHook).
+const DEFAULT_HEARTBEAT: Duration = Duration::from_secs(3600);
+
+/// Why a call to Auto Scaling failed.
+#[derive(Debug, Error)]
+pub enum AutoScalingError {
+    /// There is no such action now. No proof that it was ever completed: describe the group again.
+    #[error("no lifecycle action of {instance} is active")]
+    Gone {
+        /// The instance.
+        instance: InstanceId,
+    },
+    /// The call failed.
+    #[error(transparent)]
+    Call(#[from] AwsFailure),
+    /// The answer lacks what it must have.
+    #[error("DescribeAutoScalingGroups answered a group without {0}")]
+    Malformed(&'static str),
+}
+
+impl AutoScalingError {
+    /// Whether the same call may succeed a moment later.
+    pub fn retryable(&self) -> bool {
+        match self {
+            AutoScalingError::Call(failure) => failure.retryable(),
+            AutoScalingError::Gone { .. } | AutoScalingError::Malformed(_) => false,
+        }
+    }
+}
+
+/// A group as Auto Scaling describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DescribedGroup {
+    /// Its name.
+    pub name: String,
+    /// Its ARN.
+    pub arn: String,
+    /// Desired capacity.
+    pub desired: usize,
+    /// Maximum size.
+    pub max: usize,
+    /// An instance whose terminate hook is abandoned is retained.
+    pub retains: bool,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// Its instances.
+    pub instances: Vec<ListedInstance>,
+}
+
+/// An instance as its group lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedInstance {
+    /// Its ID.
+    pub id: InstanceId,
+    /// Where it stands.
+    pub lifecycle: Lifecycle,
+    /// Whether the group counts it as healthy.
+    pub healthy: bool,
+}
+
+/// The hooks of ours, or why there is none, as one sentence each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hooks {
+    /// The launch hook.
+    pub launch: Result<Hook, String>,
+    /// The terminate hook.
+    pub terminate: Result<Hook, String>,
+}
+
+/// How a lifecycle action ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActionResult {
+    /// `CONTINUE`.
+    Continue,
+    /// `ABANDON`.
+    Abandon,
+}
+
+/// The Auto Scaling service.
+#[derive(Clone, Debug)]
+pub struct AutoScaling {
+    client: Client,
+}
+
+impl AutoScaling {
+    /// A client of the service.
+    pub fn new(config: &SdkConfig) -> Self {
+        Self { client: Client::new(config) }
+    }
+
+    /// One group; `None` where there is none of this name.
+    pub async fn group(&self, name: &str) -> Result<Option<DescribedGroup>, AutoScalingError> {
+        let call = self.client.describe_auto_scaling_groups().auto_scaling_group_names(name);
+        let answer = call.send().await.map_err(|e| AwsFailure::of("DescribeAutoScalingGroups", e))?;
+        let found = answer.auto_scaling_groups().iter().find(|g| g.auto_scaling_group_name() == Some(name));
+        found.map(described).transpose()
+    }
+
+    /// All groups that bear the tag `etcd-asg:cluster`.
+    pub async fn tagged_groups(&self) -> Result<Vec<DescribedGroup>, AutoScalingError> {
+        let filter = Filter::builder().name("tag-key").values(CLUSTER_TAG).build();
+        let mut pages =
+            self.client.describe_auto_scaling_groups().filters(filter).max_records(100).into_paginator().send();
+        let mut groups = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|e| AwsFailure::of("DescribeAutoScalingGroups", e))?;
+            for group in page.auto_scaling_groups() {
+                groups.push(described(group)?);
+            }
+        }
+        Ok(groups)
+    }
+
+    /// The group's hooks of ours.
+    pub async fn hooks(&self, group: &str) -> Result<Hooks, AutoScalingError> {
+        let call = self.client.describe_lifecycle_hooks().auto_scaling_group_name(group);
+        let answer = call.send().await.map_err(|e| AwsFailure::of("DescribeLifecycleHooks", e))?;
+        let all = answer.lifecycle_hooks();
+        Ok(Hooks { launch: choose_hook(all, LAUNCHING), terminate: choose_hook(all, TERMINATING) })
+    }
+
+    /// Completes the instance's action at this hook. Sent once: whoever asks wants to know whether it may still land.
+    pub async fn complete(
+        &self,
+        group: &str,
+        hook: &str,
+        instance: &InstanceId,
+        result: ActionResult,
+    ) -> Result<(), AutoScalingError> {
+        let word = match result {
+            ActionResult::Continue => "CONTINUE",
+            ActionResult::Abandon => "ABANDON",
+        };
+        let call = self
+            .client
+            .complete_lifecycle_action()
+            .auto_scaling_group_name(group)
+            .lifecycle_hook_name(hook)
+            .instance_id(instance.as_str())
+            .lifecycle_action_result(word)
+            .customize()
+            .config_override(sent_once());
+        let answer = call.send().await.map_err(|e| AwsFailure::of("CompleteLifecycleAction", e));
+        answer.map(drop).map_err(|e| action_error(e, instance))
+    }
+
+    /// Restarts the heartbeat timeout of the instance's action at this hook.
+    pub async fn heartbeat(
+        &self,
+        group: &str,
+        hook: &str,
+        instance: &InstanceId,
+    ) -> Result<(), AutoScalingError> {
+        let call = self
+            .client
+            .record_lifecycle_action_heartbeat()
+            .auto_scaling_group_name(group)
+            .lifecycle_hook_name(hook)
+            .instance_id(instance.as_str());
+        let answer = call.send().await.map_err(|e| AwsFailure::of("RecordLifecycleActionHeartbeat", e));
+        answer.map(drop).map_err(|e| action_error(e, instance))
+    }
+
+    /// Sets the instance unhealthy, also within its grace period. Sent once.
+    pub async fn set_unhealthy(&self, instance: &InstanceId) -> Result<(), AutoScalingError> {
+        let call = self
+            .client
+            .set_instance_health()
+            .instance_id(instance.as_str())
+            .health_status("Unhealthy")
+            .should_respect_grace_period(false)
+            .customize()
+            .config_override(sent_once());
+        call.send().await.map_err(|e| AwsFailure::of("SetInstanceHealth", e))?;
+        Ok(())
+    }
+}
+
+fn sent_once() -> aws_sdk_autoscaling::config::Builder {
+    Config::builder().retry_config(RetryConfig::disabled())
+}
+
+/// The words are AWS's own; its code for it is only `ValidationError`.
+fn action_error(failure: AwsFailure, instance: &InstanceId) -> AutoScalingError {
+    match &failure {
+        AwsFailure::Refused { message, .. } if message.contains("No active Lifecycle Action found") => {
+            AutoScalingError::Gone { instance: instance.clone() }
+        }
+        _ => AutoScalingError::Call(failure),
+    }
+}
+
+/// Ours is the only hook of its transition, or the one whose notification metadata says `etcd-asg`.
+fn choose_hook(all: &[LifecycleHook], transition: &str) -> Result<Hook, String> {
+    let candidates: Vec<&LifecycleHook> =
+        all.iter().filter(|h| h.lifecycle_transition() == Some(transition)).collect();
+    let says = |h: &&&LifecycleHook| h.notification_metadata().is_some_and(|m| m.contains("etcd-asg"));
+    let marked: Vec<&&LifecycleHook> = candidates.iter().filter(says).collect();
+    let chosen = match (candidates.as_slice(), marked.as_slice()) {
+        ([only], _) => only,
+        (_, [marked]) => marked,
+        ([], _) => return Err(format!("it has no hook of the transition {transition}; add one")),
+        (many, _) => {
+            return Err(format!(
+                "it has {} hooks of the transition {transition}; write etcd-asg into the notification metadata of exactly one",
+                many.len()
+            ));
+        }
+    };
+    let name = chosen.lifecycle_hook_name().ok_or("AWS described a hook without a name")?.to_owned();
+    let seconds = chosen.heartbeat_timeout().and_then(|s| u64::try_from(s).ok());
+    Ok(Hook { name, heartbeat: seconds.map_or(DEFAULT_HEARTBEAT, Duration::from_secs) })
+}
+
+fn described(group: &AutoScalingGroup) -> Result<DescribedGroup, AutoScalingError> {
+    let missing = AutoScalingError::Malformed;
+    let size = |n: Option<i32>| n.and_then(|n| usize::try_from(n).ok());
+    let retention = group
+        .instance_lifecycle_policy()
+        .and_then(|p| p.retention_triggers())
+        .and_then(|t| t.terminate_hook_abandon());
+    let tag = |t: &aws_sdk_autoscaling::types::TagDescription| {
+        Some((t.key()?.to_owned(), t.value().unwrap_or_default().to_owned()))
+    };
+    Ok(DescribedGroup {
+        name: group.auto_scaling_group_name().ok_or(missing("a name"))?.to_owned(),
+        arn: group.auto_scaling_group_arn().ok_or(missing("an ARN"))?.to_owned(),
+        desired: size(group.desired_capacity()).ok_or(missing("a desired capacity"))?,
+        max: size(group.max_size()).ok_or(missing("a maximum size"))?,
+        retains: retention == Some(&RetentionAction::Retain),
+        tags: group.tags().iter().filter_map(tag).collect(),
+        instances: group.instances().iter().map(listed).collect::<Result<_, _>>()?,
+    })
+}
+
+fn listed(instance: &aws_sdk_autoscaling::types::Instance) -> Result<ListedInstance, AutoScalingError> {
+    let id = instance.instance_id().ok_or(AutoScalingError::Malformed("an instance's ID"))?;
+    let state = instance.lifecycle_state().ok_or(AutoScalingError::Malformed("an instance's state"))?;
+    Ok(ListedInstance {
+        id: InstanceId::from(id),
+        lifecycle: Lifecycle::parse(state.as_str()),
+        healthy: instance.health_status().is_none_or(|s| s.eq_ignore_ascii_case("healthy")),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hook(name: &str, transition: &str, metadata: &str) -> LifecycleHook {
+        LifecycleHook::builder()
+            .lifecycle_hook_name(name)
+            .lifecycle_transition(transition)
+            .notification_metadata(metadata)
+            .heartbeat_timeout(300)
+            .build()
+    }
+
+    #[test]
+    fn the_only_hook_of_its_transition_is_ours_else_the_marked_one() {
+        let only = [hook("a", LAUNCHING, ""), hook("b", TERMINATING, "etcd-asg")];
+        assert_eq!(choose_hook(&only, LAUNCHING).unwrap().name, "a");
+        let two = [hook("a", LAUNCHING, "x"), hook("b", LAUNCHING, r#"{"owner":"etcd-asg"}"#)];
+        assert_eq!(choose_hook(&two, LAUNCHING).unwrap().name, "b");
+        assert!(choose_hook(&two, TERMINATING).unwrap_err().contains("no hook"));
+        let unclear = [hook("a", LAUNCHING, ""), hook("b", LAUNCHING, "")];
+        assert!(choose_hook(&unclear, LAUNCHING).unwrap_err().contains("2 hooks"));
+        let both = [hook("a", LAUNCHING, "etcd-asg"), hook("b", LAUNCHING, "etcd-asg")];
+        assert!(choose_hook(&both, LAUNCHING).unwrap_err().contains("exactly one"));
+    }
+
+    #[test]
+    fn a_missing_action_has_a_class_of_its_own() {
+        let failure = |message: &str| AwsFailure::Refused {
+            call: "CompleteLifecycleAction",
+            code: "ValidationError".to_owned(),
+            message: message.to_owned(),
+            again: false,
+        };
+        let id = InstanceId::from("i-1234abcd");
+        let gone = action_error(failure("No active Lifecycle Action found with instance ID i-1234abcd"), &id);
+        assert!(matches!(gone, AutoScalingError::Gone { .. }));
+        let other = action_error(failure("1 validation error detected"), &id);
+        assert!(matches!(other, AutoScalingError::Call(_)));
+    }
+}

@@ -1,0 +1,188 @@
+//! The Parameter Store: what hosts and clients read.
+
+use std::collections::BTreeMap;
+
+use aws_config::SdkConfig;
+use aws_sdk_ssm::Client;
+use aws_sdk_ssm::config::Config;
+use aws_sdk_ssm::config::retry::RetryConfig;
+use aws_sdk_ssm::types::ParameterType;
+use membership::ids::{ClusterName, InstanceId};
+use membership::observation::Parameters;
+use thiserror::Error;
+
+use super::aws::AwsFailure;
+
+/// Empty pages with a token are allowed; an endless chain of them is not followed.
+const MOST_PAGES: usize = 100;
+
+/// Why a call to the Parameter Store failed.
+#[derive(Debug, Error)]
+pub enum ParametersError {
+    /// The call failed.
+    #[error(transparent)]
+    Call(#[from] AwsFailure),
+    /// The listing does not end.
+    #[error("GetParametersByPath of {0} answered more than {MOST_PAGES} pages")]
+    Endless(String),
+}
+
+impl ParametersError {
+    /// Whether the same call may succeed a moment later.
+    pub fn retryable(&self) -> bool {
+        match self {
+            ParametersError::Call(failure) => failure.retryable(),
+            ParametersError::Endless(_) => true,
+        }
+    }
+}
+
+/// What became of a parameter that was to be created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// It was created.
+    Created,
+    /// There was one already; it is unchanged.
+    Existed,
+}
+
+/// The parameters of one cluster.
+#[derive(Clone, Debug)]
+pub struct ParameterStore {
+    client: Client,
+}
+
+/// The path under which one cluster's parameters stand: `{prefix}/{cluster}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParameterPath(String);
+
+impl ParameterPath {
+    /// The path of this cluster under this prefix.
+    pub fn new(prefix: &str, cluster: &ClusterName) -> Self {
+        Self(format!("{prefix}/{cluster}"))
+    }
+
+    /// The env file of an instance.
+    pub fn env(&self, instance: &InstanceId) -> String {
+        format!("{}/instances/{instance}", self.0)
+    }
+
+    /// The member string.
+    pub fn initial_cluster(&self) -> String {
+        format!("{}/initial-cluster", self.0)
+    }
+
+    /// The healthy voters' client URLs.
+    pub fn endpoints(&self) -> String {
+        format!("{}/endpoints", self.0)
+    }
+}
+
+impl ParameterStore {
+    /// A client of the service.
+    pub fn new(config: &SdkConfig) -> Self {
+        Self { client: Client::new(config) }
+    }
+
+    /// All parameters of a cluster.
+    pub async fn read_all(&self, path: &ParameterPath) -> Result<Parameters, ParametersError> {
+        let mut all = BTreeMap::new();
+        let mut token = None;
+        for _ in 0..MOST_PAGES {
+            let call = self.client.get_parameters_by_path().path(&path.0).recursive(true).max_results(10);
+            let page = call.set_next_token(token).send().await;
+            let page = page.map_err(|e| AwsFailure::of("GetParametersByPath", e))?;
+            for parameter in page.parameters() {
+                if let (Some(name), Some(value)) = (parameter.name(), parameter.value()) {
+                    all.insert(name.to_owned(), value.to_owned());
+                }
+            }
+            token = page.next_token().filter(|t| !t.is_empty()).map(str::to_owned);
+            if token.is_none() {
+                return Ok(sorted_out(path, all));
+            }
+        }
+        Err(ParametersError::Endless(path.0.clone()))
+    }
+
+    /// Creates a parameter; one that exists is left as it is.
+    pub async fn put_if_absent(&self, name: &str, value: &str) -> Result<Put, ParametersError> {
+        let call = self.client.put_parameter().name(name).value(value).r#type(ParameterType::String);
+        match call.overwrite(false).send().await.map_err(|e| AwsFailure::of("PutParameter", e)) {
+            Ok(_) => Ok(Put::Created),
+            Err(failure) if failure.code() == Some("ParameterAlreadyExists") => Ok(Put::Existed),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    /// Creates or overwrites a parameter. Sent once: whoever asks wants to know whether it may still land.
+    pub async fn overwrite(&self, name: &str, value: &str) -> Result<(), ParametersError> {
+        self.put(name, value, ParameterType::String).await
+    }
+
+    /// Creates or overwrites a list.
+    pub async fn overwrite_list(&self, name: &str, values: &[String]) -> Result<(), ParametersError> {
+        self.put(name, &values.join(","), ParameterType::StringList).await
+    }
+
+    async fn put(&self, name: &str, value: &str, kind: ParameterType) -> Result<(), ParametersError> {
+        let call = self.client.put_parameter().name(name).value(value).r#type(kind).overwrite(true);
+        let once = Config::builder().retry_config(RetryConfig::disabled());
+        call.customize()
+            .config_override(once)
+            .send()
+            .await
+            .map_err(|e| AwsFailure::of("PutParameter", e))?;
+        Ok(())
+    }
+
+    /// Deletes a parameter; that there is none is as good.
+    pub async fn delete(&self, name: &str) -> Result<(), ParametersError> {
+        match self.client.delete_parameter().name(name).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match AwsFailure::of("DeleteParameter", error) {
+                failure if failure.code() == Some("ParameterNotFound") => Ok(()),
+                failure => Err(failure.into()),
+            },
+        }
+    }
+}
+
+/// Names that are not ours are left alone.
+fn sorted_out(path: &ParameterPath, all: BTreeMap<String, String>) -> Parameters {
+    let mut parameters = Parameters::default();
+    for (name, value) in all {
+        if name == path.initial_cluster() {
+            parameters.initial_cluster = Some(value);
+        } else if name == path.endpoints() {
+            parameters.endpoints = Some(value.split(',').map(str::to_owned).collect());
+        } else if let Some(Ok(id)) =
+            name.strip_prefix(&format!("{}/instances/", path.0)).map(InstanceId::parse)
+        {
+            parameters.envs.insert(id, value);
+        }
+    }
+    parameters
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_told_apart_by_name() {
+        let path = ParameterPath::new("/etcd-asg", &ClusterName::from("c"));
+        let all = [
+            ("/etcd-asg/c/initial-cluster", "a=http://1"),
+            ("/etcd-asg/c/endpoints", "http://1,http://2"),
+            ("/etcd-asg/c/instances/i-1234abcd", "ETCD_NAME=i-1234abcd\n"),
+            ("/etcd-asg/c/instances/somebody", "x"),
+            ("/etcd-asg/c/note", "x"),
+        ];
+        let all = all.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+        let found = sorted_out(&path, all);
+        assert_eq!(found.initial_cluster.as_deref(), Some("a=http://1"));
+        assert_eq!(found.endpoints, Some(vec!["http://1".to_owned(), "http://2".to_owned()]));
+        assert_eq!(found.envs.keys().map(InstanceId::as_str).collect::<Vec<_>>(), ["i-1234abcd"]);
+    }
+}

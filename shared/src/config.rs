@@ -1,0 +1,224 @@
+//! The functions' configuration. The one file that reads the environment.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+use std::{env, fs, io};
+
+use membership::settings::Settings;
+use thiserror::Error;
+
+use crate::adapters::autoscaling::CLUSTER_TAG;
+
+const TAG_PREFIX: &str = "etcd-asg:";
+const DEFAULT_LEDGER_PREFIX: &str = "etcd-asg";
+const DEFAULT_FUNCTION_TIMEOUT: Duration = Duration::from_secs(60);
+/// What Lambda allows (AWS Lambda quotas).
+const FUNCTION_TIMEOUTS: std::ops::RangeInclusive<u64> = 10..=900;
+
+/// Why the configuration cannot be used.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// A variable that has no default is not set.
+    #[error("the environment variable {0} is not set: {1}")]
+    Missing(&'static str, &'static str),
+    /// A variable has a value that is not allowed.
+    #[error("the environment variable {name}: {reason}")]
+    Wrong {
+        /// The variable.
+        name: String,
+        /// Its value, and what is allowed.
+        reason: String,
+    },
+    /// A TLS file cannot be read.
+    #[error("the file {path} named by {name} cannot be read")]
+    File {
+        /// The variable.
+        name: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// PEM documents for the connections to etcd.
+#[derive(Clone, Default)]
+pub struct TlsDocuments {
+    /// Certificates of the authority that signed etcd's.
+    pub ca: Option<Vec<u8>>,
+    /// Our certificate and its key.
+    pub identity: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl std::fmt::Debug for TlsDocuments {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (ca, identity) = (self.ca.is_some(), self.identity.is_some());
+        f.debug_struct("TlsDocuments").field("ca", &ca).field("identity", &identity).finish()
+    }
+}
+
+/// What a deployment configures for all its clusters.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The bucket of the ledgers.
+    pub bucket: String,
+    /// The prefix of their keys.
+    pub ledger_prefix: String,
+    /// The functions' own timeout, for where the platform tells no credible deadline.
+    pub function_timeout: Duration,
+    /// Certificates for etcd.
+    pub tls: TlsDocuments,
+    defaults: Settings,
+}
+
+impl Config {
+    /// Reads the process's environment.
+    pub fn from_environment() -> Result<Self, ConfigError> {
+        Self::from_source(|name| env::var(name).ok().filter(|value| !value.is_empty()))
+    }
+
+    /// Reads variables from wherever `get` takes them; TLS files from the disk.
+    pub fn from_source(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let bucket = get("ETCD_ASG_BUCKET")
+            .ok_or(ConfigError::Missing("ETCD_ASG_BUCKET", "set it to the bucket of the ledgers"))?;
+        let ledger_prefix = get("ETCD_ASG_LEDGER_PREFIX").unwrap_or_else(|| DEFAULT_LEDGER_PREFIX.to_owned());
+        let ledger_prefix = ledger_prefix.trim_matches('/').to_owned();
+        let mut defaults = Settings::default();
+        for name in Settings::NAMES.into_iter().filter(|name| *name != "paused") {
+            let variable = format!("ETCD_ASG_{}", name.to_uppercase().replace('-', "_"));
+            if let Some(value) = get(&variable) {
+                defaults
+                    .set(name, &value)
+                    .map_err(|reason| ConfigError::Wrong { name: variable, reason })?;
+            }
+        }
+        Ok(Self {
+            bucket,
+            ledger_prefix,
+            function_timeout: function_timeout(&get)?,
+            tls: tls(&get)?,
+            defaults,
+        })
+    }
+
+    /// The settings of one group: its tags `etcd-asg:<name>`, else the environment's values, else the defaults.
+    ///
+    /// The error is one sentence. `prefix` comes from the environment only, and a name that is not known is left
+    /// alone: see [`Config::unknown_tags`].
+    pub fn settings(&self, tags: &BTreeMap<String, String>) -> Result<Settings, String> {
+        let mut settings = self.defaults.clone();
+        for (name, value) in ours(tags).filter(|(name, _)| settable(name)) {
+            settings.set(name, value).map_err(|reason| format!("the group's tag {TAG_PREFIX}{name}: {reason}"))?;
+        }
+        Ok(settings)
+    }
+
+    /// The tags that look like settings and are none: somebody may have misspelt one.
+    pub fn unknown_tags(tags: &BTreeMap<String, String>) -> Vec<String> {
+        let unknown = ours(tags).filter(|(name, _)| !settable(name));
+        unknown.map(|(name, _)| format!("{TAG_PREFIX}{name}")).filter(|tag| tag != CLUSTER_TAG).collect()
+    }
+}
+
+fn ours(tags: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &str)> {
+    tags.iter().filter_map(|(tag, value)| Some((tag.strip_prefix(TAG_PREFIX)?, value.as_str())))
+}
+
+fn settable(name: &str) -> bool {
+    name != "prefix" && Settings::NAMES.contains(&name)
+}
+
+fn function_timeout(get: impl Fn(&str) -> Option<String>) -> Result<Duration, ConfigError> {
+    let name = "ETCD_ASG_FUNCTION_TIMEOUT";
+    let Some(value) = get(name) else {
+        return Ok(DEFAULT_FUNCTION_TIMEOUT);
+    };
+    match value.trim_end_matches('s').parse::<u64>() {
+        Ok(seconds) if FUNCTION_TIMEOUTS.contains(&seconds) => Ok(Duration::from_secs(seconds)),
+        _ => {
+            let reason = format!("{value:?} is not a time from 10 to 900 seconds");
+            Err(ConfigError::Wrong { name: name.to_owned(), reason })
+        }
+    }
+}
+
+fn tls(get: impl Fn(&str) -> Option<String>) -> Result<TlsDocuments, ConfigError> {
+    let read = |name: &'static str| -> Result<Option<Vec<u8>>, ConfigError> {
+        let Some(path) = get(name).map(PathBuf::from) else {
+            return Ok(None);
+        };
+        fs::read(&path).map(Some).map_err(|source| ConfigError::File { name, path, source })
+    };
+    let (certificate, key) = (read("ETCD_ASG_TLS_CERT_FILE")?, read("ETCD_ASG_TLS_KEY_FILE")?);
+    let identity = match (certificate, key) {
+        (Some(certificate), Some(key)) => Some((certificate, key)),
+        (None, None) => None,
+        (Some(_), None) => {
+            return Err(ConfigError::Missing("ETCD_ASG_TLS_KEY_FILE", "a certificate needs its key"));
+        }
+        (None, Some(_)) => {
+            return Err(ConfigError::Missing("ETCD_ASG_TLS_CERT_FILE", "a key needs its certificate"));
+        }
+    };
+    Ok(TlsDocuments { ca: read("ETCD_ASG_TLS_CA_FILE")?, identity })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let variables: BTreeMap<String, String> =
+            variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Config::from_source(|name| variables.get(name).cloned())
+    }
+
+    fn tags(all: &[(&str, &str)]) -> BTreeMap<String, String> {
+        all.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_tag_outranks_the_environment_which_outranks_the_default() {
+        let variables = [
+            ("ETCD_ASG_BUCKET", "b"),
+            ("ETCD_ASG_JOIN_PATIENCE", "60s"),
+            ("ETCD_ASG_UNPROVEN_GRACE", "30"),
+            ("ETCD_ASG_PREFIX", "/other"),
+        ];
+        let config = config(&variables).unwrap();
+        let settings = config
+            .settings(&tags(&[("etcd-asg:cluster", "c"), ("etcd-asg:join-patience", "2m"), ("Name", "n")]))
+            .unwrap();
+        assert_eq!(settings.join_patience, Duration::from_secs(120));
+        assert_eq!(settings.unproven_grace, Duration::from_secs(30));
+        assert_eq!(settings.leave_patience, Duration::from_secs(1800));
+        assert_eq!(settings.prefix, "/other");
+        assert_eq!(config.function_timeout, Duration::from_secs(60));
+        assert_eq!(config.ledger_prefix, "etcd-asg");
+    }
+
+    #[test]
+    fn a_wrong_value_is_one_sentence() {
+        for (variables, part) in [
+            (vec![], "ETCD_ASG_BUCKET is not set"),
+            (vec![("ETCD_ASG_BUCKET", "b"), ("ETCD_ASG_CLIENT_PORT", "0")], "ETCD_ASG_CLIENT_PORT"),
+            (vec![("ETCD_ASG_BUCKET", "b"), ("ETCD_ASG_FUNCTION_TIMEOUT", "1h")], "10 to 900"),
+            (vec![("ETCD_ASG_BUCKET", "b"), ("ETCD_ASG_TLS_CERT_FILE", "/none/c.pem")], "/none/c.pem"),
+        ] {
+            let error = config(&variables).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
+        let config = config(&[("ETCD_ASG_BUCKET", "b")]).unwrap();
+        let error = config.settings(&tags(&[("etcd-asg:join-patience", "1s")])).unwrap_err();
+        assert!(error.contains("etcd-asg:join-patience"), "{error}");
+    }
+
+    #[test]
+    fn the_prefix_and_misspelt_names_are_no_settings_of_a_tag() {
+        let config = config(&[("ETCD_ASG_BUCKET", "b")]).unwrap();
+        let all = tags(&[("etcd-asg:prefix", "/x"), ("etcd-asg:pause", "true"), ("etcd-asg:cluster", "c")]);
+        assert_eq!(config.settings(&all).unwrap(), Settings::default());
+        assert_eq!(Config::unknown_tags(&all), ["etcd-asg:pause", "etcd-asg:prefix"]);
+    }
+}

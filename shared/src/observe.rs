@@ -1,0 +1,128 @@
+//! One round's observation: the instances first, then ledger and parameters, then etcd.
+//!
+//! The order matters: what the ledger says of an instance is never older than what is known of the instance.
+
+mod etcd;
+mod group;
+
+use std::error::Error;
+
+use membership::etcd::EtcdView;
+use membership::ids::{ClusterName, InstanceId};
+use membership::ledger::Ledger;
+use membership::observation::{Group, Observation, Parameters, Seen};
+use tokio::join;
+
+use self::etcd::Misses;
+use self::group::Parts;
+use crate::adapters::autoscaling::DescribedGroup;
+use crate::adapters::chain;
+use crate::adapters::etcd::EtcdClient;
+use crate::adapters::ledger::Version;
+use crate::adapters::parameters::ParameterPath;
+use crate::services::Services;
+
+/// Looks at one cluster, round after round of one invocation.
+#[derive(Debug)]
+pub struct Observer<'a> {
+    services: &'a Services,
+    etcd: &'a EtcdClient,
+    cluster: ClusterName,
+    group: String,
+    misses: Misses,
+}
+
+/// What one round saw.
+#[derive(Debug)]
+pub struct Round {
+    /// For the core.
+    pub observation: Observation,
+    /// Which write of the ledger was read; `None` where there is none, or it could not be read.
+    pub version: Option<Version>,
+}
+
+impl<'a> Observer<'a> {
+    /// An observer that has seen nothing yet.
+    pub fn new(services: &'a Services, etcd: &'a EtcdClient, cluster: ClusterName, group: String) -> Self {
+        Self { services, etcd, cluster, group, misses: Misses::default() }
+    }
+
+    /// Looks at everything. `described` saves the description of a group that was made just now.
+    pub async fn look(&mut self, described: Option<DescribedGroup>) -> Round {
+        let parts = self.parts(described).await;
+        let (ledger, version, parameters) = self.documents(parts.as_ref().ok()).await;
+        let group = match parts {
+            Ok(parts) => self.complete(parts, ledger.known().and_then(Option::as_ref)).await,
+            Err(why) => Seen::Unknown(why),
+        };
+        let etcd = match (&group, &ledger) {
+            (Seen::Known(group), Seen::Known(ledger)) => {
+                self.misses.look(self.etcd, group, ledger.as_ref()).await
+            }
+            _ => EtcdView::default(),
+        };
+        let cluster = self.cluster.clone();
+        Round { observation: Observation { cluster, group, ledger, parameters, etcd }, version }
+    }
+
+    async fn parts(&self, described: Option<DescribedGroup>) -> Result<Parts, String> {
+        let describe = async {
+            match described {
+                Some(group) => Ok(Some(group)),
+                None => self.services.autoscaling.group(&self.group).await,
+            }
+        };
+        let (group, machines, hooks) = join!(
+            describe,
+            self.services.ec2.of_group(&self.group),
+            self.services.autoscaling.hooks(&self.group)
+        );
+        let group = group.map_err(text)?.ok_or_else(|| format!("there is no group {}", self.group))?;
+        let settings = self.services.config.settings(&group.tags)?;
+        Ok(Parts { group, machines: machines.map_err(text)?, hooks: hooks.map_err(text)?, settings })
+    }
+
+    async fn documents(
+        &self,
+        parts: Option<&Parts>,
+    ) -> (Seen<Option<Ledger>>, Option<Version>, Seen<Parameters>) {
+        let parameters = async {
+            match parts {
+                Some(parts) => {
+                    let path = ParameterPath::new(&parts.settings.prefix, &self.cluster);
+                    seen(self.services.parameters.read_all(&path).await)
+                }
+                None => Seen::Unknown("the group was not seen".to_owned()),
+            }
+        };
+        let (ledger, parameters) = join!(self.services.ledgers.read(&self.cluster), parameters);
+        match ledger {
+            Ok(Some(found)) => (Seen::Known(Some(found.ledger)), Some(found.version), parameters),
+            Ok(None) => (Seen::Known(None), None, parameters),
+            Err(error) => (Seen::Unknown(text(error)), None, parameters),
+        }
+    }
+
+    /// Whom the group or the ledger names and EC2 did not list under the group's tag is asked for by ID.
+    async fn complete(&self, mut parts: Parts, ledger: Option<&Ledger>) -> Seen<Group> {
+        let missing: Vec<InstanceId> = parts.unlisted(ledger);
+        if !missing.is_empty() {
+            match self.services.ec2.of_ids(&missing).await {
+                Ok(machines) => parts.machines.extend(machines),
+                Err(error) => return Seen::Unknown(text(error)),
+            }
+        }
+        Seen::Known(parts.assemble())
+    }
+}
+
+fn seen<T, E: Error>(result: Result<T, E>) -> Seen<T> {
+    match result {
+        Ok(fact) => Seen::Known(fact),
+        Err(error) => Seen::Unknown(text(error)),
+    }
+}
+
+fn text(error: impl Error) -> String {
+    chain(&error)
+}

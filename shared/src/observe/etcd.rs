@@ -1,0 +1,162 @@
+//! What etcd's servers say: a status probe of each, then linearizable lists where they are needed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::join_all;
+use membership::etcd::{EtcdView, Member, MemberList, Probe, Status};
+use membership::ids::InstanceId;
+use membership::instance::Standing;
+use membership::ledger::Ledger;
+use membership::observation::{Group, Seen};
+
+use crate::adapters::chain;
+use crate::adapters::etcd::{EtcdClient, EtcdError};
+
+/// A follower further behind than this is asked once more: under load the leader's answer is only younger.
+const NEAR: u64 = 1000;
+
+/// Who did not answer, how often in a row within this invocation.
+#[derive(Debug, Default)]
+pub struct Misses {
+    by_url: BTreeMap<String, u32>,
+    lists: u32,
+}
+
+impl Misses {
+    /// Probes every server that may be a member, and reads the lists.
+    pub async fn look(&mut self, etcd: &EtcdClient, group: &Group, ledger: Option<&Ledger>) -> EtcdView {
+        let mut probes = self.probe(etcd, expected(group, ledger)).await;
+        let mut lists = BTreeMap::new();
+        if let Some(ledger) = ledger {
+            lists = read_lists(etcd, servers_to_list(group, ledger, &probes)).await;
+            let rest = strangers(group, ledger, &lists, &probes);
+            probes.extend(self.probe(etcd, rest).await);
+            let late = laggards(ledger, &probes);
+            probes.extend(self.probe(etcd, late).await);
+            let read = lists.values().any(|l| l.known().is_some());
+            self.lists = if read { 0 } else { self.lists + 1 };
+        }
+        EtcdView { probes, lists, list_misses: self.lists }
+    }
+
+    async fn probe(&mut self, etcd: &EtcdClient, urls: BTreeSet<String>) -> BTreeMap<String, Probe> {
+        let all = urls.into_iter().map(|url| async move {
+            let status = etcd.status(&url).await;
+            (url, status)
+        });
+        let answers = join_all(all).await;
+        answers.into_iter().map(|(url, status)| (url.clone(), self.count(url, status))).collect()
+    }
+
+    fn count(&mut self, url: String, status: Result<Status, EtcdError>) -> Probe {
+        match status {
+            Ok(status) => {
+                self.by_url.remove(&url);
+                Probe::Answered(status)
+            }
+            Err(EtcdError::AuthenticationNeeded { .. }) => {
+                self.by_url.remove(&url);
+                Probe::AuthenticationNeeded
+            }
+            Err(error) => {
+                let misses = self.by_url.entry(url).or_default();
+                *misses += 1;
+                Probe::Silent { misses: *misses, why: chain(&error) }
+            }
+        }
+    }
+}
+
+/// Every instance that has an address and may run an etcd: all of them until the cluster has an identity, then not
+/// those that only wait for their turn to join.
+fn expected(group: &Group, ledger: Option<&Ledger>) -> BTreeSet<String> {
+    let waits_for_its_turn = |id: &InstanceId, standing: Standing| {
+        let founded = ledger.filter(|l| l.generation.identity.is_some());
+        standing.launches() && founded.is_some_and(|l| !l.instances.contains_key(id))
+    };
+    let there = group.instances.iter().filter(|i| {
+        let standing = i.standing();
+        standing != Standing::Missing && !waits_for_its_turn(&i.id, standing)
+    });
+    there.filter_map(|i| i.client_url(&group.settings)).collect()
+}
+
+fn ours(status: &Status, ledger: &Ledger) -> bool {
+    ledger.cluster_id().is_none_or(|cluster| cluster == status.cluster)
+}
+
+fn answered<'a>(
+    probes: &'a BTreeMap<String, Probe>,
+    ledger: &'a Ledger,
+) -> impl Iterator<Item = (&'a String, &'a Status)> {
+    probes.iter().filter_map(|(url, probe)| match probe {
+        Probe::Answered(status) if ours(status, ledger) => Some((url, status)),
+        Probe::Answered(_) | Probe::AuthenticationNeeded | Probe::Silent { .. } => None,
+    })
+}
+
+fn leader<'a>(probes: &'a BTreeMap<String, Probe>, ledger: &'a Ledger) -> Option<(&'a String, &'a Status)> {
+    answered(probes, ledger).filter(|(_, s)| s.leader == Some(s.member)).max_by_key(|(_, s)| s.term)
+}
+
+/// The leader, else the freshest voter; the seed at first contact; each voter that has not answered a linearizable
+/// read yet; and every voter while a change is unsettled. With each the version that its status told.
+fn servers_to_list(
+    group: &Group,
+    ledger: &Ledger,
+    probes: &BTreeMap<String, Probe>,
+) -> BTreeMap<String, String> {
+    let voters = || answered(probes, ledger).filter(|(_, s)| !s.learner);
+    let first = leader(probes, ledger).or_else(|| voters().max_by_key(|(_, s)| s.applied));
+    let url_of = |id: &InstanceId| group.instance(id)?.client_url(&group.settings);
+    let silent = ledger.instances.iter().filter(|(_, r)| !r.voted).filter_map(|(id, _)| url_of(id));
+    let wanted: BTreeSet<String> = silent.collect();
+    let also = voters().filter(|(url, _)| !ledger.maybes.is_empty() || wanted.contains(*url));
+    first.into_iter().chain(also).map(|(url, s)| (url.clone(), s.version.clone())).collect()
+}
+
+async fn read_lists(
+    etcd: &EtcdClient,
+    servers: BTreeMap<String, String>,
+) -> BTreeMap<String, Seen<MemberList>> {
+    let all = servers.into_iter().map(|(url, version)| async move {
+        let list = match etcd.list(&url, Some(&version)).await {
+            Ok(list) => Seen::Known(list),
+            Err(error) => Seen::Unknown(chain(&error)),
+        };
+        (url, list)
+    });
+    join_all(all).await.into_iter().collect()
+}
+
+/// Where listed members serve that are on no instance asked so far. The address of an instance that is gone is not
+/// asked: nobody answers there, or somebody else does.
+fn strangers(
+    group: &Group,
+    ledger: &Ledger,
+    lists: &BTreeMap<String, Seen<MemberList>>,
+    probes: &BTreeMap<String, Probe>,
+) -> BTreeSet<String> {
+    let current: BTreeSet<String> =
+        group.instances.iter().filter_map(|i| i.client_url(&group.settings)).collect();
+    let gone = |member: &Member| {
+        let owner = ledger.instance_of(member.id).cloned().unwrap_or_else(|| InstanceId(member.name.clone()));
+        group.instance(&owner).map_or(ledger.instances.contains_key(&owner), |i| {
+            i.standing() == Standing::Missing
+        })
+    };
+    let members = lists.values().filter_map(Seen::known).flat_map(|l| &l.members);
+    members
+        .filter_map(|m| Some((m, m.client_urls.first()?)))
+        .filter(|(m, url)| !probes.contains_key(*url) && (current.contains(*url) || !gone(m)))
+        .map(|(_, url)| url.clone())
+        .collect()
+}
+
+fn laggards(ledger: &Ledger, probes: &BTreeMap<String, Probe>) -> BTreeSet<String> {
+    let Some((_, leader)) = leader(probes, ledger) else {
+        return BTreeSet::new();
+    };
+    let behind = answered(probes, ledger).filter(|(_, s)| s.applied.saturating_add(NEAR) < leader.applied);
+    behind.map(|(url, _)| url.clone()).collect()
+}

@@ -1,0 +1,132 @@
+//! The group as the core knows it, put together from Auto Scaling and EC2.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use membership::ids::{InstanceId, Timestamp};
+use membership::instance::{Instance, Vitality};
+use membership::ledger::{GroupIdentity, Ledger};
+use membership::observation::Group;
+use membership::settings::Settings;
+
+use crate::adapters::autoscaling::{DescribedGroup, Hooks};
+use crate::adapters::ec2::Machine;
+
+/// What the services said of one group.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// The group.
+    pub group: DescribedGroup,
+    /// Its machines.
+    pub machines: Vec<Machine>,
+    /// Its hooks.
+    pub hooks: Hooks,
+    /// How its cluster is run.
+    pub settings: Settings,
+}
+
+impl Parts {
+    /// The instances that the group or the ledger names and EC2 has not listed.
+    pub fn unlisted(&self, ledger: Option<&Ledger>) -> Vec<InstanceId> {
+        let listed: BTreeSet<&InstanceId> = self.machines.iter().map(|m| &m.id).collect();
+        let named = self.group.instances.iter().map(|i| &i.id);
+        let recorded = ledger.into_iter().flat_map(|l| l.instances.keys());
+        let all: BTreeSet<&InstanceId> = named.chain(recorded).collect();
+        all.difference(&listed).copied().cloned().collect()
+    }
+
+    /// Every instance that either service lists, in the order of their IDs.
+    pub fn assemble(self) -> Group {
+        let vpc = self.machines.iter().filter_map(|m| m.vpc.clone()).min().unwrap_or_default();
+        let mut instances: BTreeMap<InstanceId, Instance> =
+            self.machines.into_iter().map(|m| (m.id.clone(), unlisted_by_the_group(m))).collect();
+        for listed in self.group.instances {
+            let instance = instances.entry(listed.id.clone()).or_insert_with(|| unknown_to_ec2(listed.id));
+            instance.lifecycle = Some(listed.lifecycle);
+            instance.healthy = listed.healthy;
+        }
+        Group {
+            identity: GroupIdentity { name: self.group.name, arn: self.group.arn, vpc },
+            desired: self.group.desired,
+            max: self.group.max,
+            launch_hook: self.hooks.launch,
+            terminate_hook: self.hooks.terminate,
+            retains: self.group.retains,
+            instances: instances.into_values().collect(),
+            settings: self.settings,
+        }
+    }
+}
+
+fn unlisted_by_the_group(machine: Machine) -> Instance {
+    Instance {
+        id: machine.id,
+        lifecycle: None,
+        vitality: machine.vitality,
+        address: machine.address,
+        launched_at: machine.launched_at,
+        healthy: true,
+    }
+}
+
+/// Without a launch time it comes after everyone else.
+fn unknown_to_ec2(id: InstanceId) -> Instance {
+    let launched_at = Timestamp(u64::MAX);
+    Instance { id, lifecycle: None, vitality: Vitality::Absent, address: None, launched_at, healthy: true }
+}
+
+#[cfg(test)]
+mod tests {
+    use membership::instance::{Lifecycle, Standing};
+
+    use super::*;
+    use crate::adapters::autoscaling::ListedInstance;
+
+    fn parts() -> Parts {
+        let listed = |id: &str, lifecycle| ListedInstance { id: id.into(), lifecycle, healthy: true };
+        let machine = |id: &str, vitality| Machine {
+            id: id.into(),
+            vitality,
+            address: Some("127.0.0.9".to_owned()),
+            vpc: Some("vpc-1".to_owned()),
+            launched_at: Timestamp(5),
+        };
+        Parts {
+            group: DescribedGroup {
+                name: "g".to_owned(),
+                arn: "arn".to_owned(),
+                desired: 2,
+                max: 3,
+                retains: false,
+                tags: BTreeMap::new(),
+                instances: vec![
+                    listed("i-aaaaaaaa", Lifecycle::InService),
+                    listed("i-bbbbbbbb", Lifecycle::Pending),
+                ],
+            },
+            machines: vec![
+                machine("i-aaaaaaaa", Vitality::Running),
+                machine("i-cccccccc", Vitality::Terminated),
+            ],
+            hooks: Hooks { launch: Err("none".to_owned()), terminate: Err("none".to_owned()) },
+            settings: Settings::default(),
+        }
+    }
+
+    #[test]
+    fn whoever_either_service_lists_is_there() {
+        let group = parts().assemble();
+        let standings: Vec<_> = group.instances.iter().map(|i| (i.id.as_str(), i.standing())).collect();
+        let expected = [
+            ("i-aaaaaaaa", Standing::InService),
+            ("i-bbbbbbbb", Standing::Launching),
+            ("i-cccccccc", Standing::Missing),
+        ];
+        assert_eq!(standings, expected);
+        assert_eq!(group.identity.vpc, "vpc-1");
+    }
+
+    #[test]
+    fn whom_ec2_did_not_list_under_the_group_is_asked_for_by_id() {
+        assert_eq!(parts().unlisted(None), ["i-bbbbbbbb".into()]);
+    }
+}
