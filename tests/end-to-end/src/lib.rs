@@ -6,5 +6,6 @@ pub mod check;
 pub mod cluster;
 pub mod etcd;
 pub mod load;
+pub mod narrator;
 pub mod stage;
 pub mod wait;

@@ -1,1 +1,158 @@
-fn main() {}
+//! The main job on real parts: a group of three forms a cluster, a client writes throughout, one instance is killed
+//! outright and replaced, the leader's instance is terminated in order and hands over.
+//!
+//! Ends with a table, and with a non-zero exit code if anything promised did not hold.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use clap::Parser;
+use end_to_end::check;
+use end_to_end::cluster::Cluster;
+use end_to_end::load::Load;
+use end_to_end::narrator::{Narrator, say, short};
+use end_to_end::stage::Stage;
+
+/// A cluster forms, heals and hands over, on this machine.
+#[derive(Parser)]
+struct Arguments {
+    /// How long an instance takes to boot, in seconds.
+    #[arg(long, default_value_t = 2.0)]
+    boot_delay: f64,
+    /// How often the schedule ticks, in seconds.
+    #[arg(long, default_value_t = 10.0)]
+    tick: f64,
+    /// Show what the region and its functions log.
+    #[arg(long)]
+    verbose: bool,
+}
+
+/// One thing that was done.
+struct Step {
+    what: String,
+    took: Duration,
+    writes: usize,
+    longest_gap: Option<Duration>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let level = if arguments.verbose { "info" } else { "error" };
+    tracing_subscriber::fmt().with_env_filter(level).with_writer(std::io::stderr).init();
+    let begun = Instant::now();
+    match demo(&arguments, begun).await {
+        Ok(()) => {
+            println!("\nEverything that was promised held, in {:.0} s.", begun.elapsed().as_secs_f64());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            println!("\nNOT AS PROMISED: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn demo(arguments: &Arguments, begun: Instant) -> Result<()> {
+    let stage = Stage::start(|options| {
+        options.boot_delay = Duration::from_secs_f64(arguments.boot_delay);
+        options.tick = Some(Duration::from_secs_f64(arguments.tick));
+    })
+    .await?;
+    println!("A region runs at {}, hostile: events come late and twice, reads are stale.", stage.endpoint());
+    println!("Its instances are real etcds on loopback addresses, its functions the real binaries.\n");
+    let outcome = tokio::select! {
+        outcome = chapters(&stage, begun) => outcome,
+        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+    };
+    stage.end().await;
+    outcome
+}
+
+async fn chapters(stage: &Stage, begun: Instant) -> Result<()> {
+    let mut steps = Vec::new();
+    say(begun, "CREATE a group of three: simultaneous launches, one seed");
+    let started = Instant::now();
+    let cluster = stage.group("demo", 3).await?;
+    let narrator = Narrator::start(cluster.clone(), begun);
+    cluster.settles(3).await?;
+    steps.push(Step {
+        what: "three form a cluster".into(),
+        took: started.elapsed(),
+        writes: 0,
+        longest_gap: None,
+    });
+
+    say(begun, "WRITE from now on: four writers at the published endpoints");
+    let load = Load::start(&cluster, "demo")?;
+    let follower = cluster.follower().await?;
+    let kill = format!("KILL {follower} outright: no hook, no farewell");
+    steps.push(replace(&cluster, &load, begun, &kill, &follower, false).await?);
+    let leader = cluster.leader().await?;
+    let end = format!("TERMINATE {leader}, the leader, in order");
+    steps.push(replace(&cluster, &load, begun, &end, &leader, true).await?);
+
+    narrator.end().await;
+    say(begun, "READ everything back");
+    let account = load.end().await?;
+    println!("\n{}", table(&steps));
+    println!("writes acknowledged {}, lost {}", account.acknowledged, account.lost.len());
+    println!("longest gap between two acknowledged writes: {} ms", account.longest_gap.as_millis());
+    ensure!(account.acknowledged > 0, "no write was acknowledged");
+    ensure!(account.lost.is_empty(), "acknowledged writes were lost: {:?}", account.lost);
+    check::replaced_before_removed(&cluster, &leader).await?;
+    check::ledger_invariants(&cluster).await?;
+    let generation = cluster.ledger().await?.generation.number;
+    ensure!(generation == 1, "{generation} clusters were founded instead of one");
+    println!(
+        "one cluster, one seed, never two changes in flight: {} ledger versions checked",
+        cluster.ledgers().await?.len()
+    );
+    Ok(())
+}
+
+/// One instance goes, and the cluster is whole again.
+async fn replace(
+    cluster: &Cluster,
+    load: &Load,
+    begun: Instant,
+    what: &str,
+    instance: &str,
+    in_order: bool,
+) -> Result<Step> {
+    let (started, before) = (Instant::now(), load.so_far());
+    say(begun, what);
+    if in_order {
+        cluster.terminate(instance).await?;
+    } else {
+        cluster.kill(instance).await?;
+    }
+    cluster.replaces(instance, 3).await?;
+    let how = if in_order {
+        "its leader is terminated in order, replaced"
+    } else {
+        "one is killed outright, replaced"
+    };
+    Ok(Step {
+        what: how.into(),
+        took: started.elapsed(),
+        writes: load.so_far() - before,
+        longest_gap: Some(load.longest_gap_since(started)),
+    })
+}
+
+fn table(steps: &[Step]) -> String {
+    let mut lines = vec![format!("{:<46} {:>8} {:>8} {:>12}", "what", "took", "writes", "longest gap")];
+    for step in steps {
+        let gap = step.longest_gap.map_or("-".to_owned(), |g| format!("{} ms", g.as_millis()));
+        lines.push(format!(
+            "{:<46} {:>6.1} s {:>8} {:>12}",
+            short(&step.what),
+            step.took.as_secs_f64(),
+            step.writes,
+            gap
+        ));
+    }
+    lines.join("\n")
+}
