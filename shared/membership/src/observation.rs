@@ -30,6 +30,9 @@ impl<T> Seen<T> {
     }
 }
 
+/// No lifecycle action waits longer, whatever its hook (EC2 Auto Scaling user guide, lifecycle hooks).
+pub const LONGEST_WAIT: Duration = Duration::from_secs(48 * 3600);
+
 /// A lifecycle hook of ours.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Hook {
@@ -43,7 +46,7 @@ impl Hook {
     /// The longest that heartbeats can keep an action waiting: the smaller of 48 hours and 100 heartbeats
     /// (EC2 Auto Scaling user guide, lifecycle hooks).
     pub fn cap(&self) -> Duration {
-        (self.heartbeat * 100).min(Duration::from_secs(48 * 3600))
+        (self.heartbeat * 100).min(LONGEST_WAIT)
     }
 }
 

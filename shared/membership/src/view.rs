@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::change::Change;
+use crate::decision::Refusal;
 use crate::etcd::{Member, MemberList, Probe, Status};
 use crate::guard::{Guard, Guards};
 use crate::ids::{InstanceId, MemberId, Timestamp};
 use crate::instance::{Instance, Standing, Vitality};
 use crate::ledger::{Ledger, MarkKey, Phase, Recorded};
-use crate::observation::{Group, Observation, Seen};
+use crate::observation::{Group, LONGEST_WAIT, Observation, Seen};
 use crate::quorum::{Electorate, VoterChange};
 
 /// A voter may be this many entries behind the leader's applied index and still be proven.
@@ -210,6 +211,14 @@ impl<'a> View<'a> {
         self.group.instances.iter().filter(|i| i.standing().stays())
     }
 
+    /// Why no env can be written for this instance, if none can.
+    pub fn no_env(&self, instance: &Instance) -> Option<Refusal> {
+        match &self.group.launch_hook {
+            Err(why) => Some(Refusal::NoHook(why.clone())),
+            Ok(_) => instance.address.is_none().then_some(Refusal::NoAddress),
+        }
+    }
+
     /// When the instance's hook ends for good, counted from when it was first seen waiting.
     pub fn hook_end(&self, id: &InstanceId, launch: bool) -> Timestamp {
         let (key, hook) = if launch {
@@ -218,7 +227,7 @@ impl<'a> View<'a> {
             (MarkKey::TerminateWaiting(id.clone()), &self.group.terminate_hook)
         };
         let since = self.ledger.since(&key).unwrap_or(self.now);
-        let cap = hook.as_ref().map_or(Duration::ZERO, |h| h.cap());
+        let cap = hook.as_ref().map_or(LONGEST_WAIT, |h| h.cap());
         since.plus(cap).minus(HOOK_MARGIN)
     }
 

@@ -33,12 +33,13 @@ pub fn first_generation(obs: &Observation, group: &Group, guards: Guards, d: &mu
             d.refuse(&instance.id, Refusal::InServiceWithoutLedger);
             free = false;
         }
-        if instance.terminate_hook_waits() && free {
-            d.effects.push(Effect::ContinueTerminate(instance.id.clone()));
-        }
         if instance.launch_hook_waits() && standing.stays() {
             d.keep_alive.push(KeepAlive { instance: instance.id.clone(), launch: true });
         }
+    }
+    if free {
+        let leaving = group.instances.iter().filter(|i| i.terminate_hook_waits());
+        d.effects.extend(leaving.map(|i| Effect::ContinueTerminate(i.id.clone())));
     }
     if let Err(why) = &group.launch_hook {
         d.refuse(Subject::Cluster, Refusal::NoHook(why.clone()));
@@ -81,11 +82,12 @@ pub fn choose_seed(
 pub fn founding(v: View<'_>, d: &mut Decision) {
     let seed = &v.ledger.generation.seed.instance;
     match (&v.obs.parameters, v.instance(seed)) {
-        (Seen::Known(parameters), Some(instance)) if !parameters.envs.contains_key(seed) => {
-            let rendered = env::render(&v.obs.cluster, v.group, v.ledger, instance, &[], EnvFor::Seed);
-            match rendered.filter(|_| instance.standing().stays()) {
+        (Seen::Known(parameters), Some(instance))
+            if !parameters.envs.contains_key(seed) && instance.standing().stays() =>
+        {
+            match env::render(&v.obs.cluster, v.group, v.ledger, instance, &[], EnvFor::Seed) {
                 Some(env) => d.effects.push(Effect::PublishEnv { instance: seed.clone(), env }),
-                None => d.refuse(seed, Refusal::NoAddress),
+                None => d.refuse(seed, v.no_env(instance).unwrap_or(Refusal::NoAddress)),
             }
         }
         (Seen::Unknown(why), _) => d.wait(seed, Wait::Fact(format!("the parameters ({why})"))),

@@ -42,8 +42,8 @@ pub fn join(v: View<'_>, d: &mut Decision) {
 /// Whether it is this instance's turn, whatever it still waits for.
 fn join_one(v: View<'_>, d: &mut Decision, instance: &Instance) -> bool {
     let id = &instance.id;
-    let Some(peer_url) = instance.peer_url(&v.group.settings) else {
-        d.refuse(id, Refusal::NoAddress);
+    let Some(peer_url) = instance.peer_url(&v.group.settings).filter(|_| v.no_env(instance).is_none()) else {
+        d.refuse(id, v.no_env(instance).unwrap_or(Refusal::NoAddress));
         return false;
     };
     if !v.hold(Guard::HookHasTime, v.now.plus(HOOK_MARGIN) < v.hook_end(id, true)) {

@@ -27,7 +27,7 @@ use crate::etcd::{Member, Probe};
 use crate::guard::{Guard, Guards};
 use crate::ids::{Nonce, Timestamp};
 use crate::instance::{Standing, WarmHook};
-use crate::ledger::{Edit, Ledger, Phase};
+use crate::ledger::{Edit, GroupIdentity, Ledger, Phase};
 use crate::observation::{Group, Observation, Seen};
 use crate::quorum::VoterChange;
 use crate::view::View;
@@ -61,7 +61,8 @@ pub fn decide_with(obs: &Observation, now: Timestamp, me: Option<&Nonce>, guards
         return d;
     };
     if !guards.hold(Guard::SameGroup, same_group(ledger, group)) {
-        let (ledger, seen) = (ledger.group.arn.clone(), group.identity.arn.clone());
+        let of = |g: &GroupIdentity| format!("{} ({}) in {}", g.name, g.arn, g.vpc);
+        let (ledger, seen) = (of(&ledger.group), of(&group.identity));
         d.refuse(Subject::Cluster, Refusal::OtherGroup { ledger, seen });
         return d;
     }
@@ -97,6 +98,11 @@ fn with_ledger(
 /// Rules 4 to 12, for a cluster that has an identity.
 fn running(v: View<'_>, d: &mut Decision) {
     strangers(v, d);
+    for hook in [&v.group.launch_hook, &v.group.terminate_hook] {
+        if let Err(why) = hook {
+            d.refuse(Subject::Cluster, Refusal::NoHook(why.clone()));
+        }
+    }
     if v.list().is_none() {
         no_list(v, d);
         return;

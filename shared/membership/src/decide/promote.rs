@@ -5,6 +5,7 @@ use crate::change::Change;
 use crate::decision::{Decision, Refusal, Wait};
 use crate::etcd::Member;
 use crate::guard::Guard;
+use crate::ledger::EnvState;
 use crate::quorum::VoterChange;
 use crate::view::View;
 
@@ -36,7 +37,10 @@ pub fn promote(v: View<'_>, d: &mut Decision) {
 fn promote_one(v: View<'_>, d: &mut Decision, learner: &Member) {
     let Some(id) = v.owner(learner) else { return };
     let change = Change::Promote { instance: id.clone(), member: learner.id };
-    if v.hold(Guard::MajorityKept, v.electorate().may_change(VoterChange::Add(learner.id))) {
+    let open = v.recorded(&id).is_none_or(|r| r.env == EnvState::Open);
+    if let Some(why) = v.instance(&id).and_then(|i| v.no_env(i)).filter(|_| open) {
+        d.refuse(&id, why);
+    } else if v.hold(Guard::MajorityKept, v.electorate().may_change(VoterChange::Add(learner.id))) {
         propose_membership(v, d, (&id).into(), change);
     } else {
         d.refuse(&id, Refusal::QuorumAtRisk(change));

@@ -12,10 +12,10 @@ use crate::view::View;
 pub fn seal(v: View<'_>, d: &mut Decision) {
     for (id, recorded) in &v.ledger.instances {
         let Some(member) = v.member(id).filter(|m| m.started()) else { continue };
-        let stays = v.standing(id).stays() && v.instance(id).is_some_and(|i| i.address.is_some());
+        let Some(instance) = v.instance(id).filter(|i| v.no_env(i).is_none()) else { continue };
         let deleted = matches!(&v.obs.parameters, Seen::Known(p) if !p.envs.contains_key(id));
         let due = recorded.env == EnvState::Open || deleted;
-        if stays && due && !(member.learner && ready(v, member)) {
+        if instance.standing().stays() && due && !(member.learner && ready(v, member)) {
             d.propose(Change::Seal { instance: id.clone() }, None);
         }
     }

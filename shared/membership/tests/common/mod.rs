@@ -1,6 +1,7 @@
 //! Shared by the tests of the core.
-#![allow(dead_code, missing_docs)]
+#![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod golden;
 pub mod render;
 pub mod scene;
 pub mod scene_line;

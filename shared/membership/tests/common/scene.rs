@@ -4,13 +4,15 @@
 //! group desired=3 max=5 paused retains no-launch-hook heartbeat=60 arn=other
 //! cluster phase=opened seed=i-1 no-identity generation=2 | no-ledger
 //! i-1 InService voter=1 leader            an instance, its member, its probe, its record and its parameter
-//! i-4 Pending:Wait learner=4 unstarted age=60
+//! i-4 Pending:Wait learner=4 unstarted age=60     waiting hooks are marked 5 s ago, unless `fresh`
 //! i-5 Missing voter=5 | ec2=terminated    not in the group any more
 //! member 9 voter name=x silent            a member that belongs to no instance
 //! mark gone/i-5 ago=10
 //! claim remove i-3 by=r2 nonce=n2 expires=30 (seconds from now; negative: expired)
 //! maybe promote i-4 asked=1 voters=1,2,3 deadline=-10 clean=-5
 //! lists none | lists 1,2 | list-misses 3 | unknown group|ledger|parameters
+//! list 3 without=4 | list 3 cluster=9 | list 3 served-by=1      what one member's own list says otherwise
+//! env i-9                                 an env in the parameters that nothing else tells of
 //! endpoints i-1,i-2 | endpoints none | initial-cluster stale
 //! setting join-patience 60s | me n2
 //! ```
@@ -49,11 +51,20 @@ struct Building {
     envs: BTreeMap<InstanceId, bool>,
     leader: Option<MemberId>,
     served_by: Option<Vec<MemberId>>,
+    odd_lists: Vec<OddList>,
     list_misses: u32,
     unknown: Vec<String>,
     endpoints: Option<Vec<String>>,
     stale_initial_cluster: bool,
     me: Option<Nonce>,
+}
+
+/// How one member's own list differs from what the scene's members say.
+struct OddList {
+    by: MemberId,
+    without: Option<MemberId>,
+    cluster: Option<ClusterId>,
+    served_by: Option<MemberId>,
 }
 
 impl Scene {
@@ -125,6 +136,7 @@ impl Building {
             envs: BTreeMap::new(),
             leader: None,
             served_by: None,
+            odd_lists: Vec::new(),
             list_misses: 0,
             unknown: Vec::new(),
             endpoints: None,
@@ -161,6 +173,20 @@ impl Building {
                 let ids = who.split(',').filter(|w| *w != "none").map(|w| MemberId(w.parse().unwrap()));
                 self.served_by = Some(ids.collect());
             }
+            "list" => {
+                let line = Line::parse(text, 2);
+                line.allow(&["without", "cluster", "served-by"]);
+                self.odd_lists.push(OddList {
+                    by: MemberId(line.words[1].parse().unwrap()),
+                    without: line.number("without").map(MemberId),
+                    cluster: line.number("cluster").map(ClusterId),
+                    served_by: line.number("served-by").map(MemberId),
+                });
+            }
+            "env" => {
+                let id = InstanceId::from(text.split_whitespace().nth(1).unwrap());
+                self.envs.insert(id, true);
+            }
             "list-misses" => self.list_misses = text.split_whitespace().nth(1).unwrap().parse().unwrap(),
             "unknown" => self.unknown.push(text.split_whitespace().nth(1).unwrap().to_owned()),
             "endpoints" => {
@@ -176,7 +202,8 @@ impl Building {
     }
 
     fn group_line(&mut self, line: &Line<'_>) {
-        line.allow(&["desired", "max", "paused", "retains", "no-launch-hook", "heartbeat", "arn", "vpc"]);
+        let known = ["desired", "max", "paused", "retains", "heartbeat", "arn", "vpc"];
+        line.allow(&[&known[..], &["no-launch-hook", "no-terminate-hook"]].concat());
         let g = &mut self.group;
         g.desired = line.number("desired").map_or(g.desired, |n| n as usize);
         g.max = line.number("max").map_or(g.max, |n| n as usize);
@@ -189,6 +216,9 @@ impl Building {
         }
         if line.has("no-launch-hook") {
             g.launch_hook = Err("none is declared".into());
+        }
+        if line.has("no-terminate-hook") {
+            g.terminate_hook = Err("two are declared, and none of them names etcd-asg".into());
         }
         if let Some(arn) = line.get("arn") {
             g.identity.arn = arn.to_owned();
@@ -247,6 +277,7 @@ impl Building {
             "unsealed-env",
             "unhealthy",
             "version",
+            "fresh",
         ]);
         let id = InstanceId::from(line.words[0]);
         let address = line.get("addr").map_or_else(|| address(id.as_str()), |a| format!("10.0.0.{a}"));
@@ -268,6 +299,7 @@ impl Building {
                 healthy: !line.has("unhealthy"),
             });
         }
+        self.waiting_mark(line, &id);
         let member = line.number("voter").or(line.number("learner")).map(MemberId);
         self.probe(line, member, &format!("http://{address}:2379"));
         self.record(line, &id, member, &address);
@@ -280,6 +312,18 @@ impl Building {
             client_urls: if started { vec![format!("http://{address}:2379")] } else { Vec::new() },
             learner: line.has("learner"),
         });
+    }
+
+    fn waiting_mark(&mut self, line: &Line<'_>, id: &InstanceId) {
+        let key = match line.words[1] {
+            "Pending:Wait" => MarkKey::LaunchWaiting(id.clone()),
+            "Terminating:Wait" => MarkKey::TerminateWaiting(id.clone()),
+            _ => return,
+        };
+        if let Some(ledger) = self.ledger.as_mut().filter(|_| !line.has("fresh")) {
+            let since = NOW.minus(Duration::from_secs(5));
+            ledger.marks.insert(key, Mark { since, applied: None });
+        }
     }
 
     fn probe(&mut self, line: &Line<'_>, member: Option<MemberId>, url: &str) {
@@ -418,8 +462,7 @@ impl Building {
         let leader = self.leader;
         for probe in self.probes.values_mut() {
             if let Probe::Answered(status) = probe {
-                status.leader =
-                    status.leader.or(leader).filter(|_| status.cluster == OURS || leader.is_none());
+                status.leader = status.leader.or(leader.filter(|_| status.cluster == OURS));
             }
         }
         let served = self.served_by.clone().unwrap_or_else(|| leader.into_iter().collect());
@@ -428,7 +471,14 @@ impl Building {
             let member = self.members.iter().find(|m| m.id == by).expect("a list is served by a member");
             member.client_urls.first().cloned().expect("a list is served by a started member")
         };
-        let lists: BTreeMap<_, _> = served.iter().map(|by| (url(*by), Seen::Known(list(*by)))).collect();
+        let mut lists: BTreeMap<_, _> = served.iter().map(|by| (url(*by), list(*by))).collect();
+        for odd in &self.odd_lists {
+            let own = lists.entry(url(odd.by)).or_insert_with(|| list(odd.by));
+            own.members.retain(|m| Some(m.id) != odd.without);
+            own.cluster = odd.cluster.unwrap_or(own.cluster);
+            own.served_by = odd.served_by.unwrap_or(own.served_by);
+        }
+        let lists = lists.into_iter().map(|(url, list)| (url, Seen::Known(list))).collect();
         let parameters = self.parameters(list(leader.unwrap_or(MemberId(1))));
         let unknown = |what: &str| self.unknown.iter().any(|u| u == what).then(|| "timed out".to_owned());
         let seen = |what: &str| unknown(what);
