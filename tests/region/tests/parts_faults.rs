@@ -100,6 +100,24 @@ async fn a_member_sees_that_its_caller_has_given_up() {
 }
 
 #[tokio::test]
+async fn an_encrypted_call_goes_through_a_tunnel_that_is_counted() {
+    let bench = Bench::without_instances(|_| {}).await;
+    let listener = TcpListener::bind((bench.region.network().address(240), 2379)).await.unwrap();
+    let member = listener.local_addr().unwrap().to_string();
+    let hello = async {
+        let (mut connection, _) = listener.accept().await.unwrap();
+        connection.read_u8().await.unwrap()
+    };
+    let event = json!({ "calls": [format!("https://{member}{LIST}")] });
+    let (first_byte, (failed, answer)) = tokio::join!(hello, bench.invoke("reconcile", &event));
+    assert_eq!(first_byte, 22, "a TLS handshake record (RFC 8446, 5.1)");
+    assert!(!failed && answer["calls"][0]["error"].is_string(), "{answer}");
+    let call = bench.invocations()[0]["calls"][0].clone();
+    assert_eq!((&call["operation"], &call["target"]), (&json!("CONNECT"), &json!(member)));
+    bench.region.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_failed_call_never_reaches_the_member_and_a_lost_answer_does() {
     let bench = Bench::without_instances(|_| {}).await;
     let member = Member::start(&bench).await;
@@ -248,7 +266,7 @@ async fn a_fault_that_is_not_understood_is_refused_with_a_sentence() {
 #[tokio::test]
 async fn events_reach_their_functions_as_the_delivery_says() {
     let bench = Bench::without_instances(|options| {
-        options.event_delay = std::time::Duration::from_millis(50);
+        options.event_delay = std::time::Duration::from_secs(1);
     })
     .await;
     let events = &bench.region.parts().events;
@@ -284,6 +302,9 @@ async fn events_reach_their_functions_as_the_delivery_says() {
         .collect();
     let lost = json!("i-00000000000000003");
     assert!(!instances.contains(&lost), "{instances:?}");
+    let [fourth, fifth] =
+        [4, 5].map(|n| instances.iter().position(|instance| *instance == json!(format!("i-{n:017x}"))));
+    assert!(fifth.is_some() && fifth < fourth, "the fifth overtook the fourth: {instances:?}");
 
     bench.set(json!({ "fault": "events", "delivery": "late" })).await;
     events.state_change("i-00000000000000001", "terminated");

@@ -4,6 +4,7 @@ mod parts_support;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use futures::future::join_all;
 use parts_support::{Bench, lines, process_state, until};
 use serde_json::{Value, json};
 
@@ -43,6 +44,22 @@ async fn concurrent_invocations_have_a_process_each_and_another_function_too() {
     let mut pids = [&a.1, &b.1, &c.1].map(|answer| answer["pid"].as_i64().unwrap());
     pids.sort_unstable();
     assert!(pids[0] != pids[1] && pids[1] != pids[2], "{pids:?}");
+    bench.region.shutdown().await;
+}
+
+#[tokio::test]
+async fn bursts_of_invocations_are_all_answered_by_processes_that_freeze_and_thaw() {
+    let bench = Bench::without_instances(|_| {}).await;
+    for burst in 0..10_u64 {
+        let events: Vec<Value> = (0..12_u64).map(|n| json!({ "n": burst * 100 + n })).collect();
+        let answers = join_all(events.iter().map(|event| bench.invoke("reconcile", event))).await;
+        for (event, (failed, answer)) in events.iter().zip(answers) {
+            assert!(!failed, "{answer}");
+            assert_eq!(answer["event"], *event);
+        }
+    }
+    let started = bench.functions()["started"].as_u64().unwrap();
+    assert!(started <= 24, "{started} processes for bursts of 12: they are used again");
     bench.region.shutdown().await;
 }
 

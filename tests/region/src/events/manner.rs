@@ -53,7 +53,8 @@ impl Events {
         }
     }
 
-    /// Keeps an event until the next one has overtaken it; where none comes, it goes after the longest delay.
+    /// Keeps an event until the next one has overtaken it by half the longest delay; where none comes, it goes after
+    /// the whole of it.
     fn hold(&self, event: Event) {
         let (number, held) = {
             let mut bus = self.lock();
@@ -65,7 +66,7 @@ impl Events {
         };
         if let Some((_, overtaken)) = held {
             self.deliver(event, Duration::ZERO);
-            self.deliver(overtaken, self.some_delay());
+            self.deliver(overtaken, self.inner.site.options.event_delay / 2);
             return;
         }
         let events = self.clone();
