@@ -10,11 +10,11 @@ write_synced() {
 
 # read_settings FILE ARRAY KEY-PATTERN: fills the array from KEY=value lines; else sets `problem` and fails.
 # Comments, blank lines and a pair of double quotes around a value are allowed, as in systemd's EnvironmentFile;
-# nothing that a shell or systemd would expand is.
+# no quote, backslash, dollar sign or backquote is, and nothing beyond ASCII.
 read_settings() {
   local -n into=$2
   local line name value number=0
-  local key_value="^($3)=(.*)\$" quoted='^"([^"]*)"$' plain='^[]A-Za-z0-9_.,:;/=@%+ [-]*$'
+  local key_value="^($3)=(.*)\$" quoted='^"([^"]*)"$' plain='^[]!#%&()*+,./0-9:;<=>?@A-Z[^_a-z{|}~ -]*$'
   into=() problem=
   while IFS= read -r line || [[ -n $line ]]; do
     number=$((number + 1))

@@ -105,6 +105,10 @@ class Parameter(Case):
         self.publish(ETCD_DATA_DIR="/elsewhere")
         self.refused("ETCD_DATA_DIR")
 
+    def test_a_group_may_be_named_as_auto_scaling_allows(self):
+        self.publish(ETCD_ASG_GROUP="my group (prod) & more #1 [x]{y}^~|<z>?*!;,:@%+-_=")
+        self.assertEqual(self.machine.prepare(), (0, ""))
+
     def test_comments_blank_lines_and_quotes_as_systemd_takes_them(self):
         self.cloud.publish(PARAMETER, "# written by the controller\n\n" + environment(ETCD_ASG_MINORS='"3.5 3.6"'))
         self.assertEqual(self.machine.prepare(), (0, ""))
