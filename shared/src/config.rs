@@ -88,9 +88,7 @@ impl Config {
         for name in Settings::NAMES.into_iter().filter(|name| *name != "paused") {
             let variable = format!("ETCD_ASG_{}", name.to_uppercase().replace('-', "_"));
             if let Some(value) = get(&variable) {
-                defaults
-                    .set(name, &value)
-                    .map_err(|reason| ConfigError::Wrong { name: variable, reason })?;
+                defaults.set(name, &value).map_err(|reason| ConfigError::Wrong { name: variable, reason })?;
             }
         }
         Ok(Self {
@@ -109,7 +107,9 @@ impl Config {
     pub fn settings(&self, tags: &BTreeMap<String, String>) -> Result<Settings, String> {
         let mut settings = self.defaults.clone();
         for (name, value) in ours(tags).filter(|(name, _)| settable(name)) {
-            settings.set(name, value).map_err(|reason| format!("the group's tag {TAG_PREFIX}{name}: {reason}"))?;
+            settings
+                .set(name, value)
+                .map_err(|reason| format!("the group's tag {TAG_PREFIX}{name}: {reason}"))?;
         }
         Ok(settings)
     }

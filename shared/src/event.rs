@@ -155,11 +155,18 @@ pub fn lifecycle(body: &[u8], transition: Transition) -> Result<LifecycleEvent, 
         ("LifecycleActionToken", &detail.lifecycle_action_token),
     ] {
         if value.is_empty() || value.len() > 255 {
-            return Err(EventError::WrongDetail(format!("{field} has {} characters, not 1 to 255", value.len())));
+            return Err(EventError::WrongDetail(format!(
+                "{field} has {} characters, not 1 to 255",
+                value.len()
+            )));
         }
     }
     let instance = instance_id("EC2InstanceId", &detail.instance)?;
-    Ok(LifecycleEvent::Action(LifecycleAction { group: detail.auto_scaling_group_name, instance, transition }))
+    Ok(LifecycleEvent::Action(LifecycleAction {
+        group: detail.auto_scaling_group_name,
+        instance,
+        transition,
+    }))
 }
 
 /// Reads an event of `reconcile`: a schedule's tick, an instance's change of state, a Spot warning, or a manual
@@ -185,7 +192,8 @@ pub fn reconcile(body: &[u8]) -> Result<ReconcileEvent, EventError> {
             instance_id("instance-id", &detail.instance_id)?;
         }
         ("aws.events" | "aws.scheduler" | "aws.ec2", _) => {
-            let wanted = "a schedule's tick, an EC2 state change, a Spot warning or a rebalance recommendation";
+            let wanted =
+                "a schedule's tick, an EC2 state change, a Spot warning or a rebalance recommendation";
             return Err(EventError::WrongKind { found: event.detail_type, wanted });
         }
         _ => {

@@ -5,5 +5,10 @@
 
 pub mod adapters;
 pub mod config;
+pub mod controller;
 pub mod event;
+pub mod execute;
+pub mod function;
+mod observe;
+pub mod services;
 pub mod telemetry;

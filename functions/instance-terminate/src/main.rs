@@ -1,1 +1,29 @@
-fn main() {}
+//! Lambda function: an instance of a group terminates: take its member out of the cluster, then complete its terminate hook.
+
+// The AWS clients' nested futures are deeper than the default of 128.
+#![recursion_limit = "512"]
+
+use std::sync::Arc;
+
+use etcd_asg::controller::{Controller, ControllerError, Outcome};
+use etcd_asg::event::{self, LifecycleEvent, Transition};
+use etcd_asg::function::{self, Delivery};
+use etcd_asg::services::Services;
+use lambda_runtime::Error;
+use serde_json::{Value, json};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    function::serve(handle).await
+}
+
+async fn handle(services: Arc<Services>, delivery: Delivery) -> Result<Value, ControllerError> {
+    let outcome = match event::lifecycle(&delivery.body, Transition::Terminate) {
+        Ok(LifecycleEvent::Action(action)) => {
+            Controller::new(&services, delivery.request, delivery.deadline)?.lifecycle(action).await?
+        }
+        Ok(LifecycleEvent::Ignored(reason)) => Outcome::ignored(reason),
+        Err(error) => return Ok(function::refused(&error)),
+    };
+    Ok(json!(outcome))
+}

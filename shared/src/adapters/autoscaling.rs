@@ -120,8 +120,13 @@ impl AutoScaling {
     /// All groups that bear the tag `etcd-asg:cluster`.
     pub async fn tagged_groups(&self) -> Result<Vec<DescribedGroup>, AutoScalingError> {
         let filter = Filter::builder().name("tag-key").values(CLUSTER_TAG).build();
-        let mut pages =
-            self.client.describe_auto_scaling_groups().filters(filter).max_records(100).into_paginator().send();
+        let mut pages = self
+            .client
+            .describe_auto_scaling_groups()
+            .filters(filter)
+            .max_records(100)
+            .into_paginator()
+            .send();
         let mut groups = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|e| AwsFailure::of("DescribeAutoScalingGroups", e))?;

@@ -128,11 +128,7 @@ impl ParameterStore {
     async fn put(&self, name: &str, value: &str, kind: ParameterType) -> Result<(), ParametersError> {
         let call = self.client.put_parameter().name(name).value(value).r#type(kind).overwrite(true);
         let once = Config::builder().retry_config(RetryConfig::disabled());
-        call.customize()
-            .config_override(once)
-            .send()
-            .await
-            .map_err(|e| AwsFailure::of("PutParameter", e))?;
+        call.customize().config_override(once).send().await.map_err(|e| AwsFailure::of("PutParameter", e))?;
         Ok(())
     }
 

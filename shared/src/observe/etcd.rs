@@ -141,9 +141,9 @@ fn strangers(
         group.instances.iter().filter_map(|i| i.client_url(&group.settings)).collect();
     let gone = |member: &Member| {
         let owner = ledger.instance_of(member.id).cloned().unwrap_or_else(|| InstanceId(member.name.clone()));
-        group.instance(&owner).map_or(ledger.instances.contains_key(&owner), |i| {
-            i.standing() == Standing::Missing
-        })
+        group
+            .instance(&owner)
+            .map_or(ledger.instances.contains_key(&owner), |i| i.standing() == Standing::Missing)
     };
     let members = lists.values().filter_map(Seen::known).flat_map(|l| &l.members);
     members
