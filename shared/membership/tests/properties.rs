@@ -1,0 +1,54 @@
+//! The invariants of the pure core on a simulated world (design, section 6).
+//!
+//! `SEEDS=n` runs that many seeds, `SEED=x` runs one and prints its whole story.
+#![allow(missing_docs)]
+
+mod world;
+
+use membership::guard::{Guard, Guards};
+use world::{Outcome, run};
+
+/// How many seeds an ordinary run takes.
+const SEEDS: u64 = 24;
+/// How much of a story is printed when an invariant breaks.
+const LINES: usize = 100;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+fn tell(outcome: &Outcome, lines: usize) -> String {
+    let skipped = outcome.story.len().saturating_sub(lines);
+    let story = outcome.story[skipped..].join("\n");
+    format!("seed {}, {skipped} lines left out (SEED={} tells all)\n{story}", outcome.seed, outcome.seed)
+}
+
+#[test]
+fn every_invariant_holds_on_every_seed() {
+    if let Some(seed) = number("SEED") {
+        let outcome = run(seed, Guards::all());
+        println!("{}", tell(&outcome, usize::MAX));
+        assert_eq!(outcome.broken, None, "seed {seed}");
+        return;
+    }
+    let seeds = number("SEEDS").unwrap_or(SEEDS);
+    let first = number("FIRST").unwrap_or(0);
+    let outcomes: Vec<Outcome> = (first..first + seeds).map(|seed| run(seed, Guards::all())).collect();
+    let broken: Vec<&Outcome> = outcomes.iter().filter(|o| o.broken.is_some()).collect();
+    for outcome in &broken {
+        println!("seed {} breaks {:?}", outcome.seed, outcome.broken);
+    }
+    if let Some(shortest) = broken.iter().min_by_key(|o| o.story.len()) {
+        panic!("{} of {seeds} seeds break an invariant; the shortest:\n{}", broken.len(), tell(shortest, LINES));
+    }
+    let applied: usize = outcomes.iter().map(|o| o.applied).sum();
+    assert!(applied as u64 > 5 * seeds, "too little happened to prove anything: {applied} changes");
+}
+
+#[test]
+fn the_same_seed_tells_the_same_story() {
+    for seed in [1, 2] {
+        let (one, two) = (run(seed, Guards::all()), run(seed, Guards::all()));
+        assert_eq!(one.story, two.story);
+    }
+}

@@ -1,0 +1,162 @@
+//! What goes wrong, from the seed, and never more than the promise allows: of a cluster that formed, a majority of
+//! the voters lives at each moment (I4), whatever becomes of the changes in flight.
+
+use std::collections::BTreeSet;
+
+use membership::change::Change;
+use membership::ids::InstanceId;
+use membership::instance::Lifecycle;
+use membership::quorum::majority;
+
+use super::{START, World};
+use super::host::{Etcd, Host};
+
+impl World {
+    /// Whether this host's disk may be lost.
+    pub fn may_be_lost(&self, id: &InstanceId) -> bool {
+        let Some(data) = self.hosts.get(id).and_then(|h| h.data.clone()) else { return true };
+        let Some(cluster) = self.clusters.get(&data.cluster).filter(|c| c.formed) else { return true };
+        let mut worlds: Vec<BTreeSet<u64>> = vec![cluster.voters()];
+        for change in self.possible_changes().into_iter().take(8) {
+            let mut changed = worlds.clone();
+            for voters in &mut changed {
+                match &change {
+                    Change::Promote { member, .. } => voters.insert(member.0),
+                    Change::Remove { member, .. } => voters.remove(&member.0),
+                    _ => false,
+                };
+            }
+            worlds.extend(changed);
+        }
+        let lives = |m: &&u64| {
+            **m != data.member && self.host_of(data.cluster, **m).is_some_and(Host::machine)
+        };
+        worlds.iter().all(|voters| voters.iter().filter(lives).count() >= majority(voters.len()))
+    }
+
+    pub fn faults_tick(&mut self) {
+        let rate = self.fury;
+        if self.rng.chance(8 * rate) {
+            self.freeze_or_cut();
+        }
+        if self.rng.chance(3 * rate) {
+            self.lose_something();
+        }
+        if self.rng.chance(2 * rate) {
+            self.operator();
+        }
+        let doubled = if self.rng.chance(200) { 2 } else { 1 };
+        if self.rng.chance(12 * rate) {
+            (0..doubled).for_each(|_| self.invoke());
+        }
+        if self.rng.chance(2) {
+            let ids: Vec<InstanceId> = self.hosts.keys().cloned().collect();
+            self.hidden = self.rng.pick(&ids).cloned();
+            self.hidden_until = self.now + self.rng.between(500, 4_500);
+        }
+        if self.now >= self.hidden_until {
+            self.hidden = None;
+        }
+    }
+
+    fn any(&mut self, which: impl Fn(&Host) -> bool) -> Option<InstanceId> {
+        let ids: Vec<InstanceId> = self.hosts.values().filter(|h| which(h)).map(|h| h.id.clone()).collect();
+        self.rng.pick(&ids).cloned()
+    }
+
+    fn freeze_or_cut(&mut self) {
+        let Some(id) = self.any(|h| h.etcd == Etcd::Running) else { return };
+        let until = self.now + self.rng.between(500, if self.rng.clone().chance(200) { 90_000 } else { 8_000 });
+        match self.rng.between(0, 3) {
+            0 | 1 => {
+                self.tell(format!("{id} freezes until {}", (until - START) / 1000));
+                self.edit(&id, |h| h.frozen_until = until);
+            }
+            2 => {
+                self.tell(format!("{id} is cut off from its peers until {}", (until - START) / 1000));
+                self.edit(&id, |h| h.cut_until = until);
+            }
+            _ => {
+                self.tell(format!("{id} does not answer the functions until {}", (until - START) / 1000));
+                self.edit(&id, |h| h.deaf_until = until);
+            }
+        }
+    }
+
+    fn lose_something(&mut self) {
+        let Some(id) = self.any(Host::machine) else { return };
+        let (now, running) = (self.now, self.hosts.get(&id).is_some_and(|h| h.etcd == Etcd::Running));
+        match self.rng.between(0, 5) {
+            0 | 1 if self.may_be_lost(&id) => self.machine_dies(&id),
+            2 | 3 if running => {
+                self.tell(format!("the etcd of {id} crashes"));
+                let next = now + self.rng.between(200, 6_000);
+                self.edit(&id, |h| {
+                    h.stops();
+                    h.next = next;
+                });
+            }
+            4 | 5 if self.may_be_lost(&id) => self.lose_disk(&id),
+            _ => {}
+        }
+    }
+
+    /// The root volume is replaced: same ID, same address, an empty disk.
+    fn lose_disk(&mut self, id: &InstanceId) {
+        let in_service = self.hosts.get(id).is_some_and(|h| h.lifecycle == Some(Lifecycle::InService));
+        if !in_service {
+            return;
+        }
+        self.tell(format!("the root volume of {id} is replaced"));
+        self.holder_died(id);
+        let now = self.now;
+        let next = now + self.rng.between(20_000, 40_000);
+        self.edit(id, |h| {
+            h.stops();
+            (h.data, h.stamp) = (None, None);
+            (h.lifecycle, h.since, h.next) = (Some(Lifecycle::ReplacingRootVolume), now, next);
+        });
+    }
+
+    fn operator(&mut self) {
+        match self.rng.between(0, 9) {
+            0..=4 => {
+                if let Some(id) = self.any(|h| h.lifecycle == Some(Lifecycle::InService)) {
+                    self.terminate(&id, "ordered");
+                }
+            }
+            5..=8 => {
+                let desired = *self.rng.pick(&[1, 3, 3, 5]).unwrap_or(&3);
+                self.tell(format!("desired capacity is {desired}"));
+                self.group.desired = desired;
+            }
+            _ if self.rng.chance(150) && self.group.max > 0 => {
+                self.tell("the group is emptied: desired capacity and maximum size are 0".to_owned());
+                (self.group.desired, self.group.max) = (0, 0);
+            }
+            _ => {}
+        }
+    }
+
+    /// An emptied group grows again once all its instances are gone.
+    pub fn operator_tick(&mut self) {
+        if self.group.max == 0 && self.hosts.values().all(|h| h.lifecycle.is_none()) {
+            self.tell("the group grows again".to_owned());
+            (self.group.desired, self.group.max) = (3, 5);
+        }
+        if self.group.max > 0 && self.group.desired == 0 {
+            self.group.desired = 3;
+        }
+    }
+
+    pub fn calm(&mut self) {
+        self.tell("--- faults stop".to_owned());
+        self.quiet = true;
+        let now = self.now;
+        for host in self.hosts.values_mut() {
+            host.frozen_until = now;
+            host.cut_until = now;
+            host.deaf_until = now;
+        }
+    }
+}

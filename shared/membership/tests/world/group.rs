@@ -1,0 +1,209 @@
+//! The Auto Scaling Group: launches, hooks and their timeouts, terminations, replacement, address reuse.
+
+use membership::ids::InstanceId;
+use membership::instance::{Lifecycle, Vitality};
+
+use super::World;
+use super::host::{Etcd, Host};
+
+pub const HEARTBEAT: u64 = 90_000;
+/// EC2 lists a terminated instance for a while.
+const LISTED: u64 = 60_000;
+
+#[derive(Clone, Debug, Default)]
+pub struct Group {
+    pub desired: usize,
+    pub max: usize,
+    pub launched: u32,
+    pub next_launch: u64,
+    pub free_addresses: Vec<String>,
+}
+
+fn stays(host: &Host) -> bool {
+    matches!(
+        host.lifecycle,
+        Some(
+            Lifecycle::Pending
+                | Lifecycle::PendingWait
+                | Lifecycle::PendingProceed
+                | Lifecycle::InService
+                | Lifecycle::ReplacingRootVolume
+        )
+    )
+}
+
+impl World {
+    pub fn group_tick(&mut self) {
+        let ids: Vec<InstanceId> = self.hosts.keys().cloned().collect();
+        for id in ids {
+            self.advance(&id);
+        }
+        let (now, staying) = (self.now, self.hosts.values().filter(|h| stays(h)).count());
+        if staying < self.group.desired && now >= self.group.next_launch {
+            self.launch();
+        } else if staying > self.group.desired {
+            let all: Vec<InstanceId> = self.hosts.values().filter(|h| stays(h)).map(|h| h.id.clone()).collect();
+            if let Some(id) = self.rng.pick(&all).cloned() {
+                self.terminate(&id, "scale-in");
+            }
+        }
+    }
+
+    fn launch(&mut self) {
+        let (now, number) = (self.now, self.group.launched + 1);
+        self.group.launched = number;
+        self.group.next_launch = now + if self.rng.chance(500) { 0 } else { self.rng.between(1_000, 15_000) };
+        let reuse = !self.group.free_addresses.is_empty() && self.rng.chance(600);
+        let address =
+            if reuse { self.group.free_addresses.pop().unwrap_or_default() } else { format!("10.0.0.{number}") };
+        let id = InstanceId(format!("i-{number:08x}"));
+        self.tell(format!("{id} is launched at {address}"));
+        let host = Host {
+            id: id.clone(),
+            address,
+            launched: now,
+            lifecycle: Some(Lifecycle::Pending),
+            since: now,
+            hook_deadline: 0,
+            hook_cap: 0,
+            healthy: true,
+            notice_at: None,
+            ec2: Vitality::Running,
+            ec2_since: now,
+            stamp: None,
+            data: None,
+            etcd: Etcd::Booting,
+            next: now + self.rng.between(1_000, 20_000),
+            frozen_until: 0,
+            cut_until: 0,
+            deaf_until: 0,
+            last_well: 0,
+            term: 0,
+            leader: None,
+        };
+        self.hosts.insert(id, host);
+    }
+
+    fn advance(&mut self, id: &InstanceId) {
+        let now = self.now;
+        let Some(host) = self.hosts.get(id).cloned() else { return };
+        let age = now - host.since;
+        match host.lifecycle {
+            Some(Lifecycle::Pending) if age >= 1_000 => self.goes(id, Lifecycle::PendingWait),
+            Some(Lifecycle::PendingWait) if now >= host.hook_deadline.min(host.hook_cap) => {
+                self.complete_launch(id, false, "the hook's timeout");
+            }
+            Some(Lifecycle::PendingProceed) if age >= 1_000 => self.goes(id, Lifecycle::InService),
+            Some(Lifecycle::Terminating) if age >= 1_000 => self.goes(id, Lifecycle::TerminatingWait),
+            // A hook that ends too early would cost what no promise covers: see `may_be_lost`.
+            Some(Lifecycle::TerminatingWait) if now >= host.hook_deadline.min(host.hook_cap) => {
+                if self.may_be_lost(id) {
+                    self.tell(format!("the terminate hook of {id} times out"));
+                    self.goes(id, Lifecycle::TerminatingProceed);
+                }
+            }
+            Some(Lifecycle::TerminatingProceed) if host.machine() => self.machine_dies(id),
+            Some(Lifecycle::TerminatingProceed) if age >= 2_000 => {
+                if let Some(h) = self.hosts.get_mut(id) {
+                    h.lifecycle = None;
+                }
+            }
+            Some(Lifecycle::ReplacingRootVolume) if now >= host.next => {
+                self.goes(id, Lifecycle::InService);
+            }
+            _ => {}
+        }
+        let sick = stays(&host) && (!host.machine() || !host.healthy);
+        if sick && host.notice_at.is_none_or(|at| now >= at) {
+            let at = now + self.rng.between(1_000, 20_000);
+            match host.notice_at {
+                None => self.edit(id, |h| h.notice_at = Some(at)),
+                Some(_) => self.terminate(id, "its health"),
+            }
+        }
+        self.advance_ec2(id, &host);
+    }
+
+    fn advance_ec2(&mut self, id: &InstanceId, host: &Host) {
+        let (now, age) = (self.now, self.now - host.ec2_since);
+        match host.ec2 {
+            Vitality::Stopping if age >= 1_500 && self.rng.chance(80) => self.edit(id, |h| {
+                (h.ec2, h.ec2_since) = (Vitality::Terminated, now);
+            }),
+            Vitality::Terminated if age >= 5_000 && !self.group.free_addresses.contains(&host.address) => {
+                let taken = self.hosts.values().any(|h| h.id != *id && h.address == host.address);
+                if !taken && age < 6_000 {
+                    self.group.free_addresses.push(host.address.clone());
+                }
+            }
+            _ => {}
+        }
+        if host.ec2 == Vitality::Terminated && age >= LISTED && host.lifecycle.is_none() {
+            self.hosts.remove(id);
+        }
+    }
+
+    pub fn edit(&mut self, id: &InstanceId, change: impl FnOnce(&mut Host)) {
+        if let Some(host) = self.hosts.get_mut(id) {
+            change(host);
+        }
+    }
+
+    fn goes(&mut self, id: &InstanceId, to: Lifecycle) {
+        let now = self.now;
+        self.tell(format!("{id} is {to:?}"));
+        self.edit(id, |h| {
+            h.since = now;
+            if matches!(to, Lifecycle::PendingWait | Lifecycle::TerminatingWait) {
+                h.hook_deadline = now + HEARTBEAT;
+                h.hook_cap = now + 100 * HEARTBEAT;
+            }
+            h.lifecycle = Some(to);
+        });
+    }
+
+    /// The group ends an instance in order: its terminate hook waits first.
+    pub fn terminate(&mut self, id: &InstanceId, why: &str) {
+        if self.hosts.get(id).is_some_and(stays) {
+            self.tell(format!("{id} is to terminate: {why}"));
+            self.goes(id, Lifecycle::Terminating);
+        }
+    }
+
+    /// The machine is gone, and its disk with it.
+    pub fn machine_dies(&mut self, id: &InstanceId) {
+        let now = self.now;
+        self.tell(format!("{id} dies"));
+        self.holder_died(id);
+        self.edit(id, |h| {
+            (h.ec2, h.ec2_since) = (Vitality::Stopping, now);
+            h.stops();
+            h.data = None;
+        });
+    }
+
+    /// Returns whether there was an action to complete.
+    pub fn complete_launch(&mut self, id: &InstanceId, go_on: bool, who: &str) -> bool {
+        let waits = self.hosts.get(id).is_some_and(|h| h.lifecycle == Some(Lifecycle::PendingWait));
+        if !waits {
+            return false;
+        }
+        if go_on {
+            self.check_continue_launch(id, who);
+            self.goes(id, Lifecycle::PendingProceed);
+        } else {
+            self.tell(format!("the launch of {id} is abandoned by {who}"));
+            let hooked = self.rng.chance(500) || !self.may_be_lost(id);
+            self.goes(id, if hooked { Lifecycle::Terminating } else { Lifecycle::TerminatingProceed });
+        }
+        true
+    }
+
+    pub fn complete_termination(&mut self, id: &InstanceId) -> bool {
+        let waits = self.hosts.get(id).is_some_and(|h| h.lifecycle == Some(Lifecycle::TerminatingWait));
+        if waits {
+            self.goes(id, Lifecycle::TerminatingProceed);
+        }
+        waits
+    }
+}

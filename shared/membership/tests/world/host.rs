@@ -1,0 +1,198 @@
+//! One instance: what Auto Scaling and EC2 say of it, its disk, and what its boot script does.
+
+use membership::env;
+use membership::ids::InstanceId;
+use membership::instance::{Lifecycle, Vitality};
+
+use super::World;
+use super::rng::hash;
+
+#[derive(Clone, Debug)]
+pub struct Host {
+    pub id: InstanceId,
+    pub address: String,
+    pub launched: u64,
+    pub lifecycle: Option<Lifecycle>,
+    pub since: u64,
+    pub hook_deadline: u64,
+    pub hook_cap: u64,
+    pub healthy: bool,
+    /// When the group will notice that it is sick or dead.
+    pub notice_at: Option<u64>,
+    pub ec2: Vitality,
+    pub ec2_since: u64,
+    /// The token of the boot script's stamp.
+    pub stamp: Option<String>,
+    pub data: Option<Data>,
+    pub etcd: Etcd,
+    /// When the boot script looks next.
+    pub next: u64,
+    pub frozen_until: u64,
+    /// Cut off from its peers; the functions still reach it.
+    pub cut_until: u64,
+    /// The functions get no answer; its peers do.
+    pub deaf_until: u64,
+    /// When it last ran, with its peers.
+    pub last_well: u64,
+    pub term: u64,
+    pub leader: Option<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Data {
+    pub cluster: u64,
+    pub member: u64,
+    pub log: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Etcd {
+    Booting,
+    Running,
+    Stopped(&'static str),
+}
+
+impl Host {
+    pub fn machine(&self) -> bool {
+        self.ec2 == Vitality::Running
+    }
+
+    pub fn frozen(&self, now: u64) -> bool {
+        now < self.frozen_until
+    }
+
+    /// It takes part in its cluster.
+    pub fn well(&self, now: u64) -> bool {
+        self.machine() && self.etcd == Etcd::Running && !self.frozen(now) && now >= self.cut_until
+    }
+
+    pub fn member(&self) -> Option<u64> {
+        self.data.as_ref().map(|d| d.member)
+    }
+
+    pub fn client_url(&self) -> String {
+        format!("http://{}:2379", self.address)
+    }
+
+    pub fn peer_url(&self) -> String {
+        format!("http://{}:2380", self.address)
+    }
+
+    pub fn stops(&mut self) {
+        self.etcd = Etcd::Booting;
+        (self.leader, self.term) = (None, 0);
+    }
+}
+
+impl World {
+    pub fn hosts_tick(&mut self) {
+        let now = self.now;
+        let due = |h: &&Host| h.machine() && now >= h.next && !h.frozen(now);
+        let ids: Vec<InstanceId> = self.hosts.values().filter(due).map(|h| h.id.clone()).collect();
+        for id in ids {
+            let wait = self.rng.between(700, 2_000);
+            let Some(host) = self.hosts.get_mut(&id) else { continue };
+            host.next = now + wait;
+            match host.etcd {
+                Etcd::Booting => self.boot(&id),
+                Etcd::Running => self.ready(&id),
+                Etcd::Stopped(_) => {}
+            }
+        }
+    }
+
+    /// Published means a healthy voter of a formed cluster: the instance completes its own launch.
+    fn ready(&mut self, id: &InstanceId) {
+        let endpoints = self.ssm.read("endpoints", self.now, &mut self.rng).unwrap_or_default();
+        let Some(host) = self.hosts.get(id) else { return };
+        let url = host.client_url();
+        if host.lifecycle == Some(Lifecycle::PendingWait) && endpoints.split(',').any(|e| e == url) {
+            self.complete_launch(id, true, "its own host");
+        }
+    }
+
+    fn boot(&mut self, id: &InstanceId) {
+        let Some(env) = self.ssm.read(&format!("instances/{id}"), self.now, &mut self.rng) else { return };
+        let Some(host) = self.hosts.get_mut(id) else { return };
+        let token = env::value(&env, "ETCD_INITIAL_CLUSTER_TOKEN").unwrap_or_default().to_owned();
+        if host.stamp.as_ref().is_some_and(|stamp| *stamp != token) {
+            host.etcd = Etcd::Stopped("another generation's data");
+        } else if host.data.is_some() {
+            self.start_again(id);
+        } else if env::is_sealed(&env) {
+            host.etcd = Etcd::Stopped("an empty disk under a sealed env");
+            self.tell(format!("{id} refuses to start: an empty disk under a sealed env"));
+        } else {
+            host.stamp = Some(token.clone());
+            if env::value(&env, "ETCD_INITIAL_CLUSTER_STATE") == Some("new") {
+                self.found(id, &token);
+            } else {
+                self.start_as_joiner(id, &env);
+            }
+        }
+    }
+
+    fn start_again(&mut self, id: &InstanceId) {
+        let Some(host) = self.hosts.get_mut(id) else { return };
+        let Some(data) = host.data.clone() else { return };
+        let removed = self.clusters.get(&data.cluster).is_none_or(|c| c.removed.contains(&data.member));
+        host.etcd = if removed { Etcd::Stopped("removed") } else { Etcd::Running };
+        let state = host.etcd.clone();
+        self.restarted(data.cluster);
+        self.tell(format!("{id} starts with the data it has: {state:?}"));
+    }
+
+    fn found(&mut self, id: &InstanceId, token: &str) {
+        let Some(host) = self.hosts.get(id) else { return };
+        let url = host.peer_url();
+        let member = hash(&format!("{url} {token}"));
+        let cluster = hash(&format!("cluster {member}"));
+        self.check_founding(id, token, cluster);
+        self.new_cluster(cluster, member, token, &url);
+        self.runs(id, Data { cluster, member, log: 1 });
+        self.tell(format!("{id} founds cluster {cluster:x} of {token} as member {member:x}"));
+    }
+
+    /// etcd compares the string with the list that any peer serves, and exits at once where they differ.
+    fn start_as_joiner(&mut self, id: &InstanceId, env: &str) {
+        let now = self.now;
+        let Some(own) = self.hosts.get(id).map(Host::peer_url) else { return };
+        let string = env::value(env, "ETCD_INITIAL_CLUSTER").unwrap_or_default();
+        let mut urls: Vec<&str> = string.split(',').filter_map(|e| e.split_once('=')).map(|(_, u)| u).collect();
+        urls.sort_unstable();
+        let peer = self.hosts.values().find(|h| {
+            h.well(now) && h.data.is_some() && h.id != *id && urls.contains(&h.peer_url().as_str())
+        });
+        let Some(data) = peer.and_then(|p| p.data.clone()) else { return };
+        let Some(cluster) = self.clusters.get(&data.cluster) else { return };
+        let mut listed: Vec<&str> = cluster.members.values().map(|m| m.url.as_str()).collect();
+        listed.sort_unstable();
+        let member = cluster.members.iter().find(|(_, m)| m.url == own).map(|(id, _)| *id);
+        let (true, Some(member)) = (listed == urls, member) else { return };
+        let cluster = data.cluster;
+        self.check_empty_start(id, cluster, member, env);
+        if self.clusters.get(&cluster).is_some_and(|c| c.started.contains(&member)) {
+            if let Some(host) = self.hosts.get_mut(id) {
+                host.etcd = Etcd::Stopped("a learner that lost its disk panics");
+            }
+            return;
+        }
+        self.runs(id, Data { cluster, member, log: 0 });
+        self.tell(format!("{id} starts as member {member:x}"));
+    }
+
+    fn runs(&mut self, id: &InstanceId, data: Data) {
+        let now = self.now;
+        let silent = if self.rng.chance(250) { 7_000 } else { 0 };
+        if let Some(cluster) = self.clusters.get_mut(&data.cluster) {
+            cluster.started.insert(data.member);
+        }
+        self.restarted(data.cluster);
+        if let Some(host) = self.hosts.get_mut(id) {
+            // A learner that joins by snapshot serves nothing for 7 s.
+            host.deaf_until = host.deaf_until.max(now + silent);
+            host.data = Some(data);
+            host.etcd = Etcd::Running;
+        }
+    }
+}

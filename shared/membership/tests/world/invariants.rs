@@ -1,0 +1,206 @@
+//! The invariants of the design's section 6, each checked where it could break. A voter counts as healthy if it took
+//! part at any moment since the look that the step rests on: what fails after that is nobody's fault.
+
+use std::collections::BTreeSet;
+
+use membership::change::{Change, Effect};
+use membership::env;
+use membership::ids::InstanceId;
+use membership::instance::Lifecycle;
+use membership::ledger::{Ledger, Phase};
+use membership::quorum::majority;
+
+use super::World;
+use super::etcd::Cluster;
+use super::host::Host;
+use super::letters::{Basis, Call};
+
+/// Well for so long before a look, a voter is certainly live in it.
+const CERTAINLY: u64 = 5_000;
+
+impl World {
+    pub fn broken(&mut self, invariant: &'static str, how: String) {
+        if self.broken.is_none() {
+            self.tell(format!("BROKEN {invariant}: {how}"));
+            self.broken = Some(invariant);
+        }
+    }
+
+    fn living(&self, cluster: &Cluster, voters: &BTreeSet<u64>) -> usize {
+        voters.iter().filter(|m| self.host_of(cluster.id, **m).is_some_and(Host::machine)).count()
+    }
+
+    /// I1 and I2, at the birth of a cluster.
+    pub fn check_founding(&mut self, id: &InstanceId, token: &str, cluster: u64) {
+        let twice = self.clusters.get(&cluster);
+        if twice.is_some_and(|c| c.formed || c.started.len() > 1) || self.sealed.contains(id) {
+            self.broken("I1", format!("{id} founds the cluster of {token} a second time"));
+        }
+        let alive = |c: &&Cluster| c.id != cluster && self.living(c, &c.voters()) >= majority(c.voters().len());
+        if let Some(other) = self.clusters.values().find(alive).map(|c| c.token.clone()) {
+            self.broken("I2", format!("{token} is founded while {other} has a living majority"));
+        }
+    }
+
+    /// I2: no two clusters have a quorum at once.
+    pub fn check_one_cluster(&mut self) {
+        let alive: Vec<&str> =
+            self.clusters.values().filter(|c| self.leads(c).is_some()).map(|c| c.token.as_str()).collect();
+        if alive.len() > 1 {
+            let how = format!("{} are alive with a quorum at once", alive.join(" and "));
+            self.broken("I2", how);
+        }
+    }
+
+    /// I5, and I6: the member that etcd makes of the string is the one that the env is about.
+    pub fn check_empty_start(&mut self, id: &InstanceId, cluster: u64, member: u64, env: &str) {
+        let voted = self.clusters.get(&cluster).is_some_and(|c| c.voted.contains(&member));
+        if voted {
+            self.broken("I5", format!("{id} starts member {member:x}, a voter, on an empty disk"));
+        }
+        if env::value(env, "ETCD_ASG_MEMBER_ID") != Some(member.to_string().as_str()) {
+            self.broken("I6", format!("{id} starts as member {member:x}, which its env does not name"));
+        }
+    }
+
+    /// I1 and I5: who is told to found a cluster, and an env that was sealed stays sealed.
+    pub fn check_env(&mut self, instance: &str, env: &str) {
+        let id = InstanceId::from(instance);
+        if env::is_sealed(env) {
+            self.sealed.insert(id);
+            return;
+        }
+        if self.sealed.contains(&id) {
+            self.broken("I5", format!("the sealed env of {id} is opened again"));
+        }
+        let token = env::value(env, "ETCD_INITIAL_CLUSTER_TOKEN").unwrap_or_default().to_owned();
+        if env::value(env, "ETCD_INITIAL_CLUSTER_STATE") == Some("new") {
+            let seeds = self.seeds.entry(token.clone()).or_default();
+            seeds.insert(id);
+            if seeds.len() > 1 {
+                let how = format!("{token} has more than one seed: {seeds:?}");
+                self.broken("I1", how);
+            }
+        }
+    }
+
+    /// I4: whoever leads holds every acknowledged write.
+    pub fn check_election(&mut self, cluster: &Cluster, winner: u64, log: u64) {
+        if cluster.formed && log < cluster.acked {
+            let lost = cluster.acked - log;
+            self.broken("I4", format!("member {winner:x} leads without {lost} acknowledged writes"));
+        }
+    }
+
+    /// I3 and I12, as etcd applies a change of ours.
+    pub fn check_change(&mut self, call: &Call, before: &Cluster, after: &Cluster) {
+        let healthy = before.well_since(call.basis.since);
+        let has = |c: &Cluster| {
+            let voters = c.voters();
+            (voters.intersection(&healthy).count(), majority(voters.len()))
+        };
+        let (had, left) = (has(before), has(after));
+        if had.0 >= had.1 && left.0 < left.1 {
+            let how = format!("{} leaves {} healthy of the {} needed", call.change, left.0, left.1);
+            self.broken("I3", how);
+        }
+        let Change::Remove { member, voter: true, .. } = &call.change else { return };
+        let unwell = before.unwell_at.get(&member.0).copied().unwrap_or(0);
+        let live = unwell + CERTAINLY < call.basis.since && healthy.contains(&member.0);
+        if live && !call.basis.forced && left.0 < call.basis.desired {
+            let (count, desired) = (left.0, call.basis.desired);
+            self.broken("I12", format!("{} leaves {count} healthy of {desired} desired", call.change));
+        }
+    }
+
+    /// I3: a kill of ours.
+    pub fn check_kill(&mut self, id: &InstanceId, effect: &Effect, basis: &Basis) {
+        let Some(data) = self.hosts.get(id).filter(|h| h.machine()).and_then(|h| h.data.clone()) else { return };
+        let Some(cluster) = self.clusters.get(&data.cluster).filter(|c| c.formed) else { return };
+        let mut healthy = cluster.well_since(basis.since);
+        let voters = cluster.voters();
+        let count = |healthy: &BTreeSet<u64>| voters.intersection(healthy).count();
+        let needed = majority(voters.len());
+        let before = count(&healthy);
+        healthy.remove(&data.member);
+        if voters.contains(&data.member) && before >= needed && count(&healthy) < needed {
+            let how = format!("{effect} leaves {} healthy of the {needed} needed", count(&healthy));
+            self.broken("I3", how);
+        }
+    }
+
+    /// I8: the member is out before its termination goes on.
+    pub fn check_continue_terminate(&mut self, id: &InstanceId) {
+        let Some(host) = self.hosts.get(id) else { return };
+        let waits = host.lifecycle == Some(Lifecycle::TerminatingWait) && host.machine();
+        let Some(data) = host.data.clone().filter(|_| waits) else { return };
+        if self.clusters.get(&data.cluster).is_some_and(|c| c.formed && c.members.contains_key(&data.member)) {
+            self.broken("I8", format!("the termination of {id} goes on and its member is still listed"));
+        }
+    }
+
+    /// I8: whose launch goes on is a voter of a formed cluster.
+    pub fn check_continue_launch(&mut self, id: &InstanceId, who: &str) {
+        let Some(data) = self.hosts.get(id).and_then(|h| h.data.clone()) else {
+            return self.broken("I8", format!("the launch of {id} goes on without a member, by {who}"));
+        };
+        let votes = |c: &Cluster| c.members.get(&data.member).is_some_and(|m| !m.learner);
+        if !self.clusters.get(&data.cluster).is_some_and(|c| c.formed && votes(c)) {
+            self.broken("I8", format!("the launch of {id} goes on and it is no voter, by {who}"));
+        }
+    }
+
+    /// I10: no change of the membership is sent while another may be in flight that the arithmetic did not count.
+    pub fn check_one_at_a_time(&mut self, call: &Call, run: u64) {
+        let maybes: Vec<&Change> = self.store.iter().flat_map(|l| &l.maybes).map(|m| &m.change).collect();
+        let uncounted = |c: &&Call| c.cluster == call.cluster && !maybes.contains(&&c.change);
+        if let Some(other) = self.calls.values().find(uncounted).map(|c| c.change.clone()) {
+            self.broken("I10", format!("r{run} sends {}, and {other} is in flight", call.change));
+        }
+    }
+
+    /// I4: a generation that formed is never left behind.
+    pub fn check_ledger(&mut self, ledger: &Ledger) {
+        let before = self.store.as_ref().map(|l| (l.generation.number, l.generation.phase, l.revision));
+        if let Some((number, phase, revision)) = before {
+            let next = &ledger.generation;
+            let left = phase == Phase::Formed && (next.number != number || next.phase == Phase::Abandoned);
+            if left {
+                self.broken("I4", format!("generation {number} formed and is left behind"));
+            }
+            if ledger.revision != revision + 1 {
+                self.broken("I10", "a write does not follow the one before".to_owned());
+            }
+        }
+        let phase = ledger.generation.phase;
+        if let Some(cluster) = ledger.cluster_id().and_then(|id| self.clusters.get_mut(&id.0)) {
+            cluster.formed = phase == Phase::Formed;
+        }
+    }
+
+    /// I9: all that there should be at the end, or what is missing.
+    pub fn unsettled(&self) -> Option<String> {
+        let Some(ledger) = &self.store else { return Some("there is no ledger".to_owned()) };
+        if ledger.generation.phase != Phase::Formed || ledger.claim.is_some() || !ledger.maybes.is_empty() {
+            return Some(format!("phase {:?}, claim {:?}", ledger.generation.phase, ledger.claim.is_some()));
+        }
+        let Some(cluster) = ledger.cluster_id().and_then(|id| self.clusters.get(&id.0)) else {
+            return Some("the ledger's cluster does not exist".to_owned());
+        };
+        let hosts: Vec<&Host> = self.hosts.values().filter(|h| h.lifecycle.is_some()).collect();
+        let serving = |h: &&&Host| {
+            let voter = h.member().and_then(|m| cluster.members.get(&m)).is_some_and(|m| !m.learner);
+            h.lifecycle == Some(Lifecycle::InService) && h.healthy && h.well(self.now) && voter
+        };
+        let well = hosts.iter().filter(serving).count();
+        if well != self.group.desired || hosts.len() != well || cluster.members.len() != well {
+            let all = (hosts.len(), cluster.members.len(), self.group.desired);
+            return Some(format!("{well} voters serve; instances, members and desired are {all:?}"));
+        }
+        let endpoints = self.ssm.at("endpoints", self.now).unwrap_or_default();
+        if endpoints.split(',').count() != well {
+            return Some(format!("endpoints are {endpoints}"));
+        }
+        (!self.settled).then(|| "the last decision was not settled".to_owned())
+    }
+}

@@ -1,0 +1,63 @@
+//! The Parameter Store: no compare-and-swap, stale reads for up to two seconds, a create-if-absent that makes no
+//! promise under concurrency, and a deleted name that must rest for 30 s.
+
+use std::collections::BTreeMap;
+
+use super::rng::Rng;
+
+const STALE: u64 = 2_000;
+const REST: u64 = 30_000;
+const RACE: u64 = 300;
+
+#[derive(Clone, Debug, Default)]
+pub struct Ssm {
+    /// Every value that a name ever had, and since when; `None` once deleted.
+    values: BTreeMap<String, Vec<(u64, Option<String>)>>,
+}
+
+impl Ssm {
+    /// What a read may answer: the value now, or one of the last two seconds.
+    pub fn read(&self, name: &str, now: u64, rng: &mut Rng) -> Option<String> {
+        let at = if rng.chance(300) { now.saturating_sub(rng.between(0, STALE)) } else { now };
+        self.at(name, at)
+    }
+
+    pub fn at(&self, name: &str, at: u64) -> Option<String> {
+        let past = self.values.get(name)?.iter().rev().find(|(since, _)| *since <= at)?;
+        past.1.clone()
+    }
+
+    pub fn names(&self) -> Vec<String> {
+        self.values.keys().cloned().collect()
+    }
+
+    /// `Overwrite=false`. Two that race may both succeed. Returns whether it was written.
+    pub fn create(&mut self, name: &str, value: &str, now: u64, rng: &mut Rng) -> bool {
+        let history = self.values.get(name).map_or(&[][..], Vec::as_slice);
+        let free = match history {
+            [] => true,
+            [.., (since, None)] => now >= since + REST,
+            // Only the creation itself can be raced: once it is there, it is there.
+            [(since, Some(_))] => now < since + RACE && rng.chance(500),
+            [..] => false,
+        };
+        if free {
+            self.put(name, value, now);
+        }
+        free
+    }
+
+    /// `Overwrite=true`.
+    pub fn put(&mut self, name: &str, value: &str, now: u64) {
+        let history = self.values.entry(name.to_owned()).or_default();
+        history.push((now, Some(value.to_owned())));
+    }
+
+    pub fn delete(&mut self, name: &str, now: u64) {
+        if let Some(history) = self.values.get_mut(name)
+            && history.last().is_some_and(|(_, v)| v.is_some())
+        {
+            history.push((now, None));
+        }
+    }
+}
