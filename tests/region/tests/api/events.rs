@@ -10,11 +10,11 @@ use crate::support::{Fixture, hook, options, until};
 
 /// A Lambda function in shell: keeps the event beside itself and answers.
 const FUNCTION: &str = r#"#!/bin/sh
-api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation"
-while curl -sf -D "$0.headers" -o "$0.part" "$api/next"; do
+api="http://${AWS_LAMBDA_RUNTIME_API#http://}/2018-06-01/runtime/invocation"
+while curl -sSf -D "$0.headers" -o "$0.part" "$api/next"; do
   id=$(tr -d '\r' < "$0.headers" | sed -n 's/^[Ll]ambda-[Rr]untime-[Aa]ws-[Rr]equest-[Ii]d: //p')
   mv "$0.part" "$0.event"
-  curl -sf -d '{}' "$api/$id/response" > /dev/null
+  curl -sSf -d '{}' "$api/$id/response" > /dev/null
 done
 "#;
 
