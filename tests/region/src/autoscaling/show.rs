@@ -70,6 +70,7 @@ pub fn member(group: &Group, member: &Member) -> Value {
         "LifecycleState": member.lifecycle.to_string(),
         "HealthStatus": if member.healthy { "Healthy" } else { "Unhealthy" },
         "LaunchTemplate": group.shown.get("LaunchTemplate"),
+        "LaunchConfigurationName": group.shown.get("LaunchConfigurationName"),
         "ProtectedFromScaleIn": member.protected,
     })
 }
