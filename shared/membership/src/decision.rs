@@ -176,6 +176,8 @@ pub enum Wait {
     Replacement,
     /// Leadership is being moved.
     Leadership,
+    /// Its voter did not prove itself just now.
+    Answer,
     /// It must be seen gone for six seconds.
     Gone,
     /// It has been unproven for less than the grace period.
@@ -209,6 +211,7 @@ impl fmt::Display for Wait {
             Wait::FirstVote(member) => write!(f, "for the new voter {member} to answer once"),
             Wait::Replacement => f.write_str("for its replacement to vote"),
             Wait::Leadership => f.write_str("for leadership to move"),
+            Wait::Answer => f.write_str("for its voter to answer"),
             Wait::Gone => f.write_str("until it has been gone for six seconds"),
             Wait::Grace => f.write_str("for the grace period to pass"),
             Wait::OtherHealing(instance) => write!(f, "for {instance} to be replaced first"),

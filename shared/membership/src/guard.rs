@@ -158,10 +158,8 @@ guards! {
     VotesBeforeContinue,
     /// An env is deleted only when its instance is gone and out of the list.
     EnvOfTheGone,
-    /// An env is published only from a list that shows its member.
+    /// An env that allows an empty disk is written only from a list that shows its member, not started.
     EnvFromList,
-    /// An env that allows an empty disk is never published for a member that has started.
-    EmptyOnlyUnstarted,
     // Maybes.
     /// A maybe lapses only by the word of every voter of then and now.
     LapsedByAll,

@@ -3,7 +3,6 @@
 
 mod common;
 
-
 use common::golden::{self, Golden};
 use common::render::render;
 use common::scene::{NOW, Scene};

@@ -12,6 +12,7 @@ pub fn dead_first(v: View<'_>, d: &mut Decision) {
             Some(id) if v.gone(&id) || v.standing(&id).leaves() => {
                 propose_removal(v, d, (&id).into(), learner);
             }
+            Some(id) if v.standing(&id) == crate::instance::Standing::Missing => d.wait(&id, Wait::Gone),
             Some(_) => {}
             None => d.refuse(learner.id, Refusal::Stranger),
         }

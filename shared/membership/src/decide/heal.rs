@@ -22,6 +22,20 @@ pub fn heal(v: View<'_>, d: &mut Decision) {
             heal_one(v, d, instance);
         }
     }
+    unanswered(v, d);
+}
+
+/// A voter that has not proven itself is waited for, so that an invocation does not end on its first miss.
+fn unanswered(v: View<'_>, d: &mut Decision) {
+    for instance in v.staying() {
+        let id = &instance.id;
+        let Some(voter) = v.member(id).filter(|m| !m.learner) else { continue };
+        let voted = v.recorded(id).is_none_or(|r| r.voted);
+        if (v.proven(voter) && voted) || v.given_up(id) || d.notes.iter().any(|n| n.about == id.into()) {
+            continue;
+        }
+        d.wait(id, if voted { Wait::Answer } else { Wait::FirstVote(voter.id) });
+    }
 }
 
 fn heal_one(v: View<'_>, d: &mut Decision, instance: &Instance) {

@@ -109,6 +109,10 @@ pub fn given_up(v: View<'_>, d: &mut Decision) {
     let given_up = v.group.instances.iter().filter(|i| v.given_up(&i.id) && i.standing().stays());
     for instance in given_up {
         let id = &instance.id;
+        // It arrived after all: what becomes of it is rule 9's.
+        if instance.standing() == Standing::InService && v.votes(id) {
+            continue;
+        }
         d.refuse(id, Refusal::GivenUp);
         match v.member(id) {
             Some(member) if member.learner || v.hold(Guard::ProvenIsKept, !v.proven(member)) => {

@@ -5,6 +5,7 @@ use crate::change::{Change, Effect};
 use crate::decision::{Decision, Refusal, Wait};
 use crate::etcd::Member;
 use crate::guard::Guard;
+use crate::ids::InstanceId;
 use crate::instance::{Instance, Standing};
 use crate::quorum::VoterChange;
 use crate::view::View;
@@ -12,7 +13,7 @@ use crate::view::View;
 pub fn leave(v: View<'_>, d: &mut Decision) {
     for instance in &v.group.instances {
         let id = &instance.id;
-        let out = v.hold(Guard::MemberIsOut, v.member(id).is_none());
+        let out = v.hold(Guard::MemberIsOut, v.member(id).is_none() && !has_learner(v, id));
         if out && instance.terminate_hook_waits() {
             d.effects.push(Effect::ContinueTerminate(id.clone()));
             continue;
@@ -30,6 +31,11 @@ pub fn leave(v: View<'_>, d: &mut Decision) {
             None => {}
         }
     }
+}
+
+/// Also one that was added a moment ago and is not recorded yet.
+fn has_learner(v: View<'_>, id: &InstanceId) -> bool {
+    v.list().is_some_and(|l| l.learners().any(|m| v.learner_owner(m).as_ref() == Some(id)))
 }
 
 fn leave_voter(v: View<'_>, d: &mut Decision, instance: &Instance, voter: &Member) {

@@ -14,6 +14,9 @@ pub fn marks(v: View<'_>) -> Vec<Edit> {
         keep(v, &mut edits, MarkKey::LaunchWaiting(id.clone()), instance.launch_hook_waits());
         keep(v, &mut edits, MarkKey::TerminateWaiting(id.clone()), instance.terminate_hook_waits());
     }
+    let nobodys = |id: &InstanceId| v.instance(id).is_none() && v.recorded(id).is_none();
+    let left = v.ledger.marks.keys().filter(|key| key.instance().is_some_and(nobodys));
+    edits.extend(left.map(|key| Edit::ClearMark(key.clone())));
     for id in v.ledger.instances.keys() {
         keep(v, &mut edits, MarkKey::Gone(id.clone()), v.standing(id) == Standing::Missing);
     }
@@ -71,7 +74,19 @@ fn unproven(v: View<'_>, edits: &mut Vec<Edit>) {
             edits.push(Edit::ClearMark(key));
         } else if !well && ill && !marked {
             edits.push(Edit::SetMark(key));
+        } else if ill && marked && instance.standing().launches() && !v.given_up(id) {
+            patience_with(v, edits, instance, key);
         }
+    }
+}
+
+/// Rule 11: the patience since this mark is over, or the hook's deadline near, whichever comes first.
+fn patience_with(v: View<'_>, edits: &mut Vec<Edit>, instance: &Instance, since: MarkKey) {
+    let id = &instance.id;
+    let patience = v.ledger.aged(&since, v.now, v.group.settings.join_patience);
+    let hook_ends = instance.launch_hook_waits() && v.now >= v.hook_end(id, true);
+    if v.hold(Guard::JoinPatienceOver, patience || hook_ends) {
+        edits.push(Edit::SetMark(MarkKey::GivenUp(id.clone())));
     }
 }
 
@@ -93,21 +108,11 @@ fn joining(v: View<'_>, edits: &mut Vec<Edit>) {
             {
                 edits.push(Edit::Progress(id.clone(), Some(index)));
             }
-            (Some(_), _) => give_up(v, edits, instance, member),
+            (Some(_), _) if joins(v, instance, member) => {
+                patience_with(v, edits, instance, MarkKey::Joining(id.clone()));
+            }
+            (Some(_), _) => {}
         }
-    }
-}
-
-/// Rule 11: the patience is over, or the hook's deadline near, whichever comes first.
-fn give_up(v: View<'_>, edits: &mut Vec<Edit>, instance: &Instance, member: &Member) {
-    let id = &instance.id;
-    if !joins(v, instance, member) {
-        return;
-    }
-    let patience = v.ledger.aged(&MarkKey::Joining(id.clone()), v.now, v.group.settings.join_patience);
-    let hook_ends = instance.launch_hook_waits() && v.now >= v.hook_end(id, true);
-    if v.hold(Guard::JoinPatienceOver, patience || hook_ends) {
-        edits.push(Edit::SetMark(MarkKey::GivenUp(id.clone())));
     }
 }
 

@@ -103,6 +103,9 @@ fn running(v: View<'_>, d: &mut Decision) {
             d.refuse(Subject::Cluster, Refusal::NoHook(why.clone()));
         }
     }
+    for maybe in &v.ledger.maybes {
+        d.wait(Subject::Cluster, Wait::Maybe(maybe.change.clone()));
+    }
     if v.list().is_none() {
         no_list(v, d);
         return;
@@ -221,8 +224,8 @@ fn propose_membership(v: View<'_>, d: &mut Decision, about: Subject, change: Cha
 
 /// Proposes the removal of a member; of a voter only under the arithmetic.
 fn propose_removal(v: View<'_>, d: &mut Decision, about: Subject, member: &Member) -> bool {
-    let change =
-        Change::Remove { instance: v.learner_owner(member), member: member.id, voter: !member.learner };
+    let owner = if member.learner { v.learner_owner(member) } else { v.owner(member) };
+    let change = Change::Remove { instance: owner, member: member.id, voter: !member.learner };
     let kept = member.learner || v.electorate().may_change(VoterChange::Remove(member.id));
     if !v.hold(Guard::MajorityKept, kept) {
         d.refuse(about, Refusal::QuorumAtRisk(change));

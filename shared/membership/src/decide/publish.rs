@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::abandoned::delete_envs;
+use super::unknown;
 use crate::change::{Change, Effect};
-use crate::decision::{Decision, Wait};
+use crate::decision::{Decision, Subject, Wait};
 use crate::env::{self, EnvFor};
 use crate::etcd::{Member, MemberList};
 use crate::guard::Guard;
@@ -23,7 +24,7 @@ pub fn joiner_envs(v: View<'_>, d: &mut Decision) {
     let (Some(list), Seen::Known(parameters)) = (v.list(), &v.obs.parameters) else {
         return;
     };
-    for learner in list.learners().filter(|m| v.hold(Guard::EmptyOnlyUnstarted, !m.started())) {
+    for learner in list.learners() {
         let Some(id) = v.ledger.instance_of(learner.id) else { continue };
         let open = v.recorded(id).is_some_and(|r| r.env == EnvState::Open);
         if !open || !v.standing(id).stays() || v.given_up(id) {
@@ -64,8 +65,13 @@ pub fn minors(v: View<'_>) -> Vec<String> {
 }
 
 pub fn publish(v: View<'_>, d: &mut Decision) {
-    let (Some(list), Seen::Known(parameters)) = (v.list(), &v.obs.parameters) else {
-        return;
+    let Some(list) = v.list() else { return };
+    let parameters = match &v.obs.parameters {
+        Seen::Known(parameters) => parameters,
+        Seen::Unknown(_) => {
+            d.wait(Subject::Cluster, Wait::Fact(unknown("the parameters", &v.obs.parameters)));
+            return;
+        }
     };
     let string = env::initial_cluster(list, v.ledger);
     if parameters.initial_cluster.as_ref() != Some(&string) {

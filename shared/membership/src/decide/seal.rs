@@ -15,7 +15,10 @@ pub fn seal(v: View<'_>, d: &mut Decision) {
         let Some(instance) = v.instance(id).filter(|i| v.no_env(i).is_none()) else { continue };
         let deleted = matches!(&v.obs.parameters, Seen::Known(p) if !p.envs.contains_key(id));
         let due = recorded.env == EnvState::Open || deleted;
-        if instance.standing().stays() && due && !(member.learner && ready(v, member)) {
+        // A leaving voter too: nobody joins before the seed is sealed, and it waits for them.
+        let standing = instance.standing();
+        let there = standing.stays() || standing.leaves() && !member.learner;
+        if there && due && !(member.learner && (ready(v, member) || v.given_up(id))) {
             d.propose(Change::Seal { instance: id.clone() }, None);
         }
     }

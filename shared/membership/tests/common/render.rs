@@ -29,15 +29,16 @@ pub fn render(d: &Decision) -> String {
     lines.iter().map(|l| format!("{l}\n")).collect()
 }
 
-fn effect(effect: &Effect) -> String {
+pub fn effect(effect: &Effect) -> String {
     match effect {
         Effect::PublishEnv { env, .. } | Effect::OverwriteEnv { env, .. } => {
             let value = |key| env::value(env, key).unwrap_or("-");
             format!(
-                "{effect}: {} {} {}",
+                "{effect}: {} {} {}{}",
                 value("ETCD_INITIAL_CLUSTER_STATE"),
                 value("ETCD_ASG_DATA"),
-                value("ETCD_INITIAL_CLUSTER")
+                value("ETCD_INITIAL_CLUSTER"),
+                env::value(env, "ETCD_ASG_MINORS").map(|m| format!(" minors {m}")).unwrap_or_default()
             )
         }
         other => other.to_string(),

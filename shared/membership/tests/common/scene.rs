@@ -12,7 +12,7 @@
 //! maybe promote i-4 asked=1 voters=1,2,3 deadline=-10 clean=-5
 //! lists none | lists 1,2 | list-misses 3 | unknown group|ledger|parameters
 //! list 3 without=4 | list 3 cluster=9 | list 3 served-by=1      what one member's own list says otherwise
-//! env i-9                                 an env in the parameters that nothing else tells of
+//! env i-9 | env i-4 stale                 an env that nothing else tells of; one with an old string
 //! endpoints i-1,i-2 | endpoints none | initial-cluster stale
 //! setting join-patience 60s | me n2
 //! ```
@@ -43,12 +43,21 @@ pub struct Scene {
     pub me: Option<Nonce>,
 }
 
+/// Which env an instance has in the parameters.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Env {
+    Open,
+    Sealed,
+    /// Open, and with a string of another time.
+    Stale,
+}
+
 struct Building {
     group: Group,
     ledger: Option<Ledger>,
     members: Vec<Member>,
     probes: BTreeMap<String, Probe>,
-    envs: BTreeMap<InstanceId, bool>,
+    envs: BTreeMap<InstanceId, Env>,
     leader: Option<MemberId>,
     served_by: Option<Vec<MemberId>>,
     odd_lists: Vec<OddList>,
@@ -184,8 +193,10 @@ impl Building {
                 });
             }
             "env" => {
-                let id = InstanceId::from(text.split_whitespace().nth(1).unwrap());
-                self.envs.insert(id, true);
+                let line = Line::parse(text, 2);
+                line.allow(&["stale"]);
+                self.envs
+                    .insert(line.words[1].into(), if line.has("stale") { Env::Stale } else { Env::Sealed });
             }
             "list-misses" => self.list_misses = text.split_whitespace().nth(1).unwrap().parse().unwrap(),
             "unknown" => self.unknown.push(text.split_whitespace().nth(1).unwrap().to_owned()),
@@ -278,6 +289,7 @@ impl Building {
             "unhealthy",
             "version",
             "fresh",
+            "sealed",
         ]);
         let id = InstanceId::from(line.words[0]);
         let address = line.get("addr").map_or_else(|| address(id.as_str()), |a| format!("10.0.0.{a}"));
@@ -360,6 +372,7 @@ impl Building {
         }
         let voter = line.has("voter");
         let open = line.has("open") || line.has("unstarted") || line.has("learner") || line.has("recorded");
+        let open = open && !line.has("sealed");
         ledger.instances.insert(
             id.clone(),
             Recorded {
@@ -374,7 +387,7 @@ impl Building {
             ledger.marks.entry(MarkKey::Joining(id.clone())).or_insert(mark);
         }
         if !line.has("unpublished") {
-            self.envs.insert(id.clone(), !open);
+            self.envs.insert(id.clone(), if open { Env::Open } else { Env::Sealed });
         }
     }
 
@@ -504,15 +517,18 @@ impl Building {
         let right = known.then(|| env::initial_cluster(&list, ledger));
         let initial_cluster =
             if self.stale_initial_cluster { Some("old=http://x:1".to_owned()) } else { right };
-        let envs = self.envs.iter().filter_map(|(id, sealed)| {
+        let envs = self.envs.iter().filter_map(|(id, kind)| {
             let env = match self.group.instance(id) {
                 Some(instance) => {
-                    let purpose = match (ledger.member_of(id), sealed) {
+                    let purpose = match (ledger.member_of(id), kind) {
                         (None, _) => EnvFor::Seed,
-                        (Some(member), true) => EnvFor::Sealed(member, &list),
-                        (Some(member), false) => EnvFor::Joiner(member, &list),
+                        (Some(member), Env::Sealed) => EnvFor::Sealed(member, &list),
+                        (Some(member), Env::Open | Env::Stale) => EnvFor::Joiner(member, &list),
                     };
-                    env::render(&"c".into(), &self.group, ledger, instance, &[], purpose)
+                    let env = env::render(&"c".into(), &self.group, ledger, instance, &[], purpose);
+                    let old =
+                        |env: String| env.replace("INITIAL_CLUSTER=", "INITIAL_CLUSTER=old=http://x:1,");
+                    env.map(|env| if *kind == Env::Stale { old(env) } else { env })
                 }
                 None => Some("ETCD_NAME=gone\n".to_owned()),
             };
