@@ -125,7 +125,7 @@ impl World {
                     self.terminate(&id, "ordered");
                 }
             }
-            5..=8 => {
+            5..=8 if self.group.max > 0 => {
                 let desired = *self.rng.pick(&[1, 3, 3, 5]).unwrap_or(&3);
                 self.tell(format!("desired capacity is {desired}"));
                 self.group.desired = desired;

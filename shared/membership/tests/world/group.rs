@@ -77,7 +77,6 @@ impl World {
             frozen_until: 0,
             cut_until: 0,
             deaf_until: 0,
-            last_well: 0,
             term: 0,
             leader: None,
         };

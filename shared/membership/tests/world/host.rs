@@ -32,8 +32,6 @@ pub struct Host {
     pub cut_until: u64,
     /// The functions get no answer; its peers do.
     pub deaf_until: u64,
-    /// When it last ran, with its peers.
-    pub last_well: u64,
     pub term: u64,
     pub leader: Option<u64>,
 }

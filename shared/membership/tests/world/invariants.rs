@@ -17,6 +17,8 @@ use super::letters::{Basis, Call};
 
 /// Well for so long before a look, a voter is certainly live in it.
 const CERTAINLY: u64 = 5_000;
+/// A server that was cut off from its peers notices after an election timeout: till then nobody can know.
+const UNKNOWABLE: u64 = 2_000;
 
 impl World {
     pub fn broken(&mut self, invariant: &'static str, how: String) {
@@ -94,7 +96,7 @@ impl World {
 
     /// I3 and I12, as etcd applies a change of ours.
     pub fn check_change(&mut self, call: &Call, before: &Cluster, after: &Cluster) {
-        let healthy = before.well_since(call.basis.since);
+        let healthy = before.well_since(call.basis.since.saturating_sub(UNKNOWABLE));
         let has = |c: &Cluster| {
             let voters = c.voters();
             (voters.intersection(&healthy).count(), majority(voters.len()))
@@ -117,7 +119,7 @@ impl World {
     pub fn check_kill(&mut self, id: &InstanceId, effect: &Effect, basis: &Basis) {
         let Some(data) = self.hosts.get(id).filter(|h| h.machine()).and_then(|h| h.data.clone()) else { return };
         let Some(cluster) = self.clusters.get(&data.cluster).filter(|c| c.formed) else { return };
-        let mut healthy = cluster.well_since(basis.since);
+        let mut healthy = cluster.well_since(basis.since.saturating_sub(UNKNOWABLE));
         let voters = cluster.voters();
         let count = |healthy: &BTreeSet<u64>| voters.intersection(healthy).count();
         let needed = majority(voters.len());

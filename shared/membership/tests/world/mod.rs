@@ -183,7 +183,7 @@ pub fn run(seed: u64, guards: Guards) -> Outcome {
     world.calm();
     let end = world.now + PATIENCE;
     while world.broken.is_none() && world.now < end && world.unsettled().is_some() {
-        world.last_words = world.now + 30_000 > end;
+        world.last_words = world.now + 6_000 > end;
         world.step();
     }
     if let Some(why) = world.unsettled() {
