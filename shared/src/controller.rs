@@ -129,7 +129,7 @@ impl<'a> Controller<'a> {
                     tracing::warn!(%cluster, tag, "this tag is no setting");
                 }
                 Run::new(self.services, &self.etcd, &self.request, self.deadline, cluster, action)
-                    .to_the_end(group)
+                    .finish(group)
                     .boxed()
                     .await
             }

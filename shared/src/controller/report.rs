@@ -55,13 +55,15 @@ impl Outcome {
 pub struct Notes(BTreeSet<String>);
 
 impl Notes {
-    /// Logs what is new, and remembers.
-    pub fn tell(&mut self, cluster: &ClusterName, decision: &Decision) {
+    /// Logs what is new, and remembers. Whether anything has changed.
+    pub fn tell(&mut self, cluster: &ClusterName, decision: &Decision) -> bool {
         let notes: BTreeSet<String> = decision.notes.iter().map(ToString::to_string).collect();
         for note in notes.difference(&self.0) {
             tracing::info!(%cluster, note);
         }
+        let changed = notes != self.0;
         self.0 = notes;
+        changed
     }
 
     /// The present notes.

@@ -15,18 +15,19 @@ use super::MARGIN;
 use super::clock::{nonce, now};
 use super::heartbeats::Heartbeats;
 use super::report::{Notes, Outcome};
-use crate::adapters::autoscaling::DescribedGroup;
+use crate::adapters::autoscaling::{AutoScalingError, DescribedGroup};
 use crate::adapters::chain;
 use crate::adapters::etcd::EtcdClient;
 use crate::adapters::ledger::Write;
 use crate::adapters::parameters::ParameterPath;
 use crate::event::{LifecycleAction, Transition};
-use crate::execute::{Effected, Executor, answer};
+use crate::execute::{Effected, ExecuteError, Executor, answer};
 use crate::observe::{Observer, Round};
 use crate::services::Services;
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE_UNDER_CLAIM: Duration = Duration::from_secs(1);
 /// A claim that is held is closed even in the last seconds; then nothing more.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
 
@@ -76,7 +77,7 @@ impl<'a> Run<'a> {
     }
 
     /// Runs, beginning with this description of the group.
-    pub async fn to_the_end(mut self, described: DescribedGroup) -> Outcome {
+    pub async fn finish(mut self, described: DescribedGroup) -> Outcome {
         let mut observer =
             Observer::new(self.services, self.etcd, self.cluster.clone(), described.name.clone());
         let mut described = Some(described);
@@ -84,21 +85,25 @@ impl<'a> Run<'a> {
         loop {
             let round = observer.look(described.take()).await;
             let (decision, next) = self.invocation.look(&round.observation, now(), nonce());
-            self.notes.tell(&self.cluster, &decision);
+            let news = self.notes.tell(&self.cluster, &decision);
             self.keep_alive(&decision, &round.observation).await;
             let followed = self.follow(next, &round).await;
             if let Some(outcome) = self.ending(&decision, &round.observation) {
                 return outcome;
             }
-            pause = if followed == Followed::Progress {
-                SHORTEST_PAUSE
-            } else {
-                (pause * 3 / 2).min(LONGEST_PAUSE)
-            };
+            if followed == Followed::Progress || news {
+                pause = SHORTEST_PAUSE;
+            }
             if followed == Followed::Idle {
                 sleep(pause).await;
+                pause = (pause * 3 / 2).min(self.longest_pause());
             }
         }
+    }
+
+    /// Under a claim nobody else can act, and etcd often accepts a second later what it refuses now.
+    fn longest_pause(&self) -> Duration {
+        if self.invocation.holds_claim() { LONGEST_PAUSE_UNDER_CLAIM } else { LONGEST_PAUSE }
     }
 
     /// How the invocation ends now, if it does. A claim is never left open while there is time to close it.
@@ -207,6 +212,10 @@ impl<'a> Run<'a> {
                     if !self.performed.contains(effect) {
                         followed = Followed::Progress;
                     }
+                }
+                // Another invocation, or the instance itself, was quicker; the next look tells.
+                Err(ExecuteError::AutoScaling(AutoScalingError::Gone { .. })) => {
+                    tracing::info!(%cluster, change, outcome = "gone");
                 }
                 Err(error) => {
                     tracing::warn!(%cluster, change, outcome = "failed", reason = chain(&error));

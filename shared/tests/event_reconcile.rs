@@ -1,0 +1,57 @@
+//! What `reconcile` accepts, and the sentence for everything else.
+
+use etcd_asg::event::{EventError, ReconcileEvent, reconcile};
+use serde_json::{Value, json};
+
+fn read(event: &Value) -> Result<ReconcileEvent, EventError> {
+    reconcile(event.to_string().as_bytes())
+}
+
+fn event(source: &str, kind: &str, detail: Value) -> Value {
+    json!({ "version": "0", "id": "x", "source": source, "detail-type": kind, "detail": detail })
+}
+
+#[test]
+fn ticks_and_wake_ups_mean_every_group() {
+    let instance = || json!({ "instance-id": "i-1234567890abcdef0", "state": "running" });
+    for event in [
+        event("aws.events", "Scheduled Event", json!({})),
+        event("aws.scheduler", "Scheduled Event", json!("{}")),
+        event("aws.ec2", "EC2 Instance State-change Notification", instance()),
+        event("aws.ec2", "EC2 Spot Instance Interruption Warning", instance()),
+        event("aws.ec2", "EC2 Instance Rebalance Recommendation", instance()),
+    ] {
+        assert_eq!(read(&event), Ok(ReconcileEvent::All), "{event}");
+    }
+}
+
+#[test]
+fn an_operator_names_a_cluster() {
+    let one = |dry_run| ReconcileEvent::One { cluster: "main".into(), dry_run };
+    assert_eq!(read(&json!({ "cluster": "main", "dryRun": true })), Ok(one(true)));
+    assert_eq!(read(&json!({ "cluster": "main" })), Ok(one(false)));
+}
+
+#[test]
+fn each_wrong_event_has_a_sentence_of_its_own() {
+    for (wrong, part) in [
+        (json!({ "cluster": "a/b" }), r#""a/b" is not a cluster name"#),
+        (json!({ "cluster": 7 }), "the manual invocation is wrong: invalid type"),
+        (json!({ "cluster": "main", "dryrun": true }), "unknown field `dryrun`"),
+        (json!({ "cluster": "main", "dryRun": "yes" }), "expected a boolean"),
+        (json!({}), "missing field"),
+        (event("aws.s3", "Object Created", json!({})), r#"the event comes from "aws.s3""#),
+        (event("aws.ec2", "EC2 Instance Retired", json!({})), r#"the event is a "EC2 Instance Retired""#),
+        (
+            event("aws.ec2", "EC2 Instance State-change Notification", json!({})),
+            "missing field `instance-id`",
+        ),
+        (
+            event("aws.ec2", "EC2 Instance State-change Notification", json!({ "instance-id": "i-1" })),
+            r#""i-1" is not an instance ID"#,
+        ),
+    ] {
+        let sentence = read(&wrong).unwrap_err().to_string();
+        assert!(sentence.contains(part), "{wrong}: {sentence}");
+    }
+}
