@@ -82,3 +82,30 @@ async fn swapping_what_is_not_there_is_not_found() {
     assert!(matches!(store.get(&key).await, Err(Error::NotFound { .. })));
     fixture.region.shutdown().await;
 }
+
+/// Nine clients read, add one and swap, for a while: every version that was ever stored has a number of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn racing_readers_and_writers_never_share_a_revision() {
+    let fixture = Fixture::start(Options { hostile: true, ..options() }).await;
+    let (store, key) = (store(&fixture), Path::from("ledgers/c/ledger.json"));
+    store.put_opts(&key, r#"{"n":1}"#.into(), options_for(PutMode::Create)).await.expect("created");
+    let writers = (0..9).map(|writer| {
+        let (store, key) = (&store, &key);
+        async move {
+            for _ in 0..40 {
+                let found = store.get(key).await.expect("an object");
+                let e_tag = found.meta.e_tag.clone();
+                let read: serde_json::Value =
+                    serde_json::from_slice(&found.bytes().await.expect("its body")).expect("JSON");
+                let body = serde_json::json!({"n": read["n"].as_u64().expect("a number") + 1, "by": writer});
+                let mode = PutMode::Update(UpdateVersion { e_tag, version: None });
+                let _lost_or_won = store.put_opts(key, body.to_string().into(), options_for(mode)).await;
+            }
+        }
+    });
+    futures::future::join_all(writers).await;
+    let kept = versions(&fixture, "ledgers/c/ledger.json").await;
+    let numbers: Vec<_> = kept.iter().filter_map(|v| v["body"]["n"].as_u64()).collect();
+    assert_eq!(numbers, (1..=kept.len() as u64).collect::<Vec<_>>());
+    fixture.region.shutdown().await;
+}
