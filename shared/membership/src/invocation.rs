@@ -239,8 +239,12 @@ impl Invocation {
         match effect {
             Some(effect) if same && in_time => Next::Ask(effect),
             _ => {
-                let outcome =
-                    format!("{}: withdrawn, the second look came to something else", claim.proposal.change);
+                let why = match (same, in_time) {
+                    (false, _) => "the second look came to something else",
+                    (true, false) => "no time is left",
+                    (true, true) => "a fact that it needs is missing",
+                };
+                let outcome = format!("{}: withdrawn, {why}", claim.proposal.change);
                 let mut edits = d.edits.clone();
                 edits.push(Edit::Unclaim(outcome));
                 self.close(claim, edits, now, nonce)
@@ -345,7 +349,8 @@ impl Invocation {
         let writer = Writer { request: self.request.clone(), nonce };
         match apply(self.seen.clone(), edits, &writer, now) {
             Some(ledger) => Next::Write(Box::new(ledger.stamped(&writer, now))),
-            None => Next::Look,
+            // It could not be read: not at once again.
+            None => Next::Rest,
         }
     }
 }

@@ -5,3 +5,4 @@ pub mod golden;
 pub mod render;
 pub mod scene;
 pub mod scene_line;
+pub mod script;
