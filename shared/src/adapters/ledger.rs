@@ -147,11 +147,19 @@ impl LedgerStoreError {
 impl LedgerStore {
     /// The bucket in S3. Region, credentials and endpoint are those of Lambda's environment (`AWS_REGION`,
     /// `AWS_ACCESS_KEY_ID`, …, `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`).
+    pub fn s3(bucket: &str, prefix: &str) -> Result<Self, LedgerStoreError> {
+        Self::s3_with(AmazonS3Builder::from_env(), bucket, prefix)
+    }
+
+    /// The bucket in S3, with region, credentials and endpoint from elsewhere.
     ///
     /// The library's own retries are off: a write that it repeats after a lost answer comes back as a conflict with
     /// itself. Reads are repeated here.
-    pub fn s3(bucket: &str, prefix: &str) -> Result<Self, LedgerStoreError> {
-        let environment = AmazonS3Builder::from_env();
+    pub fn s3_with(
+        environment: AmazonS3Builder,
+        bucket: &str,
+        prefix: &str,
+    ) -> Result<Self, LedgerStoreError> {
         let endpoint = [AmazonS3ConfigKey::S3Endpoint, AmazonS3ConfigKey::Endpoint]
             .iter()
             .find_map(|key| environment.get_config_value(key));

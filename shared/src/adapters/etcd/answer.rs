@@ -23,6 +23,7 @@ pub(super) struct StatusAnswer {
     raft_applied_index: u64,
     #[serde(default)]
     is_learner: bool,
+    /// Alarms, and whatever else troubles the server, such as `etcdserver: no leader`.
     #[serde(default)]
     errors: Vec<String>,
 }
@@ -37,7 +38,12 @@ impl From<StatusAnswer> for Status {
             applied: answer.raft_applied_index,
             learner: answer.is_learner,
             version: answer.version,
-            alarms: answer.errors.iter().map(|words| words.trim().to_owned()).collect(),
+            alarms: answer
+                .errors
+                .iter()
+                .filter(|e| e.contains("alarm:"))
+                .map(|e| e.trim().to_owned())
+                .collect(),
         }
     }
 }

@@ -1,0 +1,125 @@
+//! What is known about a call that got no answer, or one that is not etcd's.
+
+mod loopback;
+
+use std::time::Duration;
+
+use etcd_asg::adapters::etcd::{ClientCertificate, EtcdClient, EtcdError, EtcdTls, Timeouts};
+use loopback::{Loopback, Reply};
+use membership::ids::{MemberId, Timestamp};
+use membership::invocation::Answer;
+
+const DEADLINE: Timestamp = Timestamp(1_700_000_000_000);
+
+/// So short that a test of silence is over at once; no answer that is waited for depends on it.
+fn hasty() -> Timeouts {
+    let short = Duration::from_millis(200);
+    Timeouts { connect: short, probe: short, list: short, change: short }
+}
+
+fn client(timeouts: Timeouts) -> EtcdClient {
+    EtcdClient::new(EtcdTls::default(), timeouts).unwrap()
+}
+
+/// A port that was free a moment ago, and that no one listens on.
+async fn deaf_url() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    format!("http://{}", listener.local_addr().unwrap())
+}
+
+async fn remove_at(url: &str, timeouts: Timeouts) -> EtcdError {
+    client(timeouts).remove(url, MemberId(7)).await.unwrap_err()
+}
+
+fn assert_open(error: &EtcdError) {
+    match error.answer(DEADLINE) {
+        Answer::Unanswered { deadline, .. } => assert_eq!(deadline, DEADLINE),
+        other => panic!("a change that may have been made is taken for {other:?}: {error}"),
+    }
+}
+
+#[tokio::test]
+async fn a_refused_connection_means_that_nothing_was_sent() {
+    for url in [deaf_url().await, "not a URL".to_owned()] {
+        let error = remove_at(&url, Timeouts::default()).await;
+        assert!(matches!(error, EtcdError::NotSent { .. }), "{error:?}");
+        assert!(matches!(error.answer(DEADLINE), Answer::Refused { again: true, .. }));
+        assert!(error.retryable());
+    }
+}
+
+#[tokio::test]
+async fn silence_leaves_a_change_open() {
+    let server = Loopback::start(|_| Reply::Silence).await;
+    let error = remove_at(&server.url, hasty()).await;
+    assert!(matches!(&error, EtcdError::Unanswered { source, .. } if source.is_timeout()), "{error:?}");
+    assert_open(&error);
+    assert_eq!(server.requests().len(), 1, "a change is sent once");
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_leaves_a_change_open_and_nothing_is_repeated() {
+    for torn in [true, false] {
+        let server = Loopback::start(move |_| match torn {
+            true => Reply::Torn("{\"header\":".to_owned()),
+            false => Reply::Close,
+        })
+        .await;
+        let error = remove_at(&server.url, Timeouts::default()).await;
+        assert!(matches!(error, EtcdError::Unanswered { .. }), "{error:?}");
+        assert_open(&error);
+        assert_eq!(server.requests().len(), 1, "a change is sent once");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_etcds_leaves_a_change_open() {
+    let large = "x".repeat(1024 * 1024 + 1);
+    for (status, body) in [
+        (200, "<html>hello</html>"),
+        (200, "{}"),
+        (200, r#"{"header":{"cluster_id":"1","member_id":"0x7"},"members":[]}"#),
+        (200, large.as_str()),
+        (404, "404 page not found"),
+        (502, "Bad Gateway"),
+        (307, ""),
+    ] {
+        let body = body.to_owned();
+        let server = Loopback::start(move |_| Reply::status(status, &body)).await;
+        let error = remove_at(&server.url, Timeouts::default()).await;
+        assert!(matches!(error, EtcdError::Malformed { .. }), "{status}: {error:?}");
+        assert_open(&error);
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let elsewhere = Loopback::start(|_| Reply::status(200, "{}")).await;
+    let target = elsewhere.url.clone();
+    let server =
+        Loopback::start(move |_| Reply::Answer(307, vec![("location", target.clone())], String::new())).await;
+    remove_at(&server.url, Timeouts::default()).await;
+    assert!(elsewhere.requests().is_empty());
+}
+
+#[tokio::test]
+async fn etcd_is_told_how_long_it_has_and_the_client_waits_longer() {
+    let server = Loopback::start(|_| Reply::status(503, r#"{"code":14,"message":"x"}"#)).await;
+    let timeouts = Timeouts::default();
+    remove_at(&server.url, timeouts).await;
+    assert_eq!(server.requests()[0].header("grpc-timeout"), Some("3000m"));
+    assert!(timeouts.longest_change() > timeouts.change);
+}
+
+#[test]
+fn unusable_certificates_are_refused_at_once() {
+    let garbage = || b"-----BEGIN CERTIFICATE-----\nnot base64\n-----END CERTIFICATE-----\n".to_vec();
+    let certificate = ClientCertificate { certificate: garbage(), key: Vec::new() };
+    for tls in [
+        EtcdTls { authorities: Some(garbage()), client: None },
+        EtcdTls { authorities: None, client: Some(certificate) },
+    ] {
+        let error = EtcdClient::new(tls, Timeouts::default()).unwrap_err();
+        assert!(matches!(error, EtcdError::Tls(_)), "{error:?}");
+    }
+}
