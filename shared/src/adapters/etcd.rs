@@ -1,7 +1,8 @@
 //! etcd's members, asked through their JSON gateway (3.4 to 3.7).
 //!
-//! Each call goes to the one member whose client URL is given, over HTTP/1.1, without proxies, redirects or
-//! retries: what was sent is known exactly. A call that is dropped closes its connection.
+//! Each call goes to the one member whose client URL is given, over HTTP/1.1, without redirects or retries: what
+//! was sent is known exactly. A call that is dropped closes its connection. `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
+//! are honoured: behind a proxy, a refused connection is a lost answer.
 
 mod answer;
 mod error;
@@ -93,7 +94,6 @@ impl EtcdClient {
     pub fn new(tls: EtcdTls, timeouts: Timeouts) -> Result<Self, EtcdError> {
         let builder = Client::builder()
             .http1_only()
-            .no_proxy()
             .redirect(redirect::Policy::none())
             .retry(retry::never())
             .connect_timeout(timeouts.connect)
