@@ -1,5 +1,7 @@
 //! The client against a real etcd: a member's whole life, a frozen majority, and TLS.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where its surroundings fail")]
+
 mod cluster;
 
 use cluster::{Node, eventually};

@@ -1,5 +1,7 @@
 //! What is known about a call that got no answer, or one that is not etcd's.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where its surroundings fail")]
+
 mod loopback;
 
 use std::time::Duration;
@@ -8,6 +10,8 @@ use etcd_asg::adapters::etcd::{ClientCertificate, EtcdClient, EtcdError, EtcdTls
 use loopback::{Loopback, Reply};
 use membership::ids::{MemberId, Timestamp};
 use membership::invocation::Answer;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 const DEADLINE: Timestamp = Timestamp(1_700_000_000_000);
 
@@ -23,7 +27,7 @@ fn client(timeouts: Timeouts) -> EtcdClient {
 
 /// A port that was free a moment ago, and that no one listens on.
 async fn deaf_url() -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     format!("http://{}", listener.local_addr().unwrap())
 }
 
@@ -109,6 +113,40 @@ async fn etcd_is_told_how_long_it_has_and_the_client_waits_longer() {
     remove_at(&server.url, timeouts).await;
     assert_eq!(server.requests()[0].header("grpc-timeout"), Some("3000m"));
     assert!(timeouts.longest_change() > timeouts.change);
+}
+
+async fn accept(listener: &TcpListener) -> TcpStream {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    // The whole request of a few hundred bytes comes in one segment.
+    assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
+    stream
+}
+
+/// Without this, a frozen sandbox would resume with requests of an invocation long over.
+#[tokio::test]
+async fn a_dropped_call_and_a_dropped_client_leave_no_connection_behind() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+
+    let call = tokio::spawn(async move {
+        let etcd = client(Timeouts::default());
+        etcd.remove(&url, MemberId(7)).await
+    });
+    let mut unanswered = accept(&listener).await;
+    call.abort();
+    assert!(call.await.unwrap_err().is_cancelled());
+    assert_eq!(unanswered.read(&mut [0; 16]).await.unwrap(), 0, "the connection ends with its call");
+
+    let etcd = client(Timeouts::default());
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (status, mut kept) = tokio::join!(etcd.status(&url), async {
+        let mut stream = accept(&listener).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await.unwrap();
+        stream
+    });
+    assert!(matches!(status, Err(EtcdError::Malformed { .. })), "{status:?}");
+    drop(etcd);
+    assert_eq!(kept.read(&mut [0; 16]).await.unwrap(), 0, "an idle connection ends with its client");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The ledger's store: compare-and-swap on an object store in memory, and S3's answers as they come over HTTP.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where its surroundings fail")]
+
 mod loopback;
 
 use std::collections::{BTreeMap, BTreeSet};
