@@ -60,7 +60,9 @@ impl World {
                 self.ssm.put(&format!("instances/{instance}"), env, now);
                 self.env_written(run, instance.as_str(), env);
             }
-            Effect::AddLearner { via, .. } | Effect::Promote { via, .. } | Effect::RemoveMember { via, .. } => {
+            Effect::AddLearner { via, .. }
+            | Effect::Promote { via, .. }
+            | Effect::RemoveMember { via, .. } => {
                 let reply = self.arrive(call?, via, effect);
                 return self.answer(reply);
             }

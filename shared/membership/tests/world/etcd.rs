@@ -62,11 +62,7 @@ impl Cluster {
             client_urls: if m.client.is_empty() { Vec::new() } else { vec![m.client.clone()] },
             learner: m.learner,
         });
-        MemberList {
-            cluster: ClusterId(self.id),
-            served_by: MemberId(served_by),
-            members: members.collect(),
-        }
+        MemberList { cluster: ClusterId(self.id), served_by: MemberId(served_by), members: members.collect() }
     }
 }
 
@@ -139,7 +135,7 @@ impl World {
             .members
             .keys()
             .map(|m| {
-                let well = host(*m).is_some_and(|h| h.well(now));
+                let well = host(*m).is_some_and(|h| h.seems_well(now));
                 (*m, well, host(*m).is_some_and(|h| well && now >= h.deaf_until))
             })
             .collect();
@@ -247,10 +243,13 @@ impl World {
                     self.tell(format!("{host} stops: its member was removed"));
                     self.edit(&host, |h| h.etcd = Etcd::Stopped("removed"));
                 }
-            } else if self.rng.chance(800) {
+            } else if self.rng.chance(800) || self.hosts.get(&host).is_some_and(|h| !h.seems_well(now)) {
                 self.edit(&host, |h| {
-                    h.leader = leads.filter(|_| now >= h.cut_until);
-                    h.term = if now >= h.cut_until { cluster.term } else { h.term };
+                    if h.well(now) {
+                        (h.leader, h.term) = (leads, cluster.term);
+                    } else if !h.seems_well(now) {
+                        h.leader = None;
+                    }
                 });
             }
         }

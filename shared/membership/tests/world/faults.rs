@@ -8,8 +8,8 @@ use membership::ids::InstanceId;
 use membership::instance::Lifecycle;
 use membership::quorum::majority;
 
-use super::{START, World};
 use super::host::{Etcd, Host};
+use super::{START, World};
 
 impl World {
     /// Whether this host's disk may be lost.
@@ -28,9 +28,8 @@ impl World {
             }
             worlds.extend(changed);
         }
-        let lives = |m: &&u64| {
-            **m != data.member && self.host_of(data.cluster, **m).is_some_and(Host::machine)
-        };
+        let lives =
+            |m: &&u64| **m != data.member && self.host_of(data.cluster, **m).is_some_and(Host::machine);
         worlds.iter().all(|voters| voters.iter().filter(lives).count() >= majority(voters.len()))
     }
 
@@ -66,7 +65,8 @@ impl World {
 
     fn freeze_or_cut(&mut self) {
         let Some(id) = self.any(|h| h.etcd == Etcd::Running) else { return };
-        let until = self.now + self.rng.between(500, if self.rng.clone().chance(200) { 90_000 } else { 8_000 });
+        let until =
+            self.now + self.rng.between(500, if self.rng.clone().chance(200) { 90_000 } else { 8_000 });
         match self.rng.between(0, 3) {
             0 | 1 => {
                 self.tell(format!("{id} freezes until {}", (until - START) / 1000));
@@ -74,7 +74,8 @@ impl World {
             }
             2 => {
                 self.tell(format!("{id} is cut off from its peers until {}", (until - START) / 1000));
-                self.edit(&id, |h| h.cut_until = until);
+                let now = self.now;
+                self.edit(&id, |h| (h.cut_since, h.cut_until) = (now, until));
             }
             _ => {
                 self.tell(format!("{id} does not answer the functions until {}", (until - START) / 1000));

@@ -42,7 +42,8 @@ impl World {
         if staying < self.group.desired && now >= self.group.next_launch {
             self.launch();
         } else if staying > self.group.desired {
-            let all: Vec<InstanceId> = self.hosts.values().filter(|h| stays(h)).map(|h| h.id.clone()).collect();
+            let all: Vec<InstanceId> =
+                self.hosts.values().filter(|h| stays(h)).map(|h| h.id.clone()).collect();
             if let Some(id) = self.rng.pick(&all).cloned() {
                 self.terminate(&id, "scale-in");
             }
@@ -54,8 +55,11 @@ impl World {
         self.group.launched = number;
         self.group.next_launch = now + if self.rng.chance(500) { 0 } else { self.rng.between(1_000, 15_000) };
         let reuse = !self.group.free_addresses.is_empty() && self.rng.chance(600);
-        let address =
-            if reuse { self.group.free_addresses.pop().unwrap_or_default() } else { format!("10.0.0.{number}") };
+        let address = if reuse {
+            self.group.free_addresses.pop().unwrap_or_default()
+        } else {
+            format!("10.0.0.{number}")
+        };
         let id = InstanceId(format!("i-{number:08x}"));
         self.tell(format!("{id} is launched at {address}"));
         let host = Host {
@@ -76,6 +80,7 @@ impl World {
             next: now + self.rng.between(1_000, 20_000),
             frozen_until: 0,
             cut_until: 0,
+            cut_since: 0,
             deaf_until: 0,
             term: 0,
             leader: None,

@@ -7,6 +7,8 @@ use membership::instance::{Lifecycle, Vitality};
 use super::World;
 use super::rng::hash;
 
+const UNNOTICED: u64 = 1_500;
+
 #[derive(Clone, Debug)]
 pub struct Host {
     pub id: InstanceId,
@@ -30,6 +32,7 @@ pub struct Host {
     pub frozen_until: u64,
     /// Cut off from its peers; the functions still reach it.
     pub cut_until: u64,
+    pub cut_since: u64,
     /// The functions get no answer; its peers do.
     pub deaf_until: u64,
     pub term: u64,
@@ -62,6 +65,12 @@ impl Host {
     /// It takes part in its cluster.
     pub fn well(&self, now: u64) -> bool {
         self.machine() && self.etcd == Etcd::Running && !self.frozen(now) && now >= self.cut_until
+    }
+
+    /// A server that was cut off from its peers notices after an election timeout: till then nobody can know.
+    pub fn seems_well(&self, now: u64) -> bool {
+        let unnoticed = now < self.cut_until && now < self.cut_since + UNNOTICED && !self.frozen(now);
+        self.well(now) || self.machine() && self.etcd == Etcd::Running && unnoticed
     }
 
     pub fn member(&self) -> Option<u64> {
@@ -156,7 +165,8 @@ impl World {
         let now = self.now;
         let Some(own) = self.hosts.get(id).map(Host::peer_url) else { return };
         let string = env::value(env, "ETCD_INITIAL_CLUSTER").unwrap_or_default();
-        let mut urls: Vec<&str> = string.split(',').filter_map(|e| e.split_once('=')).map(|(_, u)| u).collect();
+        let mut urls: Vec<&str> =
+            string.split(',').filter_map(|e| e.split_once('=')).map(|(_, u)| u).collect();
         urls.sort_unstable();
         let peer = self.hosts.values().find(|h| {
             h.well(now) && h.data.is_some() && h.id != *id && urls.contains(&h.peer_url().as_str())

@@ -17,8 +17,6 @@ use super::letters::{Basis, Call};
 
 /// Well for so long before a look, a voter is certainly live in it.
 const CERTAINLY: u64 = 5_000;
-/// A server that was cut off from its peers notices after an election timeout: till then nobody can know.
-const UNKNOWABLE: u64 = 2_000;
 
 impl World {
     pub fn broken(&mut self, invariant: &'static str, how: String) {
@@ -38,7 +36,8 @@ impl World {
         if twice.is_some_and(|c| c.formed || c.started.len() > 1) || self.sealed.contains(id) {
             self.broken("I1", format!("{id} founds the cluster of {token} a second time"));
         }
-        let alive = |c: &&Cluster| c.id != cluster && self.living(c, &c.voters()) >= majority(c.voters().len());
+        let alive =
+            |c: &&Cluster| c.id != cluster && self.living(c, &c.voters()) >= majority(c.voters().len());
         if let Some(other) = self.clusters.values().find(alive).map(|c| c.token.clone()) {
             self.broken("I2", format!("{token} is founded while {other} has a living majority"));
         }
@@ -96,7 +95,7 @@ impl World {
 
     /// I3 and I12, as etcd applies a change of ours.
     pub fn check_change(&mut self, call: &Call, before: &Cluster, after: &Cluster) {
-        let healthy = before.well_since(call.basis.since.saturating_sub(UNKNOWABLE));
+        let healthy = before.well_since(call.basis.since);
         let has = |c: &Cluster| {
             let voters = c.voters();
             (voters.intersection(&healthy).count(), majority(voters.len()))
@@ -117,9 +116,11 @@ impl World {
 
     /// I3: a kill of ours.
     pub fn check_kill(&mut self, id: &InstanceId, effect: &Effect, basis: &Basis) {
-        let Some(data) = self.hosts.get(id).filter(|h| h.machine()).and_then(|h| h.data.clone()) else { return };
+        let Some(data) = self.hosts.get(id).filter(|h| h.machine()).and_then(|h| h.data.clone()) else {
+            return;
+        };
         let Some(cluster) = self.clusters.get(&data.cluster).filter(|c| c.formed) else { return };
-        let mut healthy = cluster.well_since(basis.since.saturating_sub(UNKNOWABLE));
+        let mut healthy = cluster.well_since(basis.since);
         let voters = cluster.voters();
         let count = |healthy: &BTreeSet<u64>| voters.intersection(healthy).count();
         let needed = majority(voters.len());
@@ -136,7 +137,8 @@ impl World {
         let Some(host) = self.hosts.get(id) else { return };
         let waits = host.lifecycle == Some(Lifecycle::TerminatingWait) && host.machine();
         let Some(data) = host.data.clone().filter(|_| waits) else { return };
-        if self.clusters.get(&data.cluster).is_some_and(|c| c.formed && c.members.contains_key(&data.member)) {
+        if self.clusters.get(&data.cluster).is_some_and(|c| c.formed && c.members.contains_key(&data.member))
+        {
             self.broken("I8", format!("the termination of {id} goes on and its member is still listed"));
         }
     }
@@ -175,8 +177,19 @@ impl World {
             }
         }
         let phase = ledger.generation.phase;
+        self.died_at_birth(ledger);
         if let Some(cluster) = ledger.cluster_id().and_then(|id| self.clusters.get_mut(&id.0)) {
             cluster.formed = phase == Phase::Formed;
+        }
+    }
+
+    /// A cluster that lost its majority in the moment in which it was written down as formed, after all had been
+    /// seen well: nobody has a promise yet, and only an operator can go on. No invariant covers it.
+    fn died_at_birth(&mut self, ledger: &Ledger) {
+        let Some(cluster) = ledger.cluster_id().and_then(|id| self.clusters.get(&id.0)) else { return };
+        let born = ledger.generation.phase == Phase::Formed && !cluster.formed;
+        if born && self.living(cluster, &cluster.voters()) < majority(cluster.voters().len()) {
+            self.stillborn = true;
         }
     }
 

@@ -103,8 +103,9 @@ impl World {
             return;
         }
         let goes_on = self.stage(id, &mut run);
-        if self.hostile() && self.rng.chance(4) {
-            run.wake += self.rng.between(1_000, 45_000);
+        let held_up = if self.sluggish { 40 } else { 4 };
+        if self.hostile() && self.rng.chance(held_up) {
+            run.wake += self.rng.between(1_000, 25_000);
         }
         if goes_on {
             self.runs.insert(id, run);
@@ -286,7 +287,9 @@ impl World {
     pub fn land(&mut self, id: u64, landing: Landing) {
         let run = landing.run;
         let stage = match landing.what {
-            What::Write { ledger, over } => Stage::Written(self.compare_and_swap(run, *ledger, over.as_ref())),
+            What::Write { ledger, over } => {
+                Stage::Written(self.compare_and_swap(run, *ledger, over.as_ref()))
+            }
             What::Effect { effect, call, asked } => {
                 let answer = self.execute(run, &effect, call, &landing.basis);
                 if !asked {

@@ -268,9 +268,10 @@ impl World {
             .map(|(id, _)| *id)
             .collect();
         for id in held {
-            let heirs: Vec<u64> = self.clusters.get(&data.cluster).map_or(Vec::new(), |c| {
-                c.voters().into_iter().filter(|m| *m != data.member).collect()
-            });
+            let heirs: Vec<u64> = self
+                .clusters
+                .get(&data.cluster)
+                .map_or(Vec::new(), |c| c.voters().into_iter().filter(|m| *m != data.member).collect());
             let in_log = self.calls.get(&id).is_some_and(|c| matches!(c.place, Place::Log(_)));
             match self.rng.pick(&heirs).copied().filter(|_| in_log) {
                 Some(heir) if self.rng.chance(300) => {

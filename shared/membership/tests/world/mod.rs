@@ -62,10 +62,13 @@ pub struct World {
     /// Missing from both services for a moment.
     pub hidden: Option<InstanceId>,
     pub hidden_until: u64,
+    /// How much goes wrong, and whether invocations are held up often.
     pub fury: u64,
+    pub sluggish: bool,
     pub quiet: bool,
     pub settled: bool,
     pub last_words: bool,
+    pub stillborn: bool,
     next_tick: u64,
     next_schedule: u64,
     pub story: Vec<String>,
@@ -86,11 +89,13 @@ impl World {
         let mut rng = Rng::new(seed);
         let desired = *rng.pick(&[1, 3, 3, 3, 5]).unwrap_or(&3);
         let fury = rng.between(0, 4);
+        let sluggish = rng.chance(400);
+        let patience = *rng.pick(&[0, 20, 120]).unwrap_or(&120);
         let settings = Settings {
             formation_patience: Duration::from_secs(25),
             join_patience: Duration::from_secs(45),
             unproven_grace: Duration::from_secs(25),
-            leave_patience: Duration::from_secs(120),
+            leave_patience: Duration::from_secs(patience),
             ..Settings::default()
         };
         Self {
@@ -115,9 +120,11 @@ impl World {
             hidden: None,
             hidden_until: 0,
             fury,
+            sluggish,
             quiet: false,
             settled: false,
             last_words: false,
+            stillborn: false,
             next_tick: START,
             next_schedule: START,
             story: Vec::new(),
@@ -182,11 +189,11 @@ pub fn run(seed: u64, guards: Guards) -> Outcome {
     }
     world.calm();
     let end = world.now + PATIENCE;
-    while world.broken.is_none() && world.now < end && world.unsettled().is_some() {
+    while world.broken.is_none() && !world.stillborn && world.now < end && world.unsettled().is_some() {
         world.last_words = world.now + 6_000 > end;
         world.step();
     }
-    if let Some(why) = world.unsettled() {
+    if let Some(why) = world.unsettled().filter(|_| !world.stillborn) {
         world.broken("I9", why);
     }
     let applied = world.story.iter().filter(|l| l.contains("etcd applies")).count();

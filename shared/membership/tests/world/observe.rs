@@ -36,7 +36,8 @@ impl World {
         let hidden: &Option<InstanceId> = if self.hostile() { &self.hidden } else { &None };
         let listed = hosts.iter().filter(|h| hidden.as_ref() != Some(&h.id));
         let instances = listed.map(|h| instance(h, at)).collect();
-        let hook = |name: &str| Ok(Hook { name: name.to_owned(), heartbeat: Duration::from_millis(HEARTBEAT) });
+        let hook =
+            |name: &str| Ok(Hook { name: name.to_owned(), heartbeat: Duration::from_millis(HEARTBEAT) });
         Seen::Known(Group {
             identity: GroupIdentity { name: "g".into(), arn: "arn:g".into(), vpc: "vpc-1".into() },
             desired,
@@ -76,7 +77,10 @@ impl World {
 
     /// Which servers are probed, and asked for a list, at the first moment, and which at the second.
     #[allow(clippy::type_complexity)]
-    pub fn split_urls(&mut self, obs: &Observation) -> ((Vec<String>, Vec<String>), (Vec<String>, Vec<String>)) {
+    pub fn split_urls(
+        &mut self,
+        obs: &Observation,
+    ) -> ((Vec<String>, Vec<String>), (Vec<String>, Vec<String>)) {
         let instances = obs.group.known().map(|g| g.instances.clone()).unwrap_or_default();
         let urls: Vec<String> = instances.iter().filter_map(|i| i.client_url(&self.settings)).collect();
         let mut split = |urls: &[String]| urls.iter().cloned().partition(|_| self.rng.chance(500));
