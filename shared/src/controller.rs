@@ -103,6 +103,9 @@ impl<'a> Controller<'a> {
         let Some(group) = self.find(cluster).await? else {
             return Ok(json!(no_such_cluster(cluster)));
         };
+        if let Err(reason) = self.services.config.settings(&group.tags) {
+            return Ok(json!(Outcome::refused(reason)));
+        }
         let mut observer = Observer::new(self.services, &self.etcd, cluster.clone(), group.name.clone());
         let observation = observer.look(Some(group)).await.observation;
         let decision = decide(&observation, now(), None);

@@ -1,5 +1,7 @@
 //! What `instance-launch` and `instance-terminate` accept, and the sentence for everything else.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where its surroundings fail")]
+
 use etcd_asg::event::{EventError, LifecycleEvent, MOST_BYTES, Transition, lifecycle};
 use serde_json::{Value, json};
 

@@ -1,5 +1,7 @@
 //! What `reconcile` accepts, and the sentence for everything else.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where its surroundings fail")]
+
 use etcd_asg::event::{EventError, ReconcileEvent, reconcile};
 use serde_json::{Value, json};
 
