@@ -247,7 +247,7 @@ impl World {
         Basis {
             since: run.began.max(self.claim_at.min(self.now)),
             desired: group.map_or(0, |g| g.desired),
-            forced: since.is_some_and(|at| self.clock(run).since(at) >= patience),
+            forced: since.map_or(patience.is_zero(), |at| self.clock(run).since(at) >= patience),
         }
     }
 
