@@ -33,8 +33,8 @@ mod twin {
     /// "Proven voters minus the majority": how many may still fail, less than zero where it is lost.
     fn spare(voters: &[u64], proven: &[u64]) -> isize {
         let up = voters.iter().filter(|v| proven.contains(v)).count();
-        let needed = (0..).find(|n| 2 * n > voters.len()).unwrap();
-        up as isize - needed as isize
+        let fewer = (0..=voters.len()).take_while(|n| 2 * n <= voters.len()).count();
+        up as isize - fewer as isize
     }
 
     /// "With every maybe applied and with none": each of them landed or not, in the order in which they were sent.

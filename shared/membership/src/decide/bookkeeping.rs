@@ -8,10 +8,12 @@ use crate::ledger::{Claim, Edit, Identity, Ledger, Maybe, Phase};
 use crate::observation::Seen;
 use crate::view::View;
 
+type Stage<'a> = &'a dyn Fn(View<'_>) -> Vec<Edit>;
+
 /// All edits that this observation calls for, and the ledger with them applied. An edit that opens a generation
 /// comes last and alone decides the round.
 pub fn bring_up_to_date(read: View<'_>, me: Option<&Nonce>) -> (Vec<Edit>, Ledger) {
-    let stages: [&dyn Fn(View<'_>) -> Vec<Edit>; 7] = [
+    let stages: [Stage<'_>; 7] = [
         &|v| expired_claim(v, me),
         &identity,
         &maybes::settle,

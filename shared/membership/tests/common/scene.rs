@@ -20,19 +20,20 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use membership::change::{Change, Proposal};
-use membership::env::{self, EnvFor};
-use membership::etcd::{EtcdView, Member, MemberList, Probe, Status};
-use membership::ids::{ClusterId, ClusterName, InstanceId, MemberId, Nonce, RequestId, Timestamp};
+use membership::etcd::{Member, Probe, Status};
+use membership::ids::{ClusterId, InstanceId, MemberId, Nonce, Timestamp};
 use membership::instance::{Instance, Lifecycle, Vitality};
 use membership::ledger::{
-    Claim, EnvState, FORMAT, Generation, GroupIdentity, Identity, Ledger, Mark, MarkKey, Maybe, Phase,
-    Recorded, Seed, Source, Writer,
+    EnvState, FORMAT, Generation, GroupIdentity, Identity, Ledger, Mark, MarkKey, Phase, Recorded, Seed,
+    Source, Writer,
 };
-use membership::observation::{Group, Hook, Observation, Parameters, Seen};
+use membership::observation::{Group, Hook, Observation};
 use membership::settings::Settings;
 
 use super::scene_line::Line;
+
+mod assemble;
+mod changes;
 
 pub const NOW: Timestamp = Timestamp(1_000_000_000);
 pub const OURS: ClusterId = ClusterId(0xc1);
@@ -418,123 +419,6 @@ impl Building {
         if !self.probes.contains_key(&url) {
             self.probe(line, started.then_some(MemberId(id)), &url);
         }
-    }
-
-    fn change(&self, kind: &str, instance: &str) -> Change {
-        let id = InstanceId::from(instance);
-        let member = || {
-            let recorded = self.ledger.as_ref().and_then(|l| l.member_of(&id));
-            recorded.unwrap_or_else(|| panic!("{instance} has no member in this scene"))
-        };
-        let instance = id.clone();
-        match kind {
-            "add" => Change::AddLearner {
-                peer_url: format!("http://{}:2380", address(instance.as_str())),
-                instance,
-            },
-            "promote" => Change::Promote { member: member(), instance },
-            "remove" | "remove-learner" => {
-                Change::Remove { member: member(), instance: Some(instance), voter: kind == "remove" }
-            }
-            "seal" => Change::Seal { instance },
-            "repair" => Change::RepairEnv { instance },
-            "abandon" => Change::AbandonLaunch { instance },
-            "retain" => Change::RetainLeaving { instance },
-            "unhealthy" => Change::SetUnhealthy { instance },
-            other => panic!("no change {other}"),
-        }
-    }
-
-    fn claim_line(&mut self, line: &Line<'_>) {
-        line.allow(&["by", "nonce", "expires", "generation", "asked", "voters"]);
-        let change = self.change(line.words[1], line.words[2]);
-        let claim = Claim {
-            nonce: line.get("nonce").unwrap_or("n2").into(),
-            request: RequestId::from(line.get("by").unwrap_or("r2")),
-            generation: line.number("generation").unwrap_or(1) as u32,
-            proposal: Proposal { change, asked: line.number("asked").map(MemberId) },
-            voters: ids(line.get("voters").unwrap_or("1,2,3")),
-            expires: seconds(line.get("expires").unwrap_or("30")),
-        };
-        self.ledger().claim = Some(claim);
-    }
-
-    fn maybe_line(&mut self, line: &Line<'_>) {
-        line.allow(&["asked", "voters", "deadline", "clean"]);
-        let maybe = Maybe {
-            change: self.change(line.words[1], line.words[2]),
-            asked: line.number("asked").map(MemberId),
-            voters: ids(line.get("voters").unwrap_or("1,2,3")),
-            deadline: seconds(line.get("deadline").unwrap_or("-10")),
-            clean_since: line.get("clean").map(seconds),
-        };
-        self.ledger().maybes.push(maybe);
-    }
-
-    fn finish(mut self) -> Scene {
-        let leader = self.leader;
-        for probe in self.probes.values_mut() {
-            if let Probe::Answered(status) = probe {
-                status.leader = status.leader.or(leader.filter(|_| status.cluster == OURS));
-            }
-        }
-        let served = self.served_by.clone().unwrap_or_else(|| leader.into_iter().collect());
-        let list = |by: MemberId| MemberList { cluster: OURS, served_by: by, members: self.members.clone() };
-        let url = |by: MemberId| {
-            let member = self.members.iter().find(|m| m.id == by).expect("a list is served by a member");
-            member.client_urls.first().cloned().expect("a list is served by a started member")
-        };
-        let mut lists: BTreeMap<_, _> = served.iter().map(|by| (url(*by), list(*by))).collect();
-        for odd in &self.odd_lists {
-            let own = lists.entry(url(odd.by)).or_insert_with(|| list(odd.by));
-            own.members.retain(|m| Some(m.id) != odd.without);
-            own.cluster = odd.cluster.unwrap_or(own.cluster);
-            own.served_by = odd.served_by.unwrap_or(own.served_by);
-        }
-        let lists = lists.into_iter().map(|(url, list)| (url, Seen::Known(list))).collect();
-        let parameters = self.parameters(list(leader.unwrap_or(MemberId(1))));
-        let unknown = |what: &str| self.unknown.iter().any(|u| u == what).then(|| "timed out".to_owned());
-        let seen = |what: &str| unknown(what);
-        let obs = Observation {
-            cluster: ClusterName::from("c"),
-            group: seen("group").map_or(Seen::Known(self.group.clone()), Seen::Unknown),
-            ledger: seen("ledger").map_or(Seen::Known(self.ledger.clone()), Seen::Unknown),
-            parameters: seen("parameters").map_or(Seen::Known(parameters), Seen::Unknown),
-            etcd: EtcdView { probes: self.probes.clone(), lists, list_misses: self.list_misses },
-        };
-        Scene { obs, me: self.me }
-    }
-
-    fn parameters(&self, list: MemberList) -> Parameters {
-        let Some(ledger) = &self.ledger else { return Parameters::default() };
-        let voters = || list.voters().filter_map(|m| m.client_urls.first().cloned());
-        let formed = ledger.generation.phase == Phase::Formed;
-        let mut endpoints = self.endpoints.clone().or_else(|| formed.then(|| voters().collect()));
-        if let Some(urls) = endpoints.as_mut() {
-            urls.sort();
-        }
-        let known = ledger.generation.identity.is_some();
-        let right = known.then(|| env::initial_cluster(&list, ledger));
-        let initial_cluster =
-            if self.stale_initial_cluster { Some("old=http://x:1".to_owned()) } else { right };
-        let envs = self.envs.iter().filter_map(|(id, kind)| {
-            let env = match self.group.instance(id) {
-                Some(instance) => {
-                    let purpose = match (ledger.member_of(id), kind) {
-                        (None, _) => EnvFor::Seed,
-                        (Some(member), Env::Sealed) => EnvFor::Sealed(member, &list),
-                        (Some(member), Env::Open | Env::Stale) => EnvFor::Joiner(member, &list),
-                    };
-                    let env = env::render(&"c".into(), &self.group, ledger, instance, &[], purpose);
-                    let old =
-                        |env: String| env.replace("INITIAL_CLUSTER=", "INITIAL_CLUSTER=old=http://x:1,");
-                    env.map(|env| if *kind == Env::Stale { old(env) } else { env })
-                }
-                None => Some("ETCD_NAME=gone\n".to_owned()),
-            };
-            Some((id.clone(), env?))
-        });
-        Parameters { initial_cluster, endpoints: endpoints.filter(|e| !e.is_empty()), envs: envs.collect() }
     }
 }
 

@@ -166,7 +166,7 @@ impl Script {
     fn then(&mut self, name: &str, next: Next) {
         let text = match &next {
             Next::Write(_) => "write".to_owned(),
-            Next::Perform(effects) => effects.iter().map(|e| effect(e)).collect::<Vec<_>>().join("; "),
+            Next::Perform(effects) => effects.iter().map(effect).collect::<Vec<_>>().join("; "),
             Next::Ask(e) => format!("ask, under the claim: {}", effect(e)),
             Next::Look => "look".to_owned(),
             Next::Rest => "rest".to_owned(),

@@ -1,0 +1,79 @@
+//! The observation that a scene's lines come to.
+
+use std::collections::BTreeMap;
+
+use membership::env::{self, EnvFor};
+use membership::etcd::{EtcdView, MemberList, Probe};
+use membership::ids::{ClusterName, MemberId};
+use membership::ledger::Phase;
+use membership::observation::{Observation, Parameters, Seen};
+
+use super::{Building, Env, OURS, Scene};
+
+impl Building {
+    pub(super) fn finish(mut self) -> Scene {
+        let leader = self.leader;
+        for probe in self.probes.values_mut() {
+            if let Probe::Answered(status) = probe {
+                status.leader = status.leader.or(leader.filter(|_| status.cluster == OURS));
+            }
+        }
+        let served = self.served_by.clone().unwrap_or_else(|| leader.into_iter().collect());
+        let list = |by: MemberId| MemberList { cluster: OURS, served_by: by, members: self.members.clone() };
+        let url = |by: MemberId| {
+            let member = self.members.iter().find(|m| m.id == by).expect("a list is served by a member");
+            member.client_urls.first().cloned().expect("a list is served by a started member")
+        };
+        let mut lists: BTreeMap<_, _> = served.iter().map(|by| (url(*by), list(*by))).collect();
+        for odd in &self.odd_lists {
+            let own = lists.entry(url(odd.by)).or_insert_with(|| list(odd.by));
+            own.members.retain(|m| Some(m.id) != odd.without);
+            own.cluster = odd.cluster.unwrap_or(own.cluster);
+            own.served_by = odd.served_by.unwrap_or(own.served_by);
+        }
+        let lists = lists.into_iter().map(|(url, list)| (url, Seen::Known(list))).collect();
+        let parameters = self.parameters(list(leader.unwrap_or(MemberId(1))));
+        let unknown = |what: &str| self.unknown.iter().any(|u| u == what).then(|| "timed out".to_owned());
+        let seen = |what: &str| unknown(what);
+        let obs = Observation {
+            cluster: ClusterName::from("c"),
+            group: seen("group").map_or(Seen::Known(self.group.clone()), Seen::Unknown),
+            ledger: seen("ledger").map_or(Seen::Known(self.ledger.clone()), Seen::Unknown),
+            parameters: seen("parameters").map_or(Seen::Known(parameters), Seen::Unknown),
+            etcd: EtcdView { probes: self.probes.clone(), lists, list_misses: self.list_misses },
+        };
+        Scene { obs, me: self.me }
+    }
+
+    fn parameters(&self, list: MemberList) -> Parameters {
+        let Some(ledger) = &self.ledger else { return Parameters::default() };
+        let voters = || list.voters().filter_map(|m| m.client_urls.first().cloned());
+        let formed = ledger.generation.phase == Phase::Formed;
+        let mut endpoints = self.endpoints.clone().or_else(|| formed.then(|| voters().collect()));
+        if let Some(urls) = endpoints.as_mut() {
+            urls.sort();
+        }
+        let known = ledger.generation.identity.is_some();
+        let right = known.then(|| env::initial_cluster(&list, ledger));
+        let initial_cluster =
+            if self.stale_initial_cluster { Some("old=http://x:1".to_owned()) } else { right };
+        let envs = self.envs.iter().filter_map(|(id, kind)| {
+            let env = match self.group.instance(id) {
+                Some(instance) => {
+                    let purpose = match (ledger.member_of(id), kind) {
+                        (None, _) => EnvFor::Seed,
+                        (Some(member), Env::Sealed) => EnvFor::Sealed(member, &list),
+                        (Some(member), Env::Open | Env::Stale) => EnvFor::Joiner(member, &list),
+                    };
+                    let env = env::render(&"c".into(), &self.group, ledger, instance, &[], purpose);
+                    let old =
+                        |env: String| env.replace("INITIAL_CLUSTER=", "INITIAL_CLUSTER=old=http://x:1,");
+                    env.map(|env| if *kind == Env::Stale { old(env) } else { env })
+                }
+                None => Some("ETCD_NAME=gone\n".to_owned()),
+            };
+            Some((id.clone(), env?))
+        });
+        Parameters { initial_cluster, endpoints: endpoints.filter(|e| !e.is_empty()), envs: envs.collect() }
+    }
+}
