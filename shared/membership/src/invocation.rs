@@ -13,6 +13,7 @@ use crate::guard::{Guard, Guards};
 use crate::ids::{MemberId, Nonce, RequestId, Timestamp};
 use crate::ledger::{Claim, Edit, Ledger, MarkKey, Maybe, Writer, apply};
 use crate::observation::{Observation, Seen};
+use crate::recent::Recent;
 
 /// Clocks differ by less than this: an expired claimant is certainly dead.
 pub const CLOCK_SLACK: Duration = Duration::from_secs(5);
@@ -100,6 +101,7 @@ pub struct Invocation {
     state: State,
     seen: Option<Ledger>,
     pending: Vec<Effect>,
+    recent: Recent,
 }
 
 impl Invocation {
@@ -110,7 +112,15 @@ impl Invocation {
 
     /// [`Invocation::new`], with one guard taken away: for tests.
     pub fn with_guards(request: RequestId, deadline: Timestamp, guards: Guards) -> Self {
-        Self { request, deadline, guards, state: State::Free, seen: None, pending: Vec::new() }
+        Self {
+            request,
+            deadline,
+            guards,
+            state: State::Free,
+            seen: None,
+            pending: Vec::new(),
+            recent: Recent::default(),
+        }
     }
 
     /// Whether it holds, or may hold, the claim.
@@ -138,8 +148,8 @@ impl Invocation {
 
     /// The write came to this.
     pub fn wrote(&mut self, written: Written, obs: &Observation, now: Timestamp) -> Next {
-        let effects = std::mem::take(&mut self.pending);
         if written == Written::Unclear {
+            self.pending.clear();
             return Next::Look;
         }
         if let State::Closing { .. } = self.state {
@@ -153,7 +163,13 @@ impl Invocation {
         {
             return Next::Ask(effect);
         }
-        if effects.is_empty() { Next::Look } else { Next::Perform(effects) }
+        if self.pending.is_empty() { Next::Look } else { self.perform(now) }
+    }
+
+    fn perform(&mut self, now: Timestamp) -> Next {
+        let effects = std::mem::take(&mut self.pending);
+        self.recent.made(&effects, now);
+        Next::Perform(effects)
     }
 
     /// The call under the claim came to this.
@@ -192,7 +208,7 @@ impl Invocation {
     }
 
     fn act_freely(&mut self, obs: &Observation, d: &Decision, now: Timestamp, nonce: Nonce) -> Next {
-        self.pending.clone_from(&d.effects);
+        self.pending = self.recent.without(&d.effects, now);
         let in_time = self.guards.hold(Guard::TimeForAClaim, now.plus(TIME_FOR_A_CLAIM) < self.deadline);
         match &d.proposal {
             Some(proposal) if in_time => {
@@ -203,8 +219,8 @@ impl Invocation {
                 self.write(&edits, now, nonce)
             }
             _ if d.has_urgent_edits() => self.write(&d.edits, now, nonce),
-            _ if d.effects.is_empty() => Next::Rest,
-            _ => Next::Perform(std::mem::take(&mut self.pending)),
+            _ if self.pending.is_empty() => Next::Rest,
+            _ => self.perform(now),
         }
     }
 

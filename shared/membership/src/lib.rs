@@ -17,5 +17,6 @@ pub mod invocation;
 pub mod ledger;
 pub mod observation;
 pub mod quorum;
+mod recent;
 pub mod settings;
 mod view;

@@ -1,0 +1,45 @@
+//! What this invocation has just done. SSM's reads are stale for a moment and a hook takes a moment to move on: a
+//! call that was just made is not made again before its effect can be seen.
+
+use std::time::Duration;
+
+use crate::change::Effect;
+use crate::ids::Timestamp;
+
+/// For how long a call is not repeated.
+const SEEN_BY_THEN: Duration = Duration::from_secs(3);
+
+/// The calls of the last seconds.
+#[derive(Clone, Debug, Default)]
+pub struct Recent(Vec<(Effect, Timestamp)>);
+
+impl Recent {
+    /// Those of these calls that were not just made.
+    pub fn without(&mut self, effects: &[Effect], now: Timestamp) -> Vec<Effect> {
+        self.0.retain(|(_, at)| now.since(*at) < SEEN_BY_THEN);
+        effects.iter().filter(|e| self.0.iter().all(|(made, _)| made != *e)).cloned().collect()
+    }
+
+    /// These calls are being made.
+    pub fn made(&mut self, effects: &[Effect], now: Timestamp) {
+        self.0.extend(effects.iter().map(|e| (e.clone(), now)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_repeated_only_after_a_while() {
+        let mut recent = Recent::default();
+        let put = [Effect::PutInitialCluster("a".into())];
+        assert_eq!(recent.without(&put, Timestamp(1_000)), put);
+        assert_eq!(recent.without(&put, Timestamp(1_000)), put, "asking is not making");
+        recent.made(&put, Timestamp(1_000));
+        assert_eq!(recent.without(&put, Timestamp(3_999)), []);
+        let other = [Effect::PutInitialCluster("b".into())];
+        assert_eq!(recent.without(&other, Timestamp(3_999)), other, "another value is another call");
+        assert_eq!(recent.without(&put, Timestamp(4_000)), put);
+    }
+}
