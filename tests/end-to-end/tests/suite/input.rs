@@ -70,7 +70,8 @@ fn malformed_events_are_refused() {
                     "a sentence of its own"
                 );
             }
-            refused(&scene, "instance-terminate", launch().to_string().into_bytes(), "detail-type").await?;
+            refused(&scene, "instance-terminate", launch().to_string().into_bytes(), "this function accepts")
+                .await?;
             refused(&scene, "reconcile", br#"{"cluster": "a/b"}"#.to_vec(), "cluster").await?;
             let state = scene.account.state().await?;
             assert_eq!(state["ledgers"], json!({}), "no ledger was written");

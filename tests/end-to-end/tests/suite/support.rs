@@ -34,10 +34,6 @@ impl Scene {
         Cluster::create(self.account.clone(), "main", size, &[]).await
     }
 
-    pub async fn cluster_with(&self, size: i32, settings: &[(&str, &str)]) -> Result<Cluster> {
-        Cluster::create(self.account.clone(), "main", size, settings).await
-    }
-
     /// A formed cluster of three, under a load.
     pub async fn three_under_load(&self) -> Result<(Cluster, Load)> {
         let cluster = self.cluster(3).await?;
