@@ -57,7 +57,8 @@ fn leave_voter(v: View<'_>, d: &mut Decision, instance: &Instance, voter: &Membe
         d.refuse(id, Refusal::DoubtfulVoter(other.id));
         return;
     }
-    if !v.electorate().may_change(VoterChange::Remove(voter.id)) && !has_time {
+    let kept = v.electorate().may_change(VoterChange::Remove(voter.id));
+    if !v.hold(Guard::MajorityKept, kept) && !has_time {
         at_the_deadline(v, d, instance);
         return;
     }
