@@ -9,7 +9,7 @@ use membership::guard::{Guard, Guards};
 use world::{Outcome, run};
 
 /// How many seeds an ordinary run takes.
-const SEEDS: u64 = 24;
+const SEEDS: u64 = 100;
 /// How much of a story is printed when an invariant breaks.
 const LINES: usize = 100;
 
@@ -58,17 +58,17 @@ fn the_same_seed_tells_the_same_story() {
 }
 
 /// What each guard serves: without it, some seed breaks one of these. The seed is tried first: it was found to do so.
-const SERVES: [(Guard, &[&str], u64); 8] = [
+const SERVES: [(Guard, &[&str], u64); 7] = [
     (Guard::MajorityKept, &["I3"], 78),
-    (Guard::NoDoubtfulVoter, &["I12", "I3"], 97),
     (Guard::ReplacementFirst, &["I12"], 0),
-    (Guard::GoneIsProven, &["I2", "I9"], 33),
-    (Guard::ClaimIsFree, &["I10"], 3),
+    (Guard::GoneIsProven, &["I2", "I9"], 77),
+    (Guard::ClaimIsFree, &["I10"], 0),
     (Guard::AllGoneBeforeNext, &["I2"], 1),
-    (Guard::SealedBeforePromote, &["I5"], 46),
-    (Guard::LookAgain, &["I3"], 143),
+    (Guard::SealedBeforePromote, &["I5"], 64),
+    (Guard::LookAgain, &["I3"], 11),
 ];
-const TRIES: u64 = 150;
+/// The world changes with every rule: where the seed no longer shows it, another one does.
+const TRIES: u64 = 400;
 
 #[test]
 fn without_a_guard_the_invariant_that_it_serves_breaks() {

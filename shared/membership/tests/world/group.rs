@@ -100,11 +100,11 @@ impl World {
             Some(Lifecycle::PendingProceed) if age >= 1_000 => self.goes(id, Lifecycle::InService),
             Some(Lifecycle::Terminating) if age >= 1_000 => self.goes(id, Lifecycle::TerminatingWait),
             // A hook that ends too early would cost what no promise covers: see `may_be_lost`.
-            Some(Lifecycle::TerminatingWait) if now >= host.hook_deadline.min(host.hook_cap) => {
-                if self.may_be_lost(id) {
-                    self.tell(format!("the terminate hook of {id} times out"));
-                    self.goes(id, Lifecycle::TerminatingProceed);
-                }
+            Some(Lifecycle::TerminatingWait)
+                if now >= host.hook_deadline.min(host.hook_cap) && self.may_be_lost(id) =>
+            {
+                self.tell(format!("the terminate hook of {id} times out"));
+                self.goes(id, Lifecycle::TerminatingProceed);
             }
             Some(Lifecycle::TerminatingProceed) if host.machine() => self.machine_dies(id),
             Some(Lifecycle::TerminatingProceed) if age >= 2_000 => {

@@ -55,7 +55,7 @@ pub struct Landing {
 
 #[derive(Clone, Debug)]
 pub enum What {
-    Write { ledger: Box<Ledger>, over: Option<Ledger> },
+    Write { ledger: Box<Ledger>, over: Option<Box<Ledger>> },
     Effect { effect: Effect, call: Option<u64>, asked: bool },
 }
 
@@ -170,7 +170,7 @@ impl World {
 
     fn decide(&mut self, id: u64, run: &mut Run) -> bool {
         let (now, nonce) = (self.clock(run), self.nonce(id, run));
-        let mut twin = (run.nonces % 4 == 0).then(|| run.invocation.clone());
+        let mut twin = run.nonces.is_multiple_of(4).then(|| run.invocation.clone());
         let (decision, next) = run.invocation.look(&run.obs, now, nonce.clone());
         if let Some(twin) = twin.as_mut()
             && twin.look(&run.obs, now, nonce) != (decision.clone(), next.clone())
@@ -217,7 +217,7 @@ impl World {
             Next::Look => {}
             Next::Rest => run.wake = self.now + self.rng.between(800, 2_500),
             Next::Write(ledger) => {
-                let over = run.obs.ledger.known().cloned().flatten();
+                let over = run.obs.ledger.known().cloned().flatten().map(Box::new);
                 let what = What::Write { ledger, over };
                 run.awaiting = self.send(id, what, Basis::default());
                 (run.stage, run.wake) = (Stage::AwaitWrite, self.now + 4_000);
@@ -288,7 +288,7 @@ impl World {
         let run = landing.run;
         let stage = match landing.what {
             What::Write { ledger, over } => {
-                Stage::Written(self.compare_and_swap(run, *ledger, over.as_ref()))
+                Stage::Written(self.compare_and_swap(run, *ledger, over.as_deref()))
             }
             What::Effect { effect, call, asked } => {
                 let answer = self.execute(run, &effect, call, &landing.basis);
