@@ -1,6 +1,7 @@
 //! Drives the core's protocol with the real clients: observe, decide, claim, look again, act, close.
 
 mod clock;
+mod ending;
 mod heartbeats;
 mod report;
 mod run;

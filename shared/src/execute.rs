@@ -148,3 +148,42 @@ fn of_aws(why: String, failure: &AwsFailure, deadline: Timestamp) -> Answer {
         AwsFailure::Unanswered { .. } => Answer::Unanswered { why, deadline },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SENT: Timestamp = Timestamp(1_000);
+
+    fn parameter(failure: AwsFailure) -> Answer {
+        answer(Err(ParametersError::from(failure).into()), SENT)
+    }
+
+    #[test]
+    fn only_a_definite_refusal_counts_as_not_done() {
+        let call = "PutParameter";
+        let refused =
+            |again| AwsFailure::Refused { call, code: "C".to_owned(), message: "M".to_owned(), again };
+        assert!(matches!(parameter(refused(true)), Answer::Refused { again: true, .. }));
+        assert!(matches!(parameter(refused(false)), Answer::Refused { again: false, .. }));
+        let unsent = AwsFailure::NotSent { call, source: "no route".into() };
+        assert!(matches!(parameter(unsent), Answer::Refused { again: true, .. }));
+        let unanswered = AwsFailure::Unanswered { call, source: "timeout".into() };
+        let Answer::Unanswered { why, deadline } = parameter(unanswered) else {
+            panic!("an unanswered call may still land");
+        };
+        assert_eq!(why, "PutParameter was not answered: timeout");
+        assert!(deadline >= SENT.plus(Timeouts::default().longest_change()));
+    }
+
+    #[test]
+    fn an_action_that_is_gone_is_no_proof_of_completion() {
+        let gone = AutoScalingError::Gone { instance: "i-1234abcd".into() };
+        assert!(matches!(answer(Err(gone.into()), SENT), Answer::Refused { again: false, .. }));
+    }
+
+    #[test]
+    fn what_had_been_done_before_is_done() {
+        assert_eq!(answer(Ok(Effected::Already), SENT), Answer::Done);
+    }
+}

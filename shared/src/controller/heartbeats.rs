@@ -1,11 +1,12 @@
 //! Keeps pending lifecycle actions alive: the controller's routine, no decision.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use membership::decision::KeepAlive;
 use membership::ids::Timestamp;
 use membership::ledger::MarkKey;
-use membership::observation::{Group, Observation};
+use membership::observation::{Group, Hook, Observation};
 
 use crate::adapters::chain;
 use crate::execute::Executor;
@@ -24,7 +25,8 @@ impl Heartbeats {
         now: Timestamp,
     ) {
         for action in wanted {
-            if !due(&self.0, action, executor.group, observation, now) {
+            let Some((hook, since)) = wait(action, executor.group, observation) else { continue };
+            if !due(hook.heartbeat, since, self.0.get(action).copied(), now) {
                 continue;
             }
             let instance = &action.instance;
@@ -40,25 +42,39 @@ impl Heartbeats {
     }
 }
 
-/// At most every third of the heartbeat timeout, and not in the first quarter of the wait: most waits are over before.
-fn due(
-    sent: &BTreeMap<KeepAlive, Timestamp>,
+/// The hook at which the instance waits, and since when.
+fn wait<'a>(
     action: &KeepAlive,
-    group: &Group,
+    group: &'a Group,
     observation: &Observation,
-    now: Timestamp,
-) -> bool {
+) -> Option<(&'a Hook, Timestamp)> {
     let id = action.instance.clone();
     let (hook, mark) = if action.launch {
         (&group.launch_hook, MarkKey::LaunchWaiting(id))
     } else {
         (&group.terminate_hook, MarkKey::TerminateWaiting(id))
     };
-    let Ok(hook) = hook else { return false };
-    let ledger = observation.ledger.known().and_then(Option::as_ref);
-    let Some(since) = ledger.and_then(|l| l.since(&mark)) else {
-        return false;
-    };
-    let rested = sent.get(action).is_none_or(|last| now.since(*last) >= hook.heartbeat / 3);
-    rested && now.since(since) >= hook.heartbeat / 4
+    let ledger = observation.ledger.known()?.as_ref()?;
+    Some((hook.as_ref().ok()?, ledger.since(&mark)?))
+}
+
+/// At most every third of the heartbeat timeout, and not in the first quarter of the wait: most waits are over before.
+fn due(timeout: Duration, since: Timestamp, last: Option<Timestamp>, now: Timestamp) -> bool {
+    let rested = last.is_none_or(|last| now.since(last) >= timeout / 3);
+    rested && now.since(since) >= timeout / 4
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_heartbeat_comes_after_a_quarter_and_then_every_third() {
+        let at = |seconds: u64| Timestamp(seconds * 1000);
+        let due = |last: Option<u64>, now| due(Duration::from_secs(60), at(100), last.map(at), at(now));
+        assert!(!due(None, 114));
+        assert!(due(None, 115));
+        assert!(!due(Some(115), 134));
+        assert!(due(Some(115), 135));
+    }
 }

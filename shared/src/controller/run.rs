@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use membership::change::Effect;
-use membership::decision::{Decision, Subject, Verdict};
-use membership::ids::{ClusterName, InstanceId, RequestId, Timestamp};
-use membership::instance::{Lifecycle, Standing};
+use membership::decision::Decision;
+use membership::ids::{ClusterName, RequestId, Timestamp};
 use membership::invocation::{Answer, Invocation, Next, Written};
 use membership::ledger::Ledger;
 use membership::observation::{Group, Observation};
@@ -13,6 +12,7 @@ use tokio::time::sleep;
 
 use super::MARGIN;
 use super::clock::{nonce, now};
+use super::ending::{is_done, nothing_to_wait_for};
 use super::heartbeats::Heartbeats;
 use super::report::{Notes, Outcome};
 use crate::adapters::autoscaling::{AutoScalingError, DescribedGroup};
@@ -20,7 +20,7 @@ use crate::adapters::chain;
 use crate::adapters::etcd::EtcdClient;
 use crate::adapters::ledger::Write;
 use crate::adapters::parameters::ParameterPath;
-use crate::event::{LifecycleAction, Transition};
+use crate::event::LifecycleAction;
 use crate::execute::{Effected, ExecuteError, Executor, answer};
 use crate::observe::{Observer, Round};
 use crate::services::Services;
@@ -239,39 +239,5 @@ impl<'a> Run<'a> {
     {
         let path = ParameterPath::new(&group.settings.prefix, &self.cluster);
         Executor { services: self.services, etcd: self.etcd, group, path }
-    }
-}
-
-/// Nothing is to be done; or the cluster as a whole is refused and nothing else is expected to happen.
-fn nothing_to_wait_for(decision: &Decision) -> bool {
-    let refused = decision
-        .notes
-        .iter()
-        .any(|n| n.about == Subject::Cluster && matches!(n.verdict, Verdict::Refused(_)));
-    let waiting = decision.notes.iter().any(|n| matches!(n.verdict, Verdict::Waiting(_)));
-    let acting = decision.proposal.is_some() || !decision.effects.is_empty() || decision.has_urgent_edits();
-    decision.is_settled() || (refused && !waiting && !acting)
-}
-
-/// A launch is done once its instance is in service or on its way out; a termination once its hook is completed.
-fn is_done(action: &LifecycleAction, observation: &Observation) -> bool {
-    let Some(group) = observation.group.known() else {
-        return false;
-    };
-    let instance = |id: &InstanceId| group.instance(id);
-    match (action.transition, instance(&action.instance)) {
-        (_, None) => true,
-        (Transition::Launch, Some(i)) => {
-            !matches!(i.standing(), Standing::Launching | Standing::LaunchWaiting)
-        }
-        (Transition::Terminate, Some(i)) => matches!(
-            i.lifecycle,
-            None | Some(
-                Lifecycle::TerminatingProceed
-                    | Lifecycle::Terminated
-                    | Lifecycle::Retained
-                    | Lifecycle::Detached
-            )
-        ),
     }
 }

@@ -160,3 +160,129 @@ fn laggards(ledger: &Ledger, probes: &BTreeMap<String, Probe>) -> BTreeSet<Strin
     let behind = answered(probes, ledger).filter(|(_, s)| s.applied.saturating_add(NEAR) < leader.applied);
     behind.map(|(url, _)| url.clone()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use membership::ids::{ClusterId, MemberId, Timestamp};
+    use membership::instance::{Instance, Lifecycle, Vitality};
+    use membership::ledger::{Edit, GroupIdentity, Identity, Seed, Writer, apply};
+    use membership::settings::Settings;
+
+    use super::*;
+
+    fn id(n: u64) -> InstanceId {
+        InstanceId(format!("i-0000000{n}"))
+    }
+
+    fn url(n: u64) -> String {
+        format!("http://127.0.0.{n}:2379")
+    }
+
+    fn group(states: &[&str]) -> Group {
+        let instances = (1..).zip(states).map(|(n, state)| Instance {
+            id: id(n),
+            lifecycle: (*state != "terminated").then(|| Lifecycle::parse(state)),
+            vitality: if *state == "terminated" { Vitality::Terminated } else { Vitality::Running },
+            address: (*state != "terminated").then(|| format!("127.0.0.{n}")),
+            launched_at: Timestamp(n),
+            healthy: true,
+        });
+        Group {
+            identity: GroupIdentity { name: "g".to_owned(), arn: "a".to_owned(), vpc: String::new() },
+            desired: 3,
+            max: 3,
+            launch_hook: Err("none".to_owned()),
+            terminate_hook: Err("none".to_owned()),
+            retains: false,
+            instances: instances.collect(),
+            settings: Settings::default(),
+        }
+    }
+
+    /// Instance 1 is the seed and member 1 of cluster 7; the others joined as voters, not all of which have answered.
+    fn ledger(founded: bool, joined: &[(u64, bool)]) -> Ledger {
+        let writer = Writer { request: "r".into(), nonce: "n".into() };
+        let seed = Seed { instance: id(1), peer_url: "http://127.0.0.1:2380".to_owned() };
+        let mut edits = vec![Edit::OpenGeneration { cluster: "c".into(), group: group(&[]).identity, seed }];
+        if founded {
+            let version = "3.6.16".to_owned();
+            edits.push(Edit::RecordIdentity(Identity {
+                cluster: ClusterId(7),
+                seed_member: MemberId(1),
+                version,
+            }));
+        }
+        for (n, voted) in joined {
+            let peer_url = format!("http://127.0.0.{n}:2380");
+            edits.push(Edit::RecordMember { instance: id(*n), member: MemberId(*n), peer_url });
+            edits.extend(voted.then(|| Edit::RecordVoted(id(*n))));
+        }
+        apply(None, &edits, &writer, Timestamp(0)).unwrap()
+    }
+
+    fn probe(member: u64, leader: u64, applied: u64, cluster: u64) -> (String, Probe) {
+        let status = Status {
+            cluster: ClusterId(cluster),
+            member: MemberId(member),
+            leader: (leader > 0).then_some(MemberId(leader)),
+            term: 2,
+            applied,
+            learner: false,
+            version: "3.6.16".to_owned(),
+            alarms: Vec::new(),
+        };
+        (url(member), Probe::Answered(status))
+    }
+
+    fn asked(group: &Group, ledger: &Ledger, probes: &[(String, Probe)]) -> Vec<String> {
+        servers_to_list(group, ledger, &probes.iter().cloned().collect()).into_keys().collect()
+    }
+
+    #[test]
+    fn who_only_waits_for_its_turn_is_not_probed_once_the_cluster_is_founded() {
+        let group = group(&["InService", "Pending:Wait", "Pending:Wait", "terminated"]);
+        let all = BTreeSet::from([url(1), url(2), url(3)]);
+        assert_eq!(expected(&group, None), all);
+        assert_eq!(expected(&group, Some(&ledger(false, &[]))), all);
+        assert_eq!(expected(&group, Some(&ledger(true, &[(2, false)]))), BTreeSet::from([url(1), url(2)]));
+    }
+
+    #[test]
+    fn the_leader_is_asked_for_the_list_and_whoever_has_not_answered_one() {
+        let group = group(&["InService", "InService", "InService"]);
+        let probes = [probe(1, 2, 50, 7), probe(2, 2, 60, 7), probe(3, 2, 55, 7)];
+        assert_eq!(asked(&group, &ledger(true, &[(2, true), (3, true)]), &probes), [url(2)]);
+        assert_eq!(asked(&group, &ledger(true, &[(2, true), (3, false)]), &probes), [url(2), url(3)]);
+    }
+
+    #[test]
+    fn without_a_leader_the_freshest_voter_is_asked_and_another_cluster_never() {
+        let group = group(&["InService", "InService", "InService"]);
+        let probes = [probe(1, 0, 50, 7), probe(2, 0, 60, 7), probe(3, 3, 99, 8)];
+        assert_eq!(asked(&group, &ledger(true, &[(2, true), (3, true)]), &probes), [url(2)]);
+    }
+
+    #[test]
+    fn a_member_elsewhere_is_probed_and_the_dead_ones_address_is_not() {
+        let group = group(&["InService", "terminated"]);
+        let member = |n: u64, name: &str| Member {
+            id: MemberId(n),
+            name: name.to_owned(),
+            peer_urls: Vec::new(),
+            client_urls: vec![url(n)],
+            learner: false,
+        };
+        let members = vec![member(1, "i-00000001"), member(2, "i-00000002"), member(9, "elsewhere")];
+        let list = MemberList { cluster: ClusterId(7), served_by: MemberId(1), members };
+        let lists = BTreeMap::from([(url(1), Seen::Known(list))]);
+        let probes = BTreeMap::from([probe(1, 1, 50, 7)]);
+        let ledger = ledger(true, &[(2, true)]);
+        assert_eq!(strangers(&group, &ledger, &lists, &probes), BTreeSet::from([url(9)]));
+    }
+
+    #[test]
+    fn only_a_follower_far_behind_is_asked_again() {
+        let probes = BTreeMap::from([probe(1, 1, 5_000, 7), probe(2, 1, 4_000, 7), probe(3, 1, 3_999, 7)]);
+        assert_eq!(laggards(&ledger(true, &[]), &probes), BTreeSet::from([url(3)]));
+    }
+}
