@@ -17,7 +17,7 @@ pub enum Outcome {
         /// Why nothing is done about something.
         notes: Vec<String>,
     },
-    /// The time is up; the next scheduled run goes on.
+    /// The time is up, or an operator is waited for; the next scheduled run goes on.
     Waiting {
         /// The cluster.
         cluster: ClusterName,

@@ -110,14 +110,14 @@ impl<'a> Run<'a> {
     fn ending(&self, decision: &Decision, observation: &Observation) -> Option<Outcome> {
         let cluster = self.cluster.clone();
         let reserve = if self.invocation.holds_claim() { LAST_MOMENT } else { MARGIN };
-        let time_is_up = now().plus(reserve) >= self.deadline;
         let done = self.action.as_ref().is_some_and(|a| is_done(a, observation));
-        if !self.invocation.holds_claim() && (done || nothing_to_wait_for(decision)) {
+        if !self.invocation.holds_claim() && (done || decision.is_settled()) {
             let notes = self.notes.list();
-            tracing::info!(%cluster, outcome = "settled", notes = notes.len());
+            tracing::info!(%cluster, outcome = "settled", notes = notes.join("; "));
             return Some(Outcome::Settled { cluster, notes });
         }
-        if time_is_up {
+        let in_vain = !self.invocation.holds_claim() && nothing_to_wait_for(decision);
+        if in_vain || now().plus(reserve) >= self.deadline {
             let notes = self.notes.list();
             tracing::info!(%cluster, outcome = "waiting", notes = notes.join("; "));
             return Some(Outcome::Waiting { cluster, notes });
