@@ -42,6 +42,7 @@ fn deal(hand: u64) {
     };
     on_a_stage(quick, |scene| async move {
         let (cluster, load) = scene.three_under_load().await?;
+        let mut killed = 0;
         for call in (hand..MOST).step_by(HANDS as usize) {
             for change in ["add-learner", "promote", "remove"] {
                 scene.account.fault(kill(change, call)).await?;
@@ -49,11 +50,18 @@ fn deal(hand: u64) {
             let follower = cluster.follower().await?;
             cluster.terminate(&follower).await?;
             cluster.replaces(&follower, 3).await?;
-            if fired(&scene).await? == 0 {
+            let now = fired(&scene).await?;
+            assert!(
+                call >= HANDS || now == 3,
+                "a join, a promotion and a leave make at least {HANDS} calls: {now}"
+            );
+            if now == 0 {
                 break;
             }
+            killed += now;
             scene.account.fault(json!({"fault": "clear"})).await?;
         }
+        println!("hand {hand}: {killed} functions were killed");
         nothing_lost(&cluster, load).await
     });
 }

@@ -110,10 +110,8 @@ impl Machine {
         let instance_dir = std::path::absolute(&options.instance_dir)?;
         let root = self.directory.join("root");
         let own = |path: &str| format!("{}{path}", root.display());
-        let path = format!(
-            "{}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            etcd_dir.display()
-        );
+        let path =
+            format!("{}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", etcd_dir.display());
         let environment = [
             ("PATH", path),
             ("LANG", "C.UTF-8".to_owned()),

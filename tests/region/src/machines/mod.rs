@@ -64,7 +64,9 @@ impl Machines {
     pub fn new(site: Site) -> Self {
         let addresses = Addresses::new(site.network.octets());
         let guard = Guard::start(&site.state_dir)
-            .inspect_err(|error| tracing::warn!(%error, "without a guard, a region that is killed leaves processes"))
+            .inspect_err(
+                |error| tracing::warn!(%error, "without a guard, a region that is killed leaves processes"),
+            )
             .ok();
         let rack = Rack { addresses, alive: BTreeMap::new(), ended: BTreeMap::new(), closed: false, guard };
         Self { site, rack: Arc::new(Mutex::new(rack)) }
