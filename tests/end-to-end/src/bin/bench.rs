@@ -77,7 +77,7 @@ async fn published(cluster: &Cluster, figures: &mut Vec<Figure>) -> Result<()> {
         .as_array()
         .into_iter()
         .flatten()
-        .find(|i| i["function"] == "instance-launch" && calls(i).iter().any(|c| publishes(c)));
+        .find(|i| i["function"] == "instance-launch" && calls(i).iter().any(publishes));
     let launch = launch.context("no launch published anything")?;
     let all = calls(launch);
     let at = all.iter().position(publishes).context("just found")?;
@@ -100,7 +100,7 @@ async fn settled_run(stage: &Stage, cluster: &Cluster, figures: &mut Vec<Figure>
         let state = cluster.account.state().await?;
         let last = state["invocations"].as_array().and_then(|i| i.last().cloned()).context("none yet")?;
         let writes = |c: &Value| ["PutObject", "PutParameter"].iter().any(|op| c["operation"] == *op);
-        ensure!(!calls(&last).iter().any(|c| writes(c)), "it still wrote");
+        ensure!(!calls(&last).iter().any(writes), "it still wrote");
         Ok(calls(&last).len())
     })
     .await?;

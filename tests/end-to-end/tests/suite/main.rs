@@ -1,6 +1,7 @@
 //! The end-to-end suite: real etcd, the real function binaries, the real boot script, on a hostile region. Every
 //! test has a region, a group and addresses of its own, and ends them.
 #![allow(missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where its surroundings fail")]
 
 mod contention;
 mod crash;
