@@ -15,6 +15,14 @@ use end_to_end::load::Load;
 use end_to_end::stage::Stage;
 use serde_json::Value;
 
+/// What stands above the table in the file.
+const HEAD: &str = "# Figures
+
+Written by `make bench`: one run on one machine, the debug build, on a friendly local region. The ratios are what to
+compare; the seconds depend on the machine. Sizes of the release packages are not measured yet.
+
+";
+
 /// Measures the figures.
 #[derive(Parser)]
 struct Arguments {
@@ -46,7 +54,8 @@ async fn main() -> Result<()> {
     let table = table(&figures);
     println!("{table}");
     if let Some(path) = arguments.out {
-        std::fs::write(&path, table).with_context(|| format!("writing {}", path.display()))?;
+        std::fs::write(&path, format!("{HEAD}{table}"))
+            .with_context(|| format!("writing {}", path.display()))?;
     }
     Ok(())
 }
@@ -63,22 +72,25 @@ async fn on_the_region(stage: &Stage, figures: &mut Vec<Figure>) -> Result<()> {
         goal: "1.5 × the 6 s of etcd's health interval",
         reached: Some(formed <= 9.0),
     });
-    published(&cluster, figures).await?;
+    published(stage, figures).await?;
     settled_run(stage, &cluster, figures).await?;
     replaced_in_turn(&cluster, figures).await?;
     killed(&cluster, figures).await
 }
 
-/// From the launch event to the seed's env, beside the necessary calls one after another.
-async fn published(cluster: &Cluster, figures: &mut Vec<Figure>) -> Result<()> {
-    let state = cluster.account.state().await?;
-    let publishes = |c: &Value| c["operation"] == "PutParameter";
-    let launch = state["invocations"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .find(|i| i["function"] == "instance-launch" && calls(i).iter().any(publishes));
-    let launch = launch.context("no launch published anything")?;
+/// From the launch event to the seed's env, beside the necessary calls one after another: for a group of one, whose
+/// launch no other invocation disturbs, with functions that are warm.
+async fn published(stage: &Stage, figures: &mut Vec<Figure>) -> Result<()> {
+    let solo = stage.group("solo", 1).await?;
+    solo.settles(1).await?;
+    let state = solo.account.state().await?;
+    let publishes = |c: &Value| {
+        let target = c["target"].as_str().unwrap_or_default();
+        c["operation"] == "PutParameter" && target.contains("/solo/instances/")
+    };
+    let mut invocations = state["invocations"].as_array().into_iter().flatten();
+    let launch =
+        invocations.find(|i| calls(i).iter().any(publishes)).context("nobody published the seed's env")?;
     let all = calls(launch);
     let at = all.iter().position(publishes).context("just found")?;
     let necessary: f64 = all[..=at].iter().map(|c| number(&c["end"]) - number(&c["start"])).sum();
