@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::ids::{ClusterId, MemberId};
-use crate::observation::Seen;
+use crate::seen::Seen;
 
 /// An entry of etcd's member list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -18,5 +18,6 @@ pub mod ledger;
 pub mod observation;
 pub mod quorum;
 mod recent;
+pub mod seen;
 pub mod settings;
 mod view;

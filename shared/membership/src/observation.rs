@@ -11,27 +11,7 @@ use crate::instance::Instance;
 use crate::ledger::{GroupIdentity, Ledger};
 use crate::settings::Settings;
 
-/// A fact, or that it could not be had. Never guessed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub enum Seen<T> {
-    /// It was seen in this round.
-    Known(T),
-    /// It could not be had, and why.
-    Unknown(String),
-}
-
-impl<T> Seen<T> {
-    /// The fact, if it was seen.
-    pub fn known(&self) -> Option<&T> {
-        match self {
-            Seen::Known(fact) => Some(fact),
-            Seen::Unknown(_) => None,
-        }
-    }
-}
-
-/// No lifecycle action waits longer, whatever its hook (EC2 Auto Scaling user guide, lifecycle hooks).
-pub const LONGEST_WAIT: Duration = Duration::from_secs(48 * 3600);
+pub use crate::seen::Seen;
 
 /// A lifecycle hook of ours.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -1,0 +1,25 @@
+//! Facts that may be missing.
+
+use serde::Serialize;
+
+/// A fact, or that it could not be had. Never guessed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum Seen<T> {
+    /// It was seen in this round.
+    Known(T),
+    /// It could not be had, and why.
+    Unknown(String),
+}
+
+impl<T> Seen<T> {
+    /// The fact, if it was seen.
+    pub fn known(&self) -> Option<&T> {
+        match self {
+            Seen::Known(fact) => Some(fact),
+            Seen::Unknown(_) => None,
+        }
+    }
+}
+
+/// No lifecycle action waits longer, whatever its hook (EC2 Auto Scaling user guide, lifecycle hooks).
+pub const LONGEST_WAIT: Duration = Duration::from_secs(48 * 3600);
