@@ -13,6 +13,9 @@ use crate::settings::Settings;
 
 pub use crate::seen::Seen;
 
+/// No lifecycle action waits longer, whatever its hook (EC2 Auto Scaling user guide, lifecycle hooks).
+pub const LONGEST_WAIT: Duration = Duration::from_secs(48 * 3600);
+
 /// A lifecycle hook of ours.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Hook {

@@ -20,6 +20,3 @@ impl<T> Seen<T> {
         }
     }
 }
-
-/// No lifecycle action waits longer, whatever its hook (EC2 Auto Scaling user guide, lifecycle hooks).
-pub const LONGEST_WAIT: Duration = Duration::from_secs(48 * 3600);
