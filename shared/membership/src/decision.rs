@@ -12,10 +12,12 @@ use crate::ledger::Edit;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Decision {
     /// What has become known: written before anything else, by compare-and-swap.
+    #[serde(serialize_with = "sentences")]
     pub edits: Vec<Edit>,
     /// The next change, by the order of the rules. It needs the claim.
     pub proposal: Option<Proposal>,
     /// Calls that need no claim: each is right however late it comes.
+    #[serde(serialize_with = "sentences")]
     pub effects: Vec<Effect>,
     /// Why nothing is done about something, object by object.
     pub notes: Vec<Note>,
@@ -107,6 +109,11 @@ pub struct Note {
     /// Waiting, or refused.
     #[serde(serialize_with = "as_text")]
     pub verdict: Verdict,
+}
+
+/// An operator reads sentences; nothing reads a decision back.
+fn sentences<T: fmt::Display, S: Serializer>(items: &[T], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(items.iter().map(ToString::to_string))
 }
 
 fn as_text<S: Serializer>(verdict: &Verdict, serializer: S) -> Result<S::Ok, S::Error> {
