@@ -104,8 +104,7 @@ class RealEtcd(Case):
         self.joined(said)
         other = self.second_member()
         try:
-            members = post(self.client, "/v3/cluster/member/list", {})["members"]
-            own = next(member["ID"] for member in members if member["name"] == INSTANCE)
+            own = self.member_id(said)
             self.wait_for(lambda: self.removed(own), said, seconds=60)
             self.assertEqual(running.wait(timeout=60), 87, said())
             self.wait_for(lambda: "was removed from cluster red" in said(), said)
@@ -115,6 +114,18 @@ class RealEtcd(Case):
             self.assertEqual(status, 87, again)
         finally:
             other.close()
+
+    def member_id(self, said):
+        """The ID of this instance's member, which has a name once etcd has published it."""
+        found = []
+
+        def named():
+            members = post(self.client, "/v3/cluster/member/list", {})["members"]
+            found[:] = [member["ID"] for member in members if member.get("name") == INSTANCE]
+            return found
+
+        self.wait_for(named, said)
+        return found[0]
 
     def second_member(self):
         client, peer = free_url(), free_url()

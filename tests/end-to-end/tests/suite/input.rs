@@ -42,8 +42,11 @@ fn malformed_events_are_refused() {
         |o| o.tick = None,
         |scene| async move {
             let events: Vec<(&str, Vec<u8>)> = vec![
-                ("source", with(|e| e["source"] = json!("aws.ec2"))),
-                ("detail-type", with(|e| e["detail-type"] = json!("EC2 Instance Launch Successful"))),
+                ("comes from \"aws.ec2\"", with(|e| e["source"] = json!("aws.ec2"))),
+                (
+                    "is a \"EC2 Instance Launch Successful\"",
+                    with(|e| e["detail-type"] = json!("EC2 Instance Launch Successful")),
+                ),
                 (
                     "AutoScalingGroupName",
                     with(|e| drop(e["detail"].as_object_mut().unwrap().remove("AutoScalingGroupName"))),
