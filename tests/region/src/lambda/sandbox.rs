@@ -207,9 +207,9 @@ impl Sandbox {
 }
 
 /// The environment that Lambda gives, and what the functions are deployed with.
-fn environment(site: &Site, proxy: SocketAddr, function: &str, process: u64) -> Vec<(String, String)> {
+fn environment(site: &Site, gate: SocketAddr, function: &str, process: u64) -> Vec<(String, String)> {
     let key = format!("ASIAFN{process}");
-    let proxy = format!("http://{key}:x@{proxy}");
+    let proxy = format!("http://{key}:x@{gate}");
     let options = &site.options;
     let mut variables: Vec<(String, String)> = [
         // Lambda itself gives only HOST:PORT; with a path, the runtime's client wants a whole URI.
