@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-instance verify fix region build etcd bench clean
+.PHONY: help demo test matrix test-rust test-instance verify fix region build etcd bench clean
 
 PORT ?= 4600
 # End-to-end tests each run a region with up to nine etcds of their own: more at once only slows all down.
@@ -24,7 +24,12 @@ help: ## what there is
 demo: build ## a cluster forms, heals and hands over, on a local region with real etcd (first time: about 7 minutes)
 	@etcd=$$(tools/provide-etcd.sh) && ETCD_BIN_DIR="$$etcd" "$(bin)/demo"
 
-test: build test-instance test-rust ## all tests
+test: build test-instance test-rust ## all tests, the fault matrix in its short form
+
+matrix: build ## the full fault matrix (about 40 minutes)
+	@etcd=$$(tools/provide-etcd.sh) && ETCD_BIN_DIR="$$etcd" RUST_TEST_THREADS=$(E2E_JOBS) \
+	  $(phase) 'the full fault matrix' \
+	  cargo test -p end-to-end --test suite --locked $(quiet) -- --include-ignored $(ONLY)
 
 test-rust: build
 	@etcd=$$(tools/provide-etcd.sh) && ETCD_BIN_DIR="$$etcd" RUST_TEST_THREADS=$(E2E_JOBS) \

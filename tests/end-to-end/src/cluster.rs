@@ -140,8 +140,12 @@ impl Cluster {
         Err(last)
     }
 
-    /// The instance that leads.
+    /// The instance that leads; waits while nobody does, as in an election.
     pub async fn leader(&self) -> Result<String> {
+        until("somebody leads", LIMIT, || self.leads()).await
+    }
+
+    async fn leads(&self) -> Result<String> {
         let members = self.members().await?;
         for url in self.endpoints().await? {
             if let Ok(status) = self.etcd.status(&url).await
@@ -153,12 +157,15 @@ impl Cluster {
         anyhow::bail!("nobody leads")
     }
 
-    /// An instance in service that does not lead.
+    /// An instance in service that does not lead; waits while there is none.
     pub async fn follower(&self) -> Result<String> {
-        let leader = self.leader().await?;
-        let nodes = self.nodes().await?;
-        let mut others = nodes.iter().filter(|n| n.id != leader && n.lifecycle == "InService");
-        others.next().map(|n| n.id.clone()).context("there is no follower")
+        until("there is a follower in service", LIMIT, || async {
+            let leader = self.leads().await?;
+            let nodes = self.nodes().await?;
+            let mut others = nodes.iter().filter(|n| n.id != leader && n.lifecycle == "InService");
+            others.next().map(|n| n.id.clone()).context("there is none")
+        })
+        .await
     }
 
     /// Settled: `size` instances, all in service, and exactly their members vote; formed, published, nothing in

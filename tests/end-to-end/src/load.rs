@@ -1,5 +1,6 @@
 //! A client that writes throughout, as one would: at the published endpoints, trying the next when one fails.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,8 +8,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use tokio::task::JoinSet;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, LIMIT};
 use crate::etcd::Etcd;
+use crate::wait::until;
 
 /// How many writers write side by side.
 const WRITERS: usize = 4;
@@ -90,17 +92,8 @@ impl Load {
         let longest_gap = self.longest_gap_since(begun);
         self.stop.store(true, Ordering::Relaxed);
         while self.writers.join_next().await.is_some() {}
-        let etcd = Etcd::new(Duration::from_secs(20))?;
-        let urls = self.cluster.endpoints().await?;
-        ensure!(!urls.is_empty(), "there is no endpoint to read back from");
-        let mut read = Err(anyhow::anyhow!("nothing was read"));
-        for url in &urls {
-            read = etcd.all(url, &format!("{}/", self.prefix)).await;
-            if read.is_ok() {
-                break;
-            }
-        }
-        let stored: std::collections::BTreeMap<String, String> = read?.into_iter().collect();
+        let stored =
+            until("everything is read back", LIMIT, || read_back(&self.cluster, &self.prefix)).await?;
         let acknowledged = lock(&self.acknowledged);
         let missing = acknowledged.iter().filter(|(_, key, value)| stored.get(key) != Some(value));
         let lost = missing.map(|(_, key, _)| key.clone()).collect();
@@ -109,7 +102,7 @@ impl Load {
 
     /// Waits for this many acknowledged writes, then ends as [`Load::loses_nothing`] does.
     pub async fn loses_nothing_of(self, writes: usize) -> Result<()> {
-        crate::wait::until("the load is acknowledged", crate::cluster::LIMIT, || async {
+        until("the load is acknowledged", LIMIT, || async {
             ensure!(self.so_far() >= writes, "{} of {writes} writes", self.so_far());
             Ok(())
         })
@@ -124,6 +117,19 @@ impl Load {
         ensure!(account.lost.is_empty(), "acknowledged and lost: {:?}", account.lost);
         Ok(account)
     }
+}
+
+/// Everything below the prefix, read linearizably from whichever endpoint answers.
+async fn read_back(cluster: &Cluster, prefix: &str) -> Result<BTreeMap<String, String>> {
+    let etcd = Etcd::new(Duration::from_secs(20))?;
+    let mut read = Err(anyhow::anyhow!("there is no endpoint to read from"));
+    for url in cluster.endpoints().await? {
+        read = etcd.all(&url, &format!("{prefix}/")).await;
+        if read.is_ok() {
+            break;
+        }
+    }
+    Ok(read?.into_iter().collect())
 }
 
 /// Keeps the endpoints up to date; a list that cannot be read leaves the last one.

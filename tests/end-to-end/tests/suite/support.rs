@@ -20,7 +20,10 @@ where
         let stage = Stage::start(change).await.unwrap();
         let outcome = test(Scene { account: stage.account.clone() }).await;
         stage.end().await;
-        outcome.unwrap();
+        // The reason in one line, last: the chain, without the backtrace that a debug print of it would bring.
+        if let Err(error) = outcome {
+            panic!("{error:#}");
+        }
     });
 }
 
