@@ -220,6 +220,13 @@ impl Cluster {
         self.settles(size).await
     }
 
+    /// Asks the group for this many instances; returns at once.
+    pub async fn scale(&self, desired: i32) -> Result<()> {
+        let call = self.account.autoscaling.set_desired_capacity().auto_scaling_group_name(&self.name);
+        call.desired_capacity(desired).send().await.context("setting the desired capacity")?;
+        Ok(())
+    }
+
     /// Terminates an instance in order: its hook runs, and it is replaced.
     pub async fn terminate(&self, instance: &str) -> Result<()> {
         let call = self.account.autoscaling.terminate_instance_in_auto_scaling_group().instance_id(instance);
