@@ -171,6 +171,43 @@ async fn a_delay_happens_before_the_call() {
 }
 
 #[tokio::test]
+async fn a_late_call_arrives_also_when_its_caller_is_dead_and_a_delayed_one_does_not() {
+    let bench =
+        Bench::without_instances(|options| options.function_timeout = std::time::Duration::from_secs(1))
+            .await;
+    let member = Member::start(&bench).await;
+    let faults = json!([
+        { "fault": "api", "service": "etcd", "operation": "cluster/member/list", "effect": "delay", "millis": 1500,
+          "count": 1 },
+        { "fault": "api", "service": "etcd", "operation": "cluster/member/add", "effect": "late", "millis": 2000 }
+    ]);
+    bench.set(faults).await;
+    for path in [LIST, ADD] {
+        let (failed, error) = bench.calls(&member.name(), &[path]).await;
+        assert!(failed);
+        assert_eq!(error["errorType"], "Sandbox.Timedout");
+        assert!(member.reached().is_empty(), "it has not arrived yet");
+    }
+    until("the late call arrives", || !member.reached().is_empty()).await;
+    assert_eq!(member.reached(), [ADD]);
+    bench.region.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_effect_can_wait_for_what_a_call_says() {
+    let bench = Bench::without_instances(|_| {}).await;
+    let member = Member::start(&bench).await;
+    let fault =
+        |part: &str| json!({ "fault": "api", "service": "etcd", "body_contains": part, "effect": "fail" });
+    bench.set(json!([fault("nobody says this"), fault("")])).await;
+    bench.calls(&member.name(), &[LIST]).await;
+    let state = bench.region.parts().faults.state();
+    let fired: Vec<u64> = state.as_array().unwrap().iter().filter_map(|f| f["fired"].as_u64()).collect();
+    assert_eq!(fired, [0, 1]);
+    bench.region.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_function_is_killed_before_its_nth_call_takes_effect() {
     assert_eq!(reached_when_killed_at_the_second("before").await, [LIST]);
 }

@@ -61,6 +61,12 @@ pub struct Call<'a> {
     pub body: &'a [u8],
 }
 
+impl Call<'_> {
+    fn body_contains(&self, part: &str) -> bool {
+        String::from_utf8_lossy(self.body).contains(part)
+    }
+}
+
 /// What is to become of a call before it takes effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -75,6 +81,8 @@ pub enum Verdict {
         /// The error's text.
         message: String,
     },
+    /// It goes on after this time, also where its caller has gone meanwhile.
+    Late(Duration),
     /// It is never answered, and has no effect.
     Hang,
 }

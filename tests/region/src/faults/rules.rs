@@ -128,6 +128,10 @@ impl Firing {
     fn apply_api(&mut self, rule: &ApiRule, call: &Call<'_>) {
         match rule.effect {
             Effect::Delay => self.delay += Duration::from_millis(rule.millis.unwrap_or_default()),
+            Effect::Late => {
+                let late = Duration::from_millis(rule.millis.unwrap_or_default());
+                self.verdict = self.verdict.take().or(Some(Verdict::Late(late)));
+            }
             Effect::LoseAnswer => self.lose_answer = true,
             Effect::Hang => self.verdict = self.verdict.take().or(Some(Verdict::Hang)),
             Effect::Fail => self.fail(rule, (500, default_error(call.service), "injected by a fault")),
@@ -158,6 +162,7 @@ impl ApiRule {
             && (self.operation == "*" || self.operation == call.operation)
             && kind.is_none_or(|kind| kind == call.caller.kind())
             && self.target.as_ref().is_none_or(|target| call.target.contains(target.as_str()))
+            && self.body_contains.as_ref().is_none_or(|part| call.body_contains(part))
     }
 }
 
@@ -165,10 +170,7 @@ impl CountFrom {
     fn matches(&self, call: &Call<'_>) -> bool {
         self.service.as_ref().is_none_or(|service| service == call.service)
             && self.operation.as_ref().is_none_or(|operation| operation == call.operation)
-            && self
-                .body_contains
-                .as_ref()
-                .is_none_or(|part| String::from_utf8_lossy(call.body).contains(part.as_str()))
+            && self.body_contains.as_ref().is_none_or(|part| call.body_contains(part))
     }
 }
 

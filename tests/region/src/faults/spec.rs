@@ -71,6 +71,9 @@ pub struct ApiRule {
     /// A substring of the call's target; without it every target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// A substring of the request's body; without it every body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_contains: Option<String>,
     /// What happens.
     pub effect: Effect,
     /// HTTP status of `fail` and `throttle`.
@@ -82,7 +85,7 @@ pub struct ApiRule {
     /// Error text of `fail` and `throttle`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// Milliseconds of `delay`.
+    /// Milliseconds of `delay` and `late`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub millis: Option<u64>,
     /// How often it happens at most; without it always.
@@ -154,8 +157,10 @@ pub enum Effect {
     Fail,
     /// As `fail`, with the service's own throttling error.
     Throttle,
-    /// It goes on after a while.
+    /// It goes on after a while, if its caller still waits for it.
     Delay,
+    /// It goes on after a while, whatever has become of its caller.
+    Late,
     /// It is never answered and has no effect.
     Hang,
     /// It takes effect, and the connection is dropped without an answer.
@@ -221,11 +226,12 @@ impl ApiRule {
         if !services.contains(&self.service.as_str()) {
             return Err(format!("api: no service `{}`; write one of {}", self.service, services.join(", ")));
         }
-        if self.effect == Effect::Delay && self.millis.is_none() {
-            return Err("api: `delay` needs `millis`, the milliseconds to wait".to_owned());
+        let waits = matches!(self.effect, Effect::Delay | Effect::Late);
+        if waits && self.millis.is_none() {
+            return Err("api: `delay` and `late` need `millis`, the milliseconds to wait".to_owned());
         }
-        if self.effect != Effect::Delay && self.millis.is_some() {
-            return Err("api: `millis` belongs to the effect `delay` only".to_owned());
+        if !waits && self.millis.is_some() {
+            return Err("api: `millis` belongs to the effects `delay` and `late` only".to_owned());
         }
         if self.probability.is_some_and(|p| !(0.0..=1.0).contains(&p)) {
             return Err("api: `probability` must be from 0.0 to 1.0".to_owned());

@@ -49,11 +49,19 @@ impl Call {
             body: &body,
         };
 
-        let faults = self.parts.faults.clone();
+        let (faults, timeline) = (self.parts.faults.clone(), self.parts.site.timeline.clone());
         let answer = match faults.before(&passing).await {
             Verdict::Proceed => self.perform(request, &caller, &request_id).await,
             Verdict::Fail { status, code, message } => {
                 ApiError { status, code, message }.into_answer(&service, &request_id)
+            }
+            // A call goes on without its caller anyway.
+            Verdict::Late(wait) => {
+                tokio::time::sleep(wait).await;
+                let answer = self.perform(request, &caller, &request_id).await;
+                let told = format!("a late {operation} was answered {}", answer.status());
+                timeline.note("fault", &target, told);
+                answer
             }
             Verdict::Hang => std::future::pending().await,
         };

@@ -1,9 +1,12 @@
 //! One proxied request: through the gate, to the member, and back.
 
+use std::time::Duration;
+
 use anyhow::{Context, bail};
 use axum::body::{Body, to_bytes};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
 use futures::StreamExt;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, PROXY_AUTHORIZATION};
@@ -49,6 +52,7 @@ impl Forwarder {
         let call = Call { caller: &caller, service: "etcd", operation, target: &authority, body: &body };
         let answer = match self.faults.before(&call).await {
             Verdict::Proceed => forward(&authority, parts, Body::from(body.clone())).await,
+            Verdict::Late(wait) => self.late(wait, authority.clone(), parts, body.clone()).await,
             Verdict::Fail { status, code, message } => failure(status, &code, &message),
             Verdict::Hang => std::future::pending().await,
         };
@@ -58,11 +62,35 @@ impl Forwarder {
         }
     }
 
+    /// A letter that a healed network still delivers after its sender has died.
+    async fn late(
+        &self,
+        wait: Duration,
+        authority: String,
+        parts: hyper::http::request::Parts,
+        body: Bytes,
+    ) -> anyhow::Result<Response<Body>> {
+        let timeline = self.site.timeline.clone();
+        let on_its_way = tokio::spawn(async move {
+            tokio::time::sleep(wait).await;
+            let path = parts.uri.path().to_owned();
+            let response = forward(&authority, parts, Body::from(body)).await;
+            let told = match &response {
+                Ok(response) => format!("a late {path} was answered {}", response.status()),
+                Err(error) => format!("a late {path} was not answered: {error:#}"),
+            };
+            timeline.note("fault", &authority, told);
+            let (head, body) = response?.into_parts();
+            Ok(Response::from_parts(head, Body::from(to_bytes(body, BODY_LIMIT).await?)))
+        });
+        on_its_way.await?
+    }
+
     async fn tunnel(&self, request: Request<Incoming>, caller: &Caller) -> anyhow::Result<Response<Body>> {
         let target = request.uri().authority().map(ToString::to_string).unwrap_or_default();
         let call = Call { caller, service: "etcd", operation: "CONNECT", target: &target, body: &[] };
         let member = match self.faults.before(&call).await {
-            Verdict::Proceed => Ok(TcpStream::connect(&target).await),
+            Verdict::Proceed | Verdict::Late(_) => Ok(TcpStream::connect(&target).await),
             Verdict::Fail { status, code, message } => Err(failure(status, &code, &message)),
             Verdict::Hang => std::future::pending().await,
         };
