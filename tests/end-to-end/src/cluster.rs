@@ -14,6 +14,9 @@ use crate::wait::until;
 /// How long a cluster may take to settle in a test: far above what it needs, far below for ever.
 pub const LIMIT: Duration = Duration::from_secs(240);
 
+/// Longer than any read of the region is stale.
+const STALE: Duration = Duration::from_secs(3);
+
 /// One instance of the group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
@@ -105,12 +108,16 @@ impl Cluster {
         Ok(format!("http://{address}:2379"))
     }
 
-    /// What `endpoints` says: where a client finds the cluster.
+    /// What `endpoints` says: where a client finds the cluster. A stale read of a hostile region may not know the
+    /// parameter yet, so it is asked for again for a while.
     pub async fn endpoints(&self) -> Result<Vec<String>> {
-        let name = format!("/etcd-asg/{}/endpoints", self.name);
-        let answer = self.account.ssm.get_parameter().name(name).send().await?;
-        let value = answer.parameter().and_then(|p| p.value()).unwrap_or_default().to_owned();
-        Ok(value.split(',').filter(|url| !url.is_empty()).map(str::to_owned).collect())
+        until("endpoints are published", STALE, || async {
+            let name = format!("/etcd-asg/{}/endpoints", self.name);
+            let answer = self.account.ssm.get_parameter().name(name).send().await?;
+            let value = answer.parameter().and_then(|p| p.value()).unwrap_or_default().to_owned();
+            Ok(value.split(',').filter(|url| !url.is_empty()).map(str::to_owned).collect())
+        })
+        .await
     }
 
     /// Every version of the ledger, oldest first.

@@ -100,4 +100,31 @@ impl Etcd {
             leader: text(&answer["leader"]),
         })
     }
+
+    /// Adds a learner; the string of the members there were, for its initial cluster.
+    pub async fn add_learner(&self, url: &str, peer: &str) -> Result<String> {
+        let answer =
+            self.post(url, "/v3/cluster/member/add", json!({"peerURLs": [peer], "isLearner": true})).await?;
+        let members = answer["members"].as_array().cloned().unwrap_or_default();
+        let others = members.iter().filter(|m| m["peerURLs"][0] != peer);
+        let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
+        let parts: Vec<_> =
+            others.map(|m| format!("{}={}", text(&m["name"]), text(&m["peerURLs"][0]))).collect();
+        Ok(parts.join(","))
+    }
+
+    /// Makes a learner a voter.
+    pub async fn promote(&self, url: &str, member: &str) -> Result<()> {
+        self.post(url, "/v3/cluster/member/promote", json!({"ID": member})).await.map(drop)
+    }
+
+    /// Removes a member.
+    pub async fn remove(&self, url: &str, member: &str) -> Result<()> {
+        self.post(url, "/v3/cluster/member/remove", json!({"ID": member})).await.map(drop)
+    }
+
+    /// Moves leadership from the member at this URL to another.
+    pub async fn move_leader(&self, url: &str, to: &str) -> Result<()> {
+        self.post(url, "/v3/maintenance/transfer-leadership", json!({"targetID": to})).await.map(drop)
+    }
 }

@@ -17,13 +17,26 @@ const WRITERS: usize = 4;
 /// After each acknowledged write a writer rests this long: a steady load, not a stress test.
 const REST: Duration = Duration::from_millis(20);
 
+/// The client URLs to write to, as they are known now.
+pub type Endpoints = Arc<Mutex<Vec<String>>>;
+
 /// A load that runs until it is ended.
 pub struct Load {
     stop: Arc<AtomicBool>,
     acknowledged: Arc<Mutex<Vec<(Instant, String, String)>>>,
     writers: JoinSet<()>,
-    cluster: Cluster,
+    endpoints: Endpoints,
+    follower: Option<AbortOnDrop>,
     prefix: String,
+}
+
+/// What keeps the endpoints up to date, as long as the load is there.
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// What a load came to.
@@ -38,13 +51,20 @@ pub struct Account {
 }
 
 impl Load {
-    /// Starts writing below this prefix.
+    /// Starts writing below this prefix, at the endpoints that the cluster publishes.
     pub fn start(cluster: &Cluster, prefix: &str) -> Result<Self> {
+        let endpoints = Endpoints::default();
+        let follower = tokio::spawn(follow(cluster.clone(), endpoints.clone()));
+        let mut load = Self::at(endpoints, prefix)?;
+        load.follower = Some(AbortOnDrop(follower));
+        Ok(load)
+    }
+
+    /// Starts writing below this prefix, at endpoints that somebody else keeps up to date.
+    pub fn at(endpoints: Endpoints, prefix: &str) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let acknowledged = Arc::new(Mutex::new(Vec::new()));
-        let endpoints = Arc::new(Mutex::new(Vec::new()));
         let mut writers = JoinSet::new();
-        writers.spawn(follow(cluster.clone(), endpoints.clone(), stop.clone()));
         let next = Arc::new(AtomicUsize::new(0));
         for writer in 0..WRITERS {
             let etcd = Etcd::new(Duration::from_secs(2))?;
@@ -70,7 +90,7 @@ impl Load {
                 }
             });
         }
-        Ok(Self { stop, acknowledged, writers, cluster: cluster.clone(), prefix: prefix.to_owned() })
+        Ok(Self { stop, acknowledged, writers, endpoints, follower: None, prefix: prefix.to_owned() })
     }
 
     /// How many writes were acknowledged so far.
@@ -78,11 +98,12 @@ impl Load {
         lock(&self.acknowledged).len()
     }
 
-    /// The longest time between two acknowledged writes since this moment.
+    /// The longest time between two acknowledged writes since this moment, the time since the last one included.
     pub fn longest_gap_since(&self, begun: Instant) -> Duration {
         let mut moments: Vec<Instant> = lock(&self.acknowledged).iter().map(|(at, ..)| *at).collect();
         moments.retain(|at| *at >= begun);
         moments.sort_unstable();
+        moments.push(Instant::now());
         moments.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default()
     }
 
@@ -93,7 +114,7 @@ impl Load {
         self.stop.store(true, Ordering::Relaxed);
         while self.writers.join_next().await.is_some() {}
         let stored =
-            until("everything is read back", LIMIT, || read_back(&self.cluster, &self.prefix)).await?;
+            until("everything is read back", LIMIT, || read_back(&self.endpoints, &self.prefix)).await?;
         let acknowledged = lock(&self.acknowledged);
         let missing = acknowledged.iter().filter(|(_, key, value)| stored.get(key) != Some(value));
         let lost = missing.map(|(_, key, _)| key.clone()).collect();
@@ -120,10 +141,11 @@ impl Load {
 }
 
 /// Everything below the prefix, read linearizably from whichever endpoint answers.
-async fn read_back(cluster: &Cluster, prefix: &str) -> Result<BTreeMap<String, String>> {
+async fn read_back(endpoints: &Endpoints, prefix: &str) -> Result<BTreeMap<String, String>> {
     let etcd = Etcd::new(Duration::from_secs(20))?;
+    let urls = lock(endpoints).clone();
     let mut read = Err(anyhow::anyhow!("there is no endpoint to read from"));
-    for url in cluster.endpoints().await? {
+    for url in urls {
         read = etcd.all(&url, &format!("{prefix}/")).await;
         if read.is_ok() {
             break;
@@ -133,8 +155,8 @@ async fn read_back(cluster: &Cluster, prefix: &str) -> Result<BTreeMap<String, S
 }
 
 /// Keeps the endpoints up to date; a list that cannot be read leaves the last one.
-async fn follow(cluster: Cluster, endpoints: Arc<Mutex<Vec<String>>>, stop: Arc<AtomicBool>) {
-    while !stop.load(Ordering::Relaxed) {
+async fn follow(cluster: Cluster, endpoints: Endpoints) {
+    loop {
         if let Ok(urls) = cluster.endpoints().await {
             *lock(&endpoints) = urls;
         }

@@ -71,7 +71,7 @@ fn functions_dir() -> Result<PathBuf> {
 }
 
 /// `ETCD_BIN_DIR`, else what `make etcd` put into the checkout.
-fn etcd_dir() -> Result<PathBuf> {
+pub fn etcd_dir() -> Result<PathBuf> {
     let given = std::env::var_os("ETCD_BIN_DIR").map(PathBuf::from);
     let dir = given.unwrap_or_else(|| checkout().join(".tools/etcd/3.6.16"));
     ensure!(dir.join("etcd").is_file(), "there is no etcd in {}: make etcd", dir.display());

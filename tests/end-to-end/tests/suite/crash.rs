@@ -21,16 +21,19 @@ fn killed_at_each_call_first_hand() {
 }
 
 #[test]
+#[ignore = "make matrix"]
 fn killed_at_each_call_second_hand() {
     deal(1);
 }
 
 #[test]
+#[ignore = "make matrix"]
 fn killed_at_each_call_third_hand() {
     deal(2);
 }
 
 #[test]
+#[ignore = "make matrix"]
 fn killed_at_each_call_fourth_hand() {
     deal(3);
 }

@@ -21,9 +21,7 @@ where
         let outcome = test(Scene { account: stage.account.clone() }).await;
         stage.end().await;
         // The reason in one line, last: the chain, without the backtrace that a debug print of it would bring.
-        if let Err(error) = outcome {
-            panic!("{error:#}");
-        }
+        assert!(outcome.is_ok(), "{}", outcome.err().map(|error| format!("{error:#}")).unwrap_or_default());
     });
 }
 

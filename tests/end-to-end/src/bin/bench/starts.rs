@@ -1,0 +1,66 @@
+//! How long a function takes to start, beside one that does nothing.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use crate::figure::Figure;
+
+/// From exec to the first call of the runtime API, beside a function that does nothing.
+pub fn starts() -> Result<Vec<Figure>> {
+    let exe = std::env::current_exe()?;
+    let dir = exe.parent().context("a program stands in a folder")?;
+    let idle = dir.join("examples/probe-function");
+    let mut measured = start(&dir.join("reconcile"))?;
+    let mut figure = Figure {
+        what: "function start: exec → first poll of the runtime API",
+        measured: String::new(),
+        goal: "1.5 × a function that does nothing",
+        reached: None,
+    };
+    if idle.is_file() {
+        let baseline = start(&idle)?;
+        measured = measured.min(start(&dir.join("reconcile"))?);
+        figure.reached = Some(measured <= baseline.mul_f64(1.5));
+        let ratio = measured.as_secs_f64() / baseline.as_secs_f64();
+        figure.measured =
+            format!("{:.0} ms, {ratio:.2} × the idle one (same build)", measured.as_secs_f64() * 1e3);
+    } else {
+        figure.measured =
+            format!("{:.0} ms; no idle function was built beside it", measured.as_secs_f64() * 1e3);
+    }
+    Ok(vec![figure])
+}
+
+fn start(program: &Path) -> Result<Duration> {
+    let mut best = Duration::MAX;
+    for _ in 0..7 {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?;
+        let begun = Instant::now();
+        let mut child = Command::new(program)
+            .env_clear()
+            .envs([
+                ("AWS_LAMBDA_RUNTIME_API", address.to_string()),
+                ("AWS_LAMBDA_FUNCTION_NAME", "bench".to_owned()),
+                ("AWS_LAMBDA_FUNCTION_VERSION", "1".to_owned()),
+                ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128".to_owned()),
+                ("AWS_REGION", "us-east-1".to_owned()),
+                ("AWS_ACCESS_KEY_ID", "x".to_owned()),
+                ("AWS_SECRET_ACCESS_KEY", "x".to_owned()),
+                ("ETCD_ASG_BUCKET", "bench".to_owned()),
+            ])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .with_context(|| format!("starting {}", program.display()))?;
+        listener.accept()?;
+        best = best.min(begun.elapsed());
+        child.kill()?;
+        child.wait()?;
+    }
+    Ok(best)
+}
