@@ -32,6 +32,9 @@
 #   AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN: default from the instance metadata
 #   AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_SSM, AWS_ENDPOINT_URL_AUTO_SCALING, AWS_USE_DUALSTACK_ENDPOINT,
 #   AWS_EC2_METADATA_SERVICE_ENDPOINT: as in the AWS CLI
+#   ETCD_… (from the file only): etcd's own, such as ETCD_QUOTA_BACKEND_BYTES. What the parameter sets wins, and the
+#   clash is said. By default etcd compacts what is older than an hour (ETCD_AUTO_COMPACTION_MODE, _RETENTION):
+#   without any compaction every cluster ends with its space used up.
 #
 # In the data directory: member-data (etcd's own), stamp (whose data this is, written before etcd's first start),
 # environment (the last approved parameter, for an outage of SSM), joined (the IDs of the cluster and member, once
@@ -46,6 +49,9 @@ readonly OUTAGE_POLLS=5
 # The controller completes a launch that stays pending, so the hook is not worth trying for ever.
 readonly COMPLETE_ATTEMPTS=20
 readonly CREDENTIALS_SECONDS=300
+# A configuration file, another place for the data or its log, a cluster by force or by discovery, a gateway that the
+# functions cannot ask.
+readonly NOT_TUNING='^ETCD_(CONFIG_FILE|DATA_DIR|WAL_DIR|FORCE_NEW_CLUSTER|DISCOVERY.*|ENABLE_GRPC_GATEWAY|LISTEN_CLIENT_HTTP_URLS)$'
 
 # The installed command is a link to this file, which stands beside its lib folder as in the repository.
 lib=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib
@@ -68,10 +74,18 @@ source "$lib/ready.sh"
 read_configuration() {
   local file=${ETCD_ASG_CONFIG:-/etc/etcd-asg/config} name
   if [[ -e $file ]]; then
-    read_settings "$file" config '(ETCD_ASG|AWS)_[A-Z0-9_]+' || refuse_configuration "in $file, $problem"
+    read_settings "$file" config '(ETCD|AWS)_[A-Z0-9_]+' || refuse_configuration "in $file, $problem"
     for name in "${!config[@]}"; do
-      [[ -n ${!name:-} ]] || export "$name=${config[$name]}"
+      if [[ $name == ETCD_* && $name != ETCD_ASG_* ]]; then
+        [[ ! $name =~ $NOT_TUNING ]] || refuse_configuration "in $file, $name cannot be set: it would go around the parameter that the cluster is safe by"
+        tuning[$name]=${config[$name]}
+      elif [[ -z ${!name:-} ]]; then
+        export "$name=${config[$name]}"
+      fi
     done
+  fi
+  if [[ -z ${tuning[ETCD_AUTO_COMPACTION_MODE]:-}${tuning[ETCD_AUTO_COMPACTION_RETENTION]:-} ]]; then
+    tuning[ETCD_AUTO_COMPACTION_MODE]=periodic tuning[ETCD_AUTO_COMPACTION_RETENTION]=1h
   fi
   cluster=${ETCD_ASG_CLUSTER:-} prefix=${ETCD_ASG_PREFIX:-/etcd-asg} user=${ETCD_ASG_USER:-}
   poll=${ETCD_ASG_POLL_SECONDS:-2} patience=${ETCD_ASG_PARAMETER_PATIENCE:-600}
@@ -97,7 +111,7 @@ end_if_refused() {
   exit 0
 }
 
-declare -A env config stamp
+declare -A env config tuning stamp
 command=${1:-}
 run_dir=${ETCD_ASG_RUN_DIR:-/run/etcd-asg}
 case $command in

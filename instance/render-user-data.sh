@@ -1,11 +1,18 @@
 #!/usr/bin/env bash
-# render-user-data.sh CLUSTER [PREFIX [ETCD_VERSION]]: prints the user data of a launch template, complete: cloud-init
-# needs nothing else to make an instance a member, but etcd's release (install-etcd.sh) where the image has none.
+# Prints the user data of a launch template, complete: cloud-init needs nothing else to make an instance a member,
+# but etcd where the image has none (install-etcd.sh).
+#
+# render-user-data.sh CLUSTER [OPTION…]
+#   --prefix PATH        of the parameters; default /etcd-asg
+#   --etcd SOURCE        image (the image has it), a released version, an https:// or s3:// archive; default 3.6.16
+#   --sha256 SUM         of the archive; required for an https:// or s3:// one
+#   --device DEVICE      the data volume, for /var/lib/etcd: gets a file system if it has nothing on it
+#   --set NAME=VALUE     a line of /etc/etcd-asg/config: etcd's own settings (ETCD_…), ETCD_ASG_…, AWS_…; repeatable
+#
+# render-user-data.sh --template PREFIX ETCD SHA256 FSTAB CLUSTER SETTINGS
+#   the same with these words put in unchecked: render-cluster.sh's, for CloudFormation to fill in.
 set -euo pipefail
 
-cluster=${1:?"usage: render-user-data.sh CLUSTER [PREFIX [ETCD_VERSION]]"}
-prefix=${2:-/etcd-asg}
-version=${3:-3.6.16}
 # EC2's limit for user data, before base64.
 readonly LIMIT=16384
 
@@ -14,18 +21,73 @@ fail() {
   exit 1
 }
 
-[[ $cluster =~ ^[A-Za-z0-9_.-]{1,100}$ ]] || fail "the cluster's name '$cluster' must be 1 to 100 of A-Z a-z 0-9 _ . -"
-[[ $prefix =~ ^(/[A-Za-z0-9_.-]+)+$ ]] || fail "the prefix '$prefix' must be a parameter path such as /etcd-asg"
-[[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || fail "the version '$version' must be like 3.6.16"
+# Comments stay in the repository: they are a fifth of what an instance would have to load. The same files give the
+# same bytes: a launch template changes only when they do.
+bundle() {
+  local work name
+  work=$(mktemp -d)
+  # shellcheck disable=SC2064  # the folder of now is meant
+  trap "rm -rf '$work'" EXIT
+  mkdir "$work/lib"
+  for name in etcd-asg.sh etcd-asg.service install-etcd.sh lib/*; do
+    sed '1!{/^[[:space:]]*#/d}' "$name" >"$work/$name"
+    chmod --reference="$name" "$work/$name"
+  done
+  tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -C "$work" -cf - \
+    etcd-asg.sh etcd-asg.service install-etcd.sh lib | gzip -9n | base64 -w0
+}
 
-cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
-# The same files give the same bytes: a launch template changes only when they do.
-bundle=$(tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -cf - \
-  etcd-asg.sh etcd-asg.service install-etcd.sh lib | gzip -9n | base64 -w0)
-text=$(<user-data.yaml)
-text=${text//@CLUSTER@/$cluster}
-text=${text//@PREFIX@/$prefix}
-text=${text//@ETCD_VERSION@/$version}
-text=${text//@BUNDLE@/$bundle}
-((${#text} < LIMIT)) || fail "the user data has ${#text} bytes and EC2 takes $LIMIT: put the script into the image"
-printf '%s\n' "$text"
+render() {
+  local text
+  text=$(<user-data.yaml)
+  text=${text//@PREFIX@/"$1"}
+  text=${text//@ETCD@/"$2"}
+  text=${text//@SHA256@/"$3"}
+  text=${text//@FSTAB@/"$4"}
+  text=${text//@CLUSTER@/"$5"}
+  text=${text//@SETTINGS@/"$6"}
+  text=${text//@BUNDLE@/"$(bundle)"}
+  ((${#text} < LIMIT)) || fail "the user data has ${#text} bytes and EC2 takes $LIMIT: put the script into the image"
+  printf '%s\n' "$text"
+}
+
+check() {
+  [[ $cluster =~ ^[A-Za-z0-9_.-]{1,100}$ ]] || fail "the cluster's name '$cluster' must be 1 to 100 of A-Z a-z 0-9 _ . -"
+  [[ $prefix =~ ^(/[A-Za-z0-9_.-]+)+$ ]] || fail "the prefix '$prefix' must be a parameter path such as /etcd-asg"
+  [[ $etcd =~ ^(image|[0-9]+\.[0-9]+\.[0-9]+|(https|s3)://[A-Za-z0-9._~:/%@+=-]+)$ ]] ||
+    fail "--etcd '$etcd' must be image, a version such as 3.6.16, or an archive at https://… or s3://…"
+  [[ $etcd != *://* || -n $sum ]] || fail "the archive $etcd needs its --sha256"
+  [[ $sum =~ ^([0-9a-f]{64})?$ ]] || fail "--sha256 '$sum' must be 64 hexadecimal digits in lower case"
+  [[ $device =~ ^(/dev/[A-Za-z0-9/._-]+)?$ ]] || fail "--device '$device' must be a device such as /dev/sdf"
+}
+
+root=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+cd "$root"
+if [[ ${1:-} == --template ]]; then
+  (($# == 7)) || fail "--template takes PREFIX ETCD SHA256 FSTAB CLUSTER SETTINGS"
+  shift
+  render "$@"
+  exit
+fi
+
+cluster=${1:?"usage: render-user-data.sh CLUSTER [--prefix PATH] [--etcd SOURCE] [--sha256 SUM] [--device DEVICE] [--set NAME=VALUE]…"}
+shift
+prefix=/etcd-asg etcd=3.6.16 sum='' device='' settings=''
+while (($#)); do
+  (($# >= 2)) || fail "$1 needs a value"
+  case $1 in
+    --prefix) prefix=$2 ;;
+    --etcd) etcd=$2 ;;
+    --sha256) sum=$2 ;;
+    --device) device=$2 ;;
+    --set)
+      [[ $2 =~ ^(ETCD|AWS)_[A-Z0-9_]+=[[:print:]]*$ ]] || fail "--set '$2' must be NAME=VALUE, with a name ETCD_…, ETCD_ASG_… or AWS_…"
+      settings+=${settings:+$'\n      '}$2
+      ;;
+    *) fail "the option $1 is not known" ;;
+  esac
+  shift 2
+done
+check
+fstab=${device:+"$device /var/lib/etcd xfs noatime,x-systemd.makefs 0 0"}
+render "$prefix" "$etcd" "$sum" "${fstab:-# no data volume}" "$cluster" "${settings:-# no further settings}"

@@ -7,7 +7,8 @@ shellcheck=$(tools/provide-shellcheck.sh)
 
 # The boot script's parts are read through the file that sources them, so that shared names are seen.
 "$shellcheck" --check-sourced --external-sources --source-path=SCRIPTDIR instance/etcd-asg.sh
-mapfile -t scripts < <(git ls-files -co --exclude-standard '*.sh' .ci/run | grep -v '^instance/\(etcd-asg\.sh$\|lib/\)')
+"$shellcheck" --external-sources --source-path=SCRIPTDIR instance/install-etcd.sh
+mapfile -t scripts < <(git ls-files -co --exclude-standard '*.sh' .ci/run | grep -v '^instance/\(etcd-asg\.sh$\|install-etcd\.sh$\|lib/\)')
 "$shellcheck" "${scripts[@]}"
 
 mapfile -t sources < <(git ls-files -co --exclude-standard '*.py')

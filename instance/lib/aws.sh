@@ -28,11 +28,15 @@ learn_credentials() {
 }
 
 endpoint() {
-  local specific=AWS_ENDPOINT_URL_SSM domain=amazonaws.com dual=api.aws
+  local specific=AWS_ENDPOINT_URL_SSM host=$1 domain=amazonaws.com dual=api.aws
   [[ $1 == autoscaling ]] && specific=AWS_ENDPOINT_URL_AUTO_SCALING
+  [[ $1 == s3 ]] && specific=AWS_ENDPOINT_URL_S3
   [[ $region == cn-* ]] && domain=amazonaws.com.cn dual=api.amazonwebservices.com.cn
-  [[ ${AWS_USE_DUALSTACK_ENDPOINT:-} == true ]] && domain=$dual
-  local url=${!specific:-${AWS_ENDPOINT_URL:-https://$1.$region.$domain}}
+  if [[ ${AWS_USE_DUALSTACK_ENDPOINT:-} == true ]]; then
+    # S3 alone keeps its old domain (Amazon S3 user guide, dual-stack endpoints).
+    if [[ $1 == s3 ]]; then host=s3.dualstack; else domain=$dual; fi
+  fi
+  local url=${!specific:-${AWS_ENDPOINT_URL:-https://$host.$region.$domain}}
   printf '%s/' "${url%/}"
 }
 

@@ -28,8 +28,14 @@ start_etcd() {
   local name
   # etcd reads every ETCD_* variable and warns of those it does not know; the region's and systemd's others stay.
   for name in $(compgen -e ETCD_); do unset "$name"; done
+  for name in "${!tuning[@]}"; do
+    export "$name=${tuning[$name]}"
+  done
   for name in "${!env[@]}"; do
-    [[ $name == ETCD_ASG_* ]] || export "$name=${env[$name]}"
+    [[ $name != ETCD_ASG_* ]] || continue
+    [[ ${tuning[$name]:-${env[$name]}} == "${env[$name]}" ]] ||
+      say "the configuration sets $name=${tuning[$name]}, the cluster's parameter ${env[$name]}: the parameter's is used"
+    export "$name=${env[$name]}"
   done
   export ETCD_DATA_DIR=$member_data
   if [[ -n $user ]]; then

@@ -1,4 +1,5 @@
-"""A small AWS for one test: instance metadata, SSM's GetParameter and CompleteLifecycleAction on one loopback port.
+"""A small AWS for one test: instance metadata, SSM's GetParameter, CompleteLifecycleAction and S3's GetObject on one
+loopback port.
 
 It checks every signature, so that a call that real AWS would refuse fails here too.
 """
@@ -21,6 +22,7 @@ class Cloud:
 
     def __init__(self):
         self.parameters = {}
+        self.objects = {}  # S3: /bucket/key → bytes
         self.ssm_error = None  # (HTTP status, __type): every SSM call is answered so
         self.action_answers = []  # (HTTP status, code, message) one a call; then 200
         self.metadata = {
@@ -60,7 +62,7 @@ def signature_of(method, path, headers, body, credential, signed_names, secret):
     canonical = "\n".join(
         [method, path, ""]
         + [f"{name}:{' '.join(headers[name].split())}" for name in signed_names]
-        + ["", ";".join(signed_names), hashlib.sha256(body).hexdigest()]
+        + ["", ";".join(signed_names), headers.get("x-amz-content-sha256") or hashlib.sha256(body).hexdigest()]
     )
     scope = f"{date}/{region}/{service}/aws4_request"
     digest = hashlib.sha256(canonical.encode()).hexdigest()
@@ -79,7 +81,7 @@ def _handler(cloud):
             pass
 
         def answer(self, status, body, kind="application/json"):
-            data = body.encode()
+            data = body if isinstance(body, bytes) else body.encode()
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(data)))
@@ -93,6 +95,9 @@ def _handler(cloud):
                 self.answer(400, "", "text/plain")
 
         def do_GET(self):
+            if not self.path.startswith("/latest/"):
+                self.get_object()
+                return
             value = cloud.metadata.get(self.path.removeprefix("/latest/meta-data/"))
             if self.headers["X-aws-ec2-metadata-token"] != "the-token":
                 self.answer(401, "", "text/plain")
@@ -113,6 +118,14 @@ def _handler(cloud):
                     self.complete_action(dict(urllib.parse.parse_qsl(body.decode())))
                 cloud.changed.notify_all()
 
+        def get_object(self):
+            if self.checked_service(b"") != "s3":
+                self.answer(403, "<Error><Code>SignatureDoesNotMatch</Code></Error>", "application/xml")
+            elif self.path not in cloud.objects:
+                self.answer(404, "<Error><Code>NoSuchKey</Code></Error>", "application/xml")
+            else:
+                self.answer(200, cloud.objects[self.path], "application/gzip")
+
         def checked_service(self, body):
             headers = {name.lower(): value for name, value in self.headers.items()}
             try:
@@ -121,7 +134,7 @@ def _handler(cloud):
                     for part in headers["authorization"].removeprefix("AWS4-HMAC-SHA256 ").split(",")
                 )
                 names = fields["SignedHeaders"].split(";")
-                wanted = signature_of("POST", self.path, headers, body, fields["Credential"], names, SECRET)
+                wanted = signature_of(self.command, self.path, headers, body, fields["Credential"], names, SECRET)
                 right = fields["Signature"] == wanted and headers.get("x-amz-security-token") == SESSION
             except KeyError as missing:
                 cloud.bad_signatures.append(f"no {missing}")

@@ -27,6 +27,38 @@ class Run(Case):
         self.assertEqual(seen["REGION_MARK"], "kept")
         self.assertEqual([name for name in seen if name.startswith("ETCD_ASG_") or name == "ETCD_STRAY"], [])
 
+    def environment_of_etcd(self):
+        self.machine.fake_etcd(f"env > {self.machine.root}/seen; exit 1")
+        _, said = self.machine.run()
+        seen = dict(line.split("=", 1) for line in (self.machine.root / "seen").read_text().splitlines())
+        return seen, said
+
+    def configure(self, *lines):
+        (self.machine.root / "config").write_text("".join(f"{line}\n" for line in ("ETCD_ASG_CLUSTER=red", *lines)))
+
+    def test_etcd_compacts_unless_the_operator_says_how(self):
+        seen, _ = self.environment_of_etcd()
+        self.assertEqual((seen["ETCD_AUTO_COMPACTION_MODE"], seen["ETCD_AUTO_COMPACTION_RETENTION"]), ("periodic", "1h"))
+        self.configure("ETCD_AUTO_COMPACTION_RETENTION=5")
+        seen, _ = self.environment_of_etcd()
+        self.assertEqual(seen["ETCD_AUTO_COMPACTION_RETENTION"], "5")
+        self.assertNotIn("ETCD_AUTO_COMPACTION_MODE", seen)
+
+    def test_etcds_own_settings_pass_through_and_the_parameters_win_aloud(self):
+        self.configure("ETCD_QUOTA_BACKEND_BYTES=8589934592", "ETCD_ELECTION_TIMEOUT=2000", "ETCD_PRE_VOTE=false")
+        seen, said = self.environment_of_etcd()
+        self.assertEqual(seen["ETCD_QUOTA_BACKEND_BYTES"], "8589934592")
+        self.assertEqual(seen["ETCD_ELECTION_TIMEOUT"], "2000")
+        self.assertEqual(seen["ETCD_PRE_VOTE"], "true")
+        self.assertEqual(said.count("the parameter's is used"), 1, said)
+        self.assertIn("sets ETCD_PRE_VOTE=false, the cluster's parameter true", said)
+
+    def test_what_would_go_around_the_parameter_is_refused(self):
+        for name in ("CONFIG_FILE", "WAL_DIR", "DATA_DIR", "FORCE_NEW_CLUSTER", "DISCOVERY_SRV", "ENABLE_GRPC_GATEWAY"):
+            with self.subTest(name):
+                self.configure(f"ETCD_{name}=x")
+                self.assert_refused(78, f"ETCD_{name} cannot be set")
+
     def test_an_end_before_joining_is_started_again_with_a_new_reading(self):
         for status in (0, 1, 2):
             with self.subTest(status):

@@ -14,6 +14,7 @@ import tempfile
 import threading
 import unittest
 
+from cloud import Cloud
 from machine import REPOSITORY
 
 INSTANCE = REPOSITORY / "instance"
@@ -34,7 +35,7 @@ class UserData(unittest.TestCase):
             archive.extractall(folder, filter="data")
         return folder
 
-    def test_every_file_of_the_boot_script_is_in_it_unchanged(self):
+    def test_every_file_of_the_boot_script_is_in_it_without_its_comments(self):
         folder = self.unpacked()
         wanted = ["etcd-asg.sh", "etcd-asg.service", "install-etcd.sh"]
         wanted += [f"lib/{path.name}" for path in (INSTANCE / "lib").iterdir()]
@@ -42,7 +43,23 @@ class UserData(unittest.TestCase):
             {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}, set(wanted)
         )
         for name in wanted:
-            self.assertEqual((folder / name).read_bytes(), (INSTANCE / name).read_bytes(), name)
+            first, *rest = (INSTANCE / name).read_text().splitlines(keepends=True)
+            kept = [line for line in rest if not line.lstrip().startswith("#")]
+            self.assertEqual((folder / name).read_text(), first + "".join(kept), name)
+
+    def test_a_line_that_looks_like_a_comment_is_one(self):
+        """What bash made of the files has no comments: with them and without, it must be the same."""
+        folder = self.unpacked()
+        for path in (folder / "lib").iterdir():
+            shown = [
+                subprocess.run(
+                    ["bash", "-c", 'source "$1"; declare -f', "-", file],
+                    capture_output=True, text=True, check=True, timeout=30,
+                ).stdout
+                for file in (path, INSTANCE / "lib" / path.name)
+            ]
+            self.assertEqual(shown[0], shown[1], path.name)
+            self.assertIn("()", shown[0])
 
     def test_it_runs_from_a_link_as_it_is_installed(self):
         folder = self.unpacked()
@@ -53,8 +70,17 @@ class UserData(unittest.TestCase):
         self.assertEqual(done.stderr, "etcd-asg: usage: etcd-asg prepare|run|ready\n")
 
     def test_it_is_filled_in_and_fits(self):
-        text = render("red", "/other", "3.7.3").stdout
-        for line in ("ETCD_ASG_CLUSTER=red", "ETCD_ASG_PREFIX=/other", '"3.7.3"'):
+        text = render(
+            "red", "--prefix", "/other", "--etcd", "s3://bucket/etcd.tgz", "--sha256", "a" * 64, "--device", "/dev/sdf",
+            "--set", "ETCD_QUOTA_BACKEND_BYTES=8589934592", "--set", "AWS_USE_DUALSTACK_ENDPOINT=true",
+        ).stdout
+        for line in (
+            "      ETCD_ASG_CLUSTER=red\n",
+            "      ETCD_ASG_PREFIX=/other\n",
+            "      ETCD_QUOTA_BACKEND_BYTES=8589934592\n      AWS_USE_DUALSTACK_ENDPOINT=true\n",
+            "      /dev/sdf /var/lib/etcd xfs noatime,x-systemd.makefs 0 0\n",
+            f'install-etcd.sh, "s3://bucket/etcd.tgz", "{"a" * 64}"]',
+        ):
             self.assertIn(line, text)
         self.assertIsNone(re.search(r"@[A-Z_]+@", text))
         self.assertLess(len(text), 16384)
@@ -63,7 +89,17 @@ class UserData(unittest.TestCase):
         self.assertEqual(render("red").stdout, render("red").stdout)
 
     def test_wrong_arguments_are_refused(self):
-        for arguments, word in ((["r d"], "name 'r d'"), (["red", "x"], "prefix 'x'"), (["red", "/x", "3"], "version '3'")):
+        for arguments, word in (
+            (["r d"], "name 'r d'"),
+            (["red", "--prefix", "x"], "prefix 'x'"),
+            (["red", "--etcd", "3"], "--etcd '3'"),
+            (["red", "--etcd", "https://host/etcd.tgz"], "needs its --sha256"),
+            (["red", "--etcd", "3.6.16", "--sha256", "abc"], "--sha256 'abc'"),
+            (["red", "--device", "sdf"], "--device 'sdf'"),
+            (["red", "--set", "PATH=/x"], "--set 'PATH=/x'"),
+            (["red", "--prefix"], "--prefix needs a value"),
+            (["red", "--colour", "x"], "--colour is not known"),
+        ):
             done = render(*arguments)
             self.assertEqual((done.returncode, done.stdout), (1, ""))
             self.assertIn(word, done.stderr)
@@ -107,8 +143,8 @@ class InstallEtcd(unittest.TestCase):
         self.sum = hashlib.sha256(self.archive.read_bytes()).hexdigest()
         (folder / "SHA256SUMS").write_text(f"{'0' * 64}  other.tar.gz\n{self.sum}  {self.archive.name}\n")
 
-    def install(self, *arguments):
-        variables = {"PATH": "/usr/bin:/bin", "ETCD_ASG_ETCD_RELEASES": self.url, "ETCD_ASG_BIN_DIR": str(self.bin)}
+    def install(self, *arguments, **more):
+        variables = {"PATH": "/usr/bin:/bin", "ETCD_ASG_ETCD_RELEASES": self.url, "ETCD_ASG_BIN_DIR": str(self.bin), **more}
         return subprocess.run(
             [INSTANCE / "install-etcd.sh", *arguments],
             env=variables, capture_output=True, text=True, check=False, timeout=60,
@@ -133,6 +169,42 @@ class InstallEtcd(unittest.TestCase):
         done = self.install("9.9.1", "1" * 64)
         self.assertIn("nothing was installed", done.stderr)
         self.assertEqual(list(self.bin.iterdir()), [])
+
+    def test_an_archive_at_a_url_needs_its_checksum(self):
+        url = f"{self.url}/v9.9.1/{self.archive.name}"
+        self.assertIn("needs its SHA-256", self.install(url).stderr)
+        self.assertEqual(list(self.bin.iterdir()), [])
+        done = self.install(url, self.sum)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual({path.name for path in self.bin.iterdir()}, {"etcd", "etcdctl"})
+
+    def test_an_archive_without_etcd(self):
+        with tarfile.open(self.root / "other.tar.gz", "w:gz") as archive:
+            archive.addfile(tarfile.TarInfo("README"))
+        total = hashlib.sha256((self.root / "other.tar.gz").read_bytes()).hexdigest()
+        self.assertIn("there is no etcd in", self.install(f"{self.url}/other.tar.gz", total).stderr)
+
+    def test_the_image_has_it_or_has_not(self):
+        done = self.install("image", PATH=f"{self.bin}:/usr/bin:/bin")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("the image was to have an etcd", done.stderr)
+        self.install("9.9.1")
+        self.archive.unlink()
+        self.assertEqual(self.install("image", PATH=f"{self.bin}:/usr/bin:/bin").returncode, 0)
+
+    def test_an_object_in_s3_is_read_with_the_roles_signature(self):
+        cloud = Cloud()
+        self.addCleanup(cloud.close)
+        cloud.objects["/my-bucket/tools/etcd.tar.gz"] = self.archive.read_bytes()
+        config = self.root / "config"
+        config.write_text(f"ETCD_ASG_CLUSTER=red\nAWS_ENDPOINT_URL_S3={cloud.endpoint}\nETCD_QUOTA_BACKEND_BYTES=1\n")
+        where = {"ETCD_ASG_CONFIG": str(config), "AWS_EC2_METADATA_SERVICE_ENDPOINT": cloud.endpoint}
+        done = self.install("s3://my-bucket/tools/etcd.tar.gz", self.sum, **where)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(cloud.bad_signatures, [])
+        self.assertEqual({path.name for path in self.bin.iterdir()}, {"etcd", "etcdctl"})
+        done = self.install("s3://my-bucket/none.tar.gz", self.sum, **where)
+        self.assertIn("may the instance's role read it (s3:GetObject)", done.stderr)
 
     def test_a_release_that_is_not_there(self):
         done = self.install("9.9.2")
