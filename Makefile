@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test matrix test-rust test-instance verify fix region build etcd etcd-all bench clean
+.PHONY: help demo test matrix test-rust test-instance test-templates lint-templates validate-sam verify fix region build etcd etcd-all bench clean
 
 PORT ?= 4600
 # End-to-end tests each run a region with up to nine etcds of their own: more at once only slows all down.
@@ -27,7 +27,7 @@ help: ## what there is
 demo: build ## a cluster forms, heals and hands over, on a local region with real etcd (first time: about 7 minutes)
 	@etcd=$$($(provide_etcd)) && ETCD_BIN_DIR="$$etcd" "$(bin)/demo"
 
-test: build test-instance test-rust ## all tests, the fault matrix in its short form
+test: build test-instance test-templates test-rust ## all tests, the fault matrix in its short form
 
 matrix: build etcd-all ## the full fault matrix (about 40 minutes)
 	@etcd=$$($(provide_etcd)) && ETCD_BIN_DIR="$$etcd" RUST_TEST_THREADS=$(E2E_JOBS) \
@@ -43,7 +43,20 @@ test-instance: etcd
 	  $(phase) 'tests of the boot script (about 2 minutes)' \
 	  python3 -W error::ResourceWarning -m unittest discover --start-directory tests/instance
 
-verify: ## formatting, lints, documentation, scripts; changes nothing
+# The templates' reader is the one that cfn-lint brings.
+test-templates:
+	@lint=$$(tools/provide.sh cfn-lint) && PYTHONDONTWRITEBYTECODE=1 \
+	  $(phase) 'templates: what they grant and pass in is what the code uses' \
+	  "$$(dirname "$$lint")/python" -m unittest discover --start-directory tests/deployment
+
+lint-templates: ## cfn-lint on the templates
+	@$(phase) 'templates' tools/check-templates.sh
+
+validate-sam: ## sam validate --lint on the templates (installs the SAM CLI: 340 MB)
+	@sam=$$(tools/provide.sh sam) && export SAM_CLI_TELEMETRY=0 && \
+	  for template in template.yaml examples/cluster.yaml; do "$$sam" validate --lint --template "$$template"; done
+
+verify: lint-templates ## formatting, lints, documentation, scripts, templates; changes nothing
 	@$(phase) 'formatting' cargo fmt --all --check
 	@$(phase) 'scripts' tools/check-scripts.sh
 	@$(phase) 'lints (first time: about 4 minutes)' \

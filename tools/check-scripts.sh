@@ -3,7 +3,7 @@
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-shellcheck=$(tools/provide-shellcheck.sh)
+shellcheck=$(tools/provide.sh shellcheck)
 
 # The boot script's parts are read through the file that sources them, so that shared names are seen.
 "$shellcheck" --check-sourced --external-sources --source-path=SCRIPTDIR instance/etcd-asg.sh

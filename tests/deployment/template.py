@@ -1,0 +1,165 @@
+"""CloudFormation templates as data: read, and resolved for given parameters as CloudFormation would."""
+
+import fnmatch
+import pathlib
+import re
+import subprocess
+
+import yaml
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+FUNCTIONS = REPOSITORY / "template.yaml"
+CLUSTER = REPOSITORY / "examples" / "cluster.yaml"
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+PSEUDO = {
+    "AWS::Partition": "aws",
+    "AWS::Region": REGION,
+    "AWS::AccountId": ACCOUNT,
+    "AWS::StackName": "etcd-asg",
+    "AWS::URLSuffix": "amazonaws.com",
+    "AWS::NoValue": None,
+}
+
+
+class _Loader(yaml.SafeLoader):
+    pass
+
+
+def _intrinsic(loader, suffix, node):
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+        if suffix == "GetAtt":
+            value = value.split(".", 1)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        value = loader.construct_mapping(node, deep=True)
+    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
+
+
+_Loader.add_multi_constructor("!", _intrinsic)
+
+
+class Template:
+    """A template, with its parameters at their defaults where `parameters` gives no other value."""
+
+    def __init__(self, text, **parameters):
+        self.raw = yaml.load(text, _Loader)
+        defaults = {name: p.get("Default") for name, p in self.raw["Parameters"].items()}
+        for name in parameters:
+            assert name in defaults, f"there is no parameter {name}"
+        self.parameters = {**defaults, **parameters}
+
+    @classmethod
+    def functions(cls, **parameters):
+        return cls(FUNCTIONS.read_text(), VpcId="vpc-1", SubnetIds=["subnet-1", "subnet-2"], **parameters)
+
+    @classmethod
+    def cluster(cls, **parameters):
+        rendered = subprocess.run(
+            [REPOSITORY / "instance" / "render-cluster.sh"], capture_output=True, text=True, check=True, timeout=60
+        )
+        given = {"VpcId": "vpc-1", "SubnetIds": ["subnet-1"], "FunctionSecurityGroup": "sg-1", "ImageId": "ami-1"}
+        return cls(rendered.stdout, **{**given, **parameters})
+
+    def resources(self, kind):
+        """Those of this type that exist under the conditions, by logical ID."""
+        return {
+            name: resource
+            for name, resource in self.raw["Resources"].items()
+            if resource["Type"] == kind and self.holds(resource.get("Condition"))
+        }
+
+    def properties(self, name):
+        return self.resolve(self.raw["Resources"][name]["Properties"])
+
+    def holds(self, condition):
+        return condition is None or self._condition(self.raw["Conditions"][condition])
+
+    def _condition(self, expression):
+        ((function, arguments),) = expression.items()
+        if function == "Fn::Equals":
+            first, second = map(self.resolve, arguments)
+            return first == second
+        if function == "Fn::Not":
+            return not self._condition(arguments[0])
+        raise AssertionError(f"{function} is not known here")
+
+    def resolve(self, value):
+        if isinstance(value, list):
+            return [item for item in map(self.resolve, value) if item is not None]
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1:
+            ((function, arguments),) = value.items()
+            if function == "Ref":
+                return self.reference(arguments)
+            if function.startswith("Fn::"):
+                return getattr(self, "_" + function.removeprefix("Fn::").lower())(arguments)
+        resolved = {key: self.resolve(item) for key, item in value.items()}
+        return {key: item for key, item in resolved.items() if item is not None}
+
+    def reference(self, name):
+        if name in PSEUDO:
+            return PSEUDO[name]
+        if name in self.parameters:
+            return self.parameters[name]
+        assert name in self.raw["Resources"], f"nothing is called {name}"
+        return name.lower()
+
+    def _getatt(self, path):
+        name, attribute = path
+        kind = self.raw["Resources"][name]["Type"]
+        if attribute == "Arn" and kind == "AWS::S3::Bucket":
+            return f"arn:aws:s3:::{name.lower()}"
+        return f"{name.lower()}.{attribute}"
+
+    def _if(self, arguments):
+        condition, yes, no = arguments
+        return self.resolve(yes if self.holds(condition) else no)
+
+    def _join(self, arguments):
+        separator, items = arguments
+        items = self.resolve(items)
+        return separator.join(items.split(",") if isinstance(items, str) else items)
+
+    def _base64(self, arguments):
+        return self.resolve(arguments)
+
+    def _sub(self, arguments):
+        text, variables = (arguments, {}) if isinstance(arguments, str) else arguments
+        variables = {name: self.resolve(item) for name, item in variables.items()}
+
+        def value(match):
+            name = match.group(1)
+            if name in variables:
+                return str(variables[name])
+            return str(self._getatt(name.split(".", 1)) if "." in name else self.reference(name))
+
+        return re.sub(r"\$\{([^}!]+)\}", value, text)
+
+
+def statements(role_properties, policy=None):
+    """The statements of a role's inline policies, or of one of them."""
+    for document in role_properties["Policies"]:
+        if policy in (None, document["PolicyName"]):
+            yield from document["PolicyDocument"]["Statement"]
+
+
+def listed(value):
+    return value if isinstance(value, list) else [value]
+
+
+def actions(all_statements):
+    return {action for s in all_statements if s["Effect"] == "Allow" for action in listed(s["Action"])}
+
+
+def allows(all_statements, action, resource):
+    """Whether a statement allows this action on this resource, conditions aside."""
+    return any(
+        s["Effect"] == "Allow"
+        and any(fnmatch.fnmatchcase(action, a) for a in listed(s["Action"]))
+        and any(fnmatch.fnmatchcase(resource, r) for r in listed(s["Resource"]))
+        for s in all_statements
+    )

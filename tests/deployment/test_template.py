@@ -1,0 +1,265 @@
+"""What the templates grant and pass in is what the code uses, in both directions."""
+
+import re
+import subprocess
+import unittest
+
+from template import CLUSTER, REPOSITORY, Template, actions, listed, statements
+
+ADAPTERS = REPOSITORY / "shared" / "src" / "adapters"
+#: Read in files that a package of the functions cannot hold yet, or (scheme) of no use without them.
+NOT_PASSED_YET = {"ETCD_ASG_SCHEME", "ETCD_ASG_TLS_CA_FILE", "ETCD_ASG_TLS_CERT_FILE", "ETCD_ASG_TLS_KEY_FILE"}
+#: Read by the clients' libraries, not by our code.
+OF_THE_LIBRARIES = {"AWS_USE_DUALSTACK_ENDPOINT", "AWS_ENDPOINT_URL_S3"}
+
+
+def source(*parts):
+    """A source file without its tests."""
+    return REPOSITORY.joinpath(*parts).read_text().split("#[cfg(test)]")[0]
+
+
+def camel(name):
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+def operations_of_the_functions():
+    """Every call that the adapters make, as the SDKs' builders name it; S3's by the methods of its library."""
+    used = set()
+    for service in ("autoscaling", "ec2", "ssm"):
+        text = source(ADAPTERS / {"ssm": "parameters.rs"}.get(service, f"{service}.rs"))
+        found = set(re.findall(r"\bclient\s*\.\s*([a-z_]+)\(", text))
+        assert found, f"no calls were found in the adapter of {service}"
+        used |= {f"{service}:{camel(name)}" for name in found}
+    methods = set(re.findall(r"\bobjects\s*\.\s*([a-z_]+)\(", source(ADAPTERS / "ledger.rs")))
+    used |= {f"s3:{ {'get': 'GetObject', 'put_opts': 'PutObject'}[name] }" for name in methods}
+    return used
+
+
+class Functions(unittest.TestCase):
+    def setUp(self):
+        self.template = Template.functions()
+        self.role = self.template.properties("FunctionRole")
+        self.variables = self.template.resolve(self.template.raw["Globals"]["Function"]["Environment"]["Variables"])
+
+    def test_every_call_is_granted_and_nothing_else(self):
+        granted = actions(statements(self.role, "clusters"))
+        # Not a call of ours: with it S3 answers 404 instead of 403 for a ledger that is not there.
+        self.assertEqual(granted - {"s3:ListBucket"}, operations_of_the_functions())
+        self.assertIn("s3:ListBucket", granted)
+
+    def test_only_actions_without_resources_are_granted_on_all(self):
+        wide = [s for s in statements(self.role, "clusters") if "*" in listed(s["Resource"])]
+        names = {action for s in wide for action in listed(s["Action"])}
+        self.assertTrue(all(":Describe" in name for name in names), names)
+
+    def test_groups_without_the_tag_cannot_be_acted_on(self):
+        tag = re.search(r'CLUSTER_TAG: &str = "(.*)"', source(ADAPTERS / "autoscaling.rs")).group(1)
+        acting = [s for s in statements(self.role, "clusters") if "autoscaling:SetInstanceHealth" in listed(s["Action"])]
+        self.assertEqual([s["Condition"] for s in acting], [{"Null": {f"autoscaling:ResourceTag/{tag}": "false"}}])
+
+    def test_every_variable_that_the_code_reads_is_passed_and_no_other(self):
+        names = re.search(r"NAMES: \[.*?\] = \[(.*?)\]", source("shared", "membership", "src", "settings.rs"), re.S)
+        settings = {"ETCD_ASG_" + name.upper().replace("-", "_") for name in re.findall(r'"([a-z-]+)"', names.group(1))}
+        read = set(re.findall(r'"(ETCD_ASG_[A-Z_]*[A-Z])"', source("shared", "src", "config.rs"))) | settings
+        read -= {"ETCD_ASG_PAUSED"}  # a tag only
+        self.assertEqual(set(self.variables) - OF_THE_LIBRARIES, read - NOT_PASSED_YET)
+        self.assertEqual(NOT_PASSED_YET - read, set(), "these are not read any more")
+
+    def test_the_parameters_defaults_are_the_codes(self):
+        text = source("shared", "membership", "src", "settings.rs")
+        for name, default in (
+            re.findall(r"^            (\w+): Duration::from_secs\((\d+)\),$", text, re.M)
+            + re.findall(r"^            (\w+_port): (\d+),$", text, re.M)
+            + re.findall(r'^            (prefix): "(.*)".to_owned\(\),$', text, re.M)
+        ):
+            with self.subTest(name):
+                self.assertEqual(str(self.variables[f"ETCD_ASG_{name.upper()}"]).removesuffix("s"), default)
+        ledger = re.search(r'DEFAULT_LEDGER_PREFIX: &str = "(.*)"', source("shared", "src", "config.rs")).group(1)
+        self.assertEqual(self.variables["ETCD_ASG_LEDGER_PREFIX"], ledger)
+
+    def test_each_function_of_the_repository_is_deployed_by_its_name(self):
+        deployed = {
+            f["Metadata"]["BuildProperties"]["Binary"]
+            for f in self.template.resources("AWS::Serverless::Function").values()
+        }
+        self.assertEqual(deployed, {path.name for path in (REPOSITORY / "functions").iterdir()})
+
+    def test_the_functions_know_their_own_timeout(self):
+        timeout = self.template.raw["Globals"]["Function"]["Timeout"]
+        self.assertEqual(self.variables["ETCD_ASG_FUNCTION_TIMEOUT"], f"{timeout}s")
+
+    def test_both_ways_to_the_apis(self):
+        self.assertEqual(self.variables["AWS_ENDPOINT_URL_S3"], "https://s3.us-east-1.amazonaws.com")
+        dual = Template.functions(DualStack="true")
+        function = dual.resolve(dual.raw["Globals"]["Function"])
+        self.assertEqual(function["Environment"]["Variables"]["AWS_ENDPOINT_URL_S3"], "https://s3.dualstack.us-east-1.amazonaws.com")
+        self.assertIs(function["VpcConfig"]["Ipv6AllowedForDualStack"], True)
+
+    def test_an_existing_bucket_is_used_and_none_made(self):
+        template = Template.functions(LedgerBucket="mine")
+        self.assertEqual(template.resources("AWS::S3::Bucket") | template.resources("AWS::S3::BucketPolicy"), {})
+        resources = {r for s in statements(template.properties("FunctionRole")) for r in listed(s["Resource"])}
+        self.assertLessEqual({"arn:aws:s3:::mine", "arn:aws:s3:::mine/etcd-asg/*"}, resources)
+
+
+class Events(unittest.TestCase):
+    def setUp(self):
+        self.template = Template.functions()
+        self.rules = [
+            (function["Metadata"]["BuildProperties"]["Binary"], event["Type"], event["Properties"])
+            for function in self.template.resources("AWS::Serverless::Function").values()
+            for event in function["Properties"]["Events"].values()
+        ]
+
+    def test_every_kind_of_event_that_the_code_accepts_is_delivered_and_no_other(self):
+        kinds = {"Scheduled Event"} if any(kind == "Schedule" for _, kind, _ in self.rules) else set()
+        sources = {"aws.events"} if kinds else set()
+        for _, kind, rule in self.rules:
+            if kind == "EventBridgeRule":
+                kinds |= set(rule["Pattern"]["detail-type"])
+                sources |= set(rule["Pattern"]["source"])
+        text = source("shared", "src", "event.rs")
+        accepted = set(re.findall(r'"((?:EC2 Instance|EC2 Spot|Scheduled)[^"]*)"', text))
+        self.assertEqual(kinds, accepted)
+        # aws.scheduler is accepted for those who schedule by EventBridge Scheduler.
+        self.assertEqual(sources, set(re.findall(r'"(aws\.[a-z0-9]+)"', text)) - {"aws.scheduler"})
+
+    def test_nothing_is_dropped_in_silence(self):
+        for function, kind, rule in self.rules:
+            with self.subTest(f"{function} {kind}"):
+                self.assertIn("RetryPolicy", rule)
+                if kind != "Schedule":
+                    self.assertEqual(rule["DeadLetterConfig"], {"Arn": {"Fn::GetAtt": ["DeadLetters", "Arn"]}})
+        failed = self.template.resolve(self.template.raw["Globals"]["Function"]["EventInvokeConfig"])
+        self.assertEqual(failed["DestinationConfig"]["OnFailure"], {"Type": "SQS", "Destination": "deadletters.Arn"})
+
+    def test_the_filters_look_for_what_the_functions_write(self):
+        decision = source("shared", "membership", "src", "decision.rs")
+        for words in ('"waiting {on}"', '"refused: {reason}"', '"for a quorum: ', '"for a linearizable member list"'):
+            self.assertIn(words, decision)
+        self.assertIn("tracing::info!(%cluster, note)", source("shared", "src", "controller", "report.rs"))
+        self.assertIn(".json().flatten_event(true)", source("shared", "src", "telemetry.rs"))
+        filters = [f["Properties"]["FilterPattern"] for f in self.template.resources("AWS::Logs::MetricFilter").values()]
+        wanted = {"*refused: *", "*waiting for a quorum*", "*waiting for a linearizable member list*", "ERROR"}
+        self.assertEqual(set(re.findall(r'"([^"]*)"', " ".join(filters))), wanted)
+
+
+class Bucket(unittest.TestCase):
+    def setUp(self):
+        self.template = Template.functions()
+
+    def denied(self, action, resource, **context):
+        """The deny statements of the bucket's policy that match; of their operators it knows Null and Bool."""
+        found = []
+        for statement in self.template.properties("BucketPolicy")["PolicyDocument"]["Statement"]:
+            self.assertEqual((statement["Effect"], statement["Principal"]), ("Deny", "*"))
+            pattern = "|".join(re.escape(r).replace(r"\*", ".*") for r in listed(statement["Resource"]))
+            holds = statement["Action"] in (action, "s3:*") and re.fullmatch(pattern, resource)
+            for operator, keys in statement["Condition"].items():
+                for key, wanted in keys.items():
+                    self.assertIn(operator, ("Null", "Bool"))
+                    actual = str(key not in context if operator == "Null" else context.get(key, "absent")).lower()
+                    holds = holds and actual == wanted
+            if holds:
+                found.append(statement["Sid"])
+        return found
+
+    def put(self, **headers):
+        context = {"aws:SecureTransport": "true", "s3:ObjectCreationOperation": "true"}
+        context |= {name.replace("_", ":", 1).replace("_", "-"): value for name, value in headers.items()}
+        return self.denied("s3:PutObject", "arn:aws:s3:::bucket/etcd-asg/main/ledger.json", **context)
+
+    def test_a_ledger_is_written_by_compare_and_swap_only(self):
+        self.assertEqual(self.put(), ["LedgersAreWrittenByCompareAndSwapOnly"])
+        self.assertEqual(self.put(s3_if_match='"etag"'), [])
+        self.assertEqual(self.put(s3_if_none_match="*"), [])
+
+    def test_parts_of_an_upload_are_exempt(self):
+        context = {"aws:SecureTransport": "true", "s3:ObjectCreationOperation": "false"}
+        self.assertEqual(self.denied("s3:PutObject", "arn:aws:s3:::bucket/etcd-asg/main/ledger.json", **context), [])
+
+    def test_nothing_goes_in_plain_text(self):
+        plain = {"aws:SecureTransport": "false"}
+        self.assertEqual(self.denied("s3:GetObject", "arn:aws:s3:::bucket/etcd-asg/x", **plain), ["EncryptedInTransit"])
+
+    def test_it_is_versioned_private_encrypted_and_kept(self):
+        raw = self.template.raw["Resources"]["Bucket"]
+        self.assertEqual((raw["DeletionPolicy"], raw["UpdateReplacePolicy"]), ("Retain", "Retain"))
+        bucket = self.template.properties("Bucket")
+        self.assertEqual(bucket["VersioningConfiguration"], {"Status": "Enabled"})
+        self.assertEqual(set(bucket["PublicAccessBlockConfiguration"].values()), {True})
+        self.assertIn("BucketEncryption", bucket)
+
+
+class Cluster(unittest.TestCase):
+    def setUp(self):
+        self.template = Template.cluster(ClusterName="red")
+
+    def calls_of_the_instance(self):
+        text = "".join(path.read_text() for path in sorted((REPOSITORY / "instance").rglob("*.sh")))
+        used = {f"ssm:{name}" for name in re.findall(r"X-Amz-Target: AmazonSSM\.(\w+)", text)}
+        used |= {f"autoscaling:{name}" for name in re.findall(r"Action=(\w+)", text)}
+        return used | ({"s3:GetObject"} if '"$(endpoint s3)' in text else set())
+
+    def test_every_call_of_the_boot_script_is_granted_and_nothing_else(self):
+        reads = Template.cluster(ClusterName="red", EtcdArchiveBucket="tools", EtcdArchiveKey="etcd.tgz")
+        self.assertEqual(actions(statements(reads.properties("Role"))), self.calls_of_the_instance())
+        without = self.calls_of_the_instance() - {"s3:GetObject"}
+        self.assertEqual(actions(statements(self.template.properties("Role"))), without)
+        resources = [s["Resource"] for s in statements(reads.properties("Role")) if s["Action"] == "s3:GetObject"]
+        self.assertEqual(resources, ["arn:aws:s3:::tools/etcd.tgz"])
+
+    def user_data(self, template):
+        return template.properties("LaunchTemplate")["LaunchTemplateData"]["UserData"]
+
+    def rendered(self, *arguments):
+        command = [REPOSITORY / "instance" / "render-user-data.sh", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+
+    def test_cloudformation_fills_in_what_the_command_line_would(self):
+        wanted = self.rendered("red", "--device", "/dev/sdf", "--set", "ETCD_QUOTA_BACKEND_BYTES=4294967296")
+        self.assertEqual(self.user_data(self.template), wanted)
+        archive = Template.cluster(
+            ClusterName="blue", ParameterPrefix="/other", EtcdArchiveBucket="tools", EtcdArchiveKey="etcd.tgz",
+            EtcdSha256="a" * 64, EtcdSettings=["ETCD_ELECTION_TIMEOUT=2000", "AWS_USE_DUALSTACK_ENDPOINT=true"],
+        )
+        wanted = self.rendered(
+            "blue", "--prefix", "/other", "--device", "/dev/sdf", "--etcd", "s3://tools/etcd.tgz", "--sha256", "a" * 64,
+            "--set", "ETCD_ELECTION_TIMEOUT=2000", "--set", "AWS_USE_DUALSTACK_ENDPOINT=true",
+        )
+        self.assertEqual(self.user_data(archive), wanted)
+
+    def test_it_fits(self):
+        """EC2 takes 16,384 bytes of user data, CloudFormation 51,200 of a template that is not in S3."""
+        longest = Template.cluster(ClusterName="c" * 100, ParameterPrefix="/" + "p" * 499, EtcdSha256="a" * 64)
+        self.assertLess(len(self.user_data(longest)), 16384)
+        self.assertIsNone(re.search(r"@[A-Z_]+@|\$\{", self.user_data(longest)))
+
+    def test_an_unrendered_copy_says_so(self):
+        raw = Template(CLUSTER.read_text(), VpcId="v", SubnetIds=["s"], FunctionSecurityGroup="g", ImageId="i")
+        self.assertIn("not rendered", self.user_data(raw))
+
+    def test_the_group_is_as_the_design_demands(self):
+        group = self.template.properties("Group")
+        self.assertEqual(
+            [(h["LifecycleTransition"], h["DefaultResult"], h["NotificationMetadata"]) for h in group["LifecycleHookSpecificationList"]],
+            [(f"autoscaling:EC2_INSTANCE_{t}", "ABANDON", "etcd-asg") for t in ("LAUNCHING", "TERMINATING")],
+        )
+        policy = group["InstanceMaintenancePolicy"]
+        self.assertEqual(policy["MinHealthyPercentage"], 100)
+        self.assertGreater(policy["MaxHealthyPercentage"], 100)
+        self.assertEqual(group["InstanceLifecyclePolicy"]["RetentionTriggers"], {"TerminateHookAbandon": "retain"})
+        self.assertIn({"Key": "etcd-asg:cluster", "Value": "red", "PropagateAtLaunch": True}, group["Tags"])
+        for mapping in self.template.properties("LaunchTemplate")["LaunchTemplateData"]["BlockDeviceMappings"]:
+            self.assertEqual((mapping["Ebs"]["VolumeType"], mapping["Ebs"]["Encrypted"]), ("gp3", True))
+
+    def test_the_ports_are_those_of_the_functions(self):
+        functions = Template.functions().parameters
+        members = self.template.properties("MemberSecurityGroup")["SecurityGroupIngress"]
+        self.assertEqual({(rule["FromPort"], rule["ToPort"]) for rule in members}, {(functions["ClientPort"],) * 2})
+        peers = self.template.properties("Peers")
+        self.assertEqual((peers["FromPort"], peers["ToPort"]), (functions["ClientPort"], functions["PeerPort"]))
+
+
+if __name__ == "__main__":
+    unittest.main()
