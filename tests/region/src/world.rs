@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::Site;
 use crate::autoscaling::{Activity, Group};
+use crate::ec2::root_volume::Task;
 use crate::ec2::{Instance, InstanceState};
 use crate::events::Events;
 use crate::machines::{LaunchSpec, Machines};
@@ -37,6 +38,8 @@ pub(crate) struct State {
     pub instances: BTreeMap<String, Instance>,
     /// Scaling activities, newest first.
     pub activities: VecDeque<Activity>,
+    /// Root-volume replacements, the oldest first.
+    pub root_volume_tasks: Vec<Task>,
     /// What is to be done once the mutex is free again, in order.
     pub effects: Vec<Effect>,
 }
@@ -47,6 +50,17 @@ pub(crate) enum Effect {
     Launch(LaunchSpec),
     /// An instance's processes end, and its disk with them.
     Kill(String),
+    /// An instance's processes end; its disk stays.
+    Stop(String),
+    /// An instance that was stopped boots again.
+    Start(String),
+    /// An instance loses its disk and boots again.
+    ReplaceRootVolume {
+        /// The task's ID.
+        task: String,
+        /// The instance's ID.
+        instance: String,
+    },
     /// A lifecycle event goes to EventBridge.
     Lifecycle {
         /// The event's type.
@@ -129,6 +143,15 @@ impl World {
                 let world = self.clone();
                 tokio::spawn(async move { world.kill(&instance).await });
             }
+            Effect::Stop(instance) => {
+                let world = self.clone();
+                tokio::spawn(async move { world.stop(&instance).await });
+            }
+            Effect::Start(instance) => self.machines.start(&instance),
+            Effect::ReplaceRootVolume { task, instance } => {
+                let world = self.clone();
+                tokio::spawn(async move { world.replace_root_volume(&task, &instance).await });
+            }
             Effect::Lifecycle { detail_type, resource, detail } => {
                 self.events.lifecycle(detail_type, vec![resource], detail);
             }
@@ -159,6 +182,24 @@ impl World {
         });
     }
 
+    async fn stop(&self, id: &str) {
+        self.machines.stop(id).await;
+        self.change(|state| {
+            if state.instances.get(id).is_some_and(|one| one.state == InstanceState::Stopping) {
+                state.enter(id, InstanceState::Stopped);
+            }
+        });
+    }
+
+    async fn replace_root_volume(&self, id: &str, instance: &str) {
+        self.machines.wipe_disk(instance).await;
+        self.change(|state| {
+            if let Some(task) = state.root_volume_tasks.iter_mut().find(|task| task.id == id) {
+                task.succeeded = Some(SystemTime::now());
+            }
+        });
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -167,13 +208,27 @@ impl World {
 impl State {
     /// Begins an instance's end in EC2; false where there is no such instance, or it has begun before.
     pub fn shut_down(&mut self, id: &str, reason: (&'static str, &'static str)) -> bool {
-        let Some(instance) = self.instances.get_mut(id).filter(|instance| instance.state.is_alive()) else {
-            return false;
-        };
+        let living = self.instances.get_mut(id).filter(|instance| !instance.state.has_ended());
+        let Some(instance) = living else { return false };
         instance.reason = Some(reason);
         self.effects.push(Effect::Kill(id.to_owned()));
         self.enter(id, InstanceState::ShuttingDown);
         true
+    }
+
+    /// Stops a running instance: its processes end, ID, address and disk stay.
+    pub fn stop(&mut self, id: &str) {
+        self.effects.push(Effect::Stop(id.to_owned()));
+        self.enter(id, InstanceState::Stopping);
+    }
+
+    /// Starts a stopped instance. EC2's launch time is that of the last start.
+    pub fn start(&mut self, id: &str) {
+        if let Some(instance) = self.instances.get_mut(id) {
+            instance.launched = SystemTime::now();
+        }
+        self.effects.push(Effect::Start(id.to_owned()));
+        self.enter(id, InstanceState::Pending);
     }
 
     /// Puts an instance into a state of EC2 and tells EventBridge.

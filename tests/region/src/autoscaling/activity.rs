@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
+use crate::Site;
 use crate::site::timestamp_seconds;
 
 /// One launch or termination.
@@ -22,6 +23,22 @@ pub struct Activity {
 }
 
 impl Activity {
+    /// A launch that begins now.
+    pub fn begin(site: &Site, group: &str, arn: &str, description: String, cause: String) -> Self {
+        Self {
+            id: site.uuid(),
+            group: group.to_owned(),
+            group_arn: arn.to_owned(),
+            description,
+            cause,
+            started: SystemTime::now(),
+            ended: None,
+            status: "PreInService",
+            message: None,
+            progress: 30,
+        }
+    }
+
     /// As the API shows it.
     pub fn show(&self) -> Value {
         json!({

@@ -4,21 +4,28 @@ use std::time::SystemTime;
 
 use super::engine::Step;
 use super::model::{Group, Lifecycle, Member};
-use super::{launch, terminate};
+use super::{launch, replace, terminate, warm};
 use crate::site::timestamp_seconds;
 
-/// Launches what is missing and terminates what is too much.
+/// Launches what is missing, out of the warm pool first, and terminates what is too much. While instances are
+/// replaced there may be more than the desired capacity.
 pub fn balance(step: &mut Step<'_>, group_name: &str) {
     let Some(group) = step.state.groups.get(group_name).filter(|group| !group.deleting) else { return };
-    let count = group.members.values().filter(|member| member.lifecycle.counts()).count();
-    let desired = group.desired as usize;
-    let paused = group.backoff.until.is_some_and(|until| step.now < until);
-    if count > desired {
-        scale_in(step, group_name, count, desired);
-    } else if !paused {
-        for present in count..desired {
-            launch::one(step, group_name, launch_cause(present, desired));
+    let (count, desired) = (group.count(), group.desired as usize);
+    let target = desired + replace::surplus(group);
+    let paused = group.backoff.until.is_some_and(|until| step.now < until) || group.suspends("Launch");
+    if count > target {
+        if !group.suspends("Terminate") {
+            scale_in(step, group_name, count, target);
         }
+    } else if !paused {
+        for present in count..target {
+            let cause = launch_cause(present, target);
+            if !warm::take(step, group_name, &cause) {
+                launch::one(step, group_name, cause, Lifecycle::Pending);
+            }
+        }
+        warm::balance(step, group_name);
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use super::model::Lifecycle;
-use super::{capacity, hooks, launch, terminate};
+use super::{capacity, hooks, launch, refresh, replace, root_volume, terminate, warm};
 use crate::Site;
 use crate::ec2::InstanceState;
 use crate::world::State;
@@ -27,6 +27,8 @@ pub fn step(site: &Site, allocate: &dyn Fn() -> Ipv4Addr, state: &mut State) {
     let groups: Vec<String> = step.state.groups.keys().cloned().collect();
     for group in groups {
         step.members(&group);
+        refresh::advance(&mut step, &group);
+        replace::unhealthy_and_outdated(&mut step, &group);
         capacity::balance(&mut step, &group);
         step.finish_deletion(&group);
     }
@@ -68,27 +70,49 @@ impl Step<'_> {
         for (instance, lifecycle) in members {
             if lifecycle.is_leaving() {
                 self.leaving(group, &instance, lifecycle);
-            } else if !terminate::if_unhealthy(self, group, &instance) {
+            } else if !terminate::if_dead(self, group, &instance) {
                 self.arriving(group, &instance, lifecycle);
             }
         }
     }
 
     fn arriving(&mut self, group: &str, instance: &str, lifecycle: Lifecycle) {
+        use Lifecycle as L;
         match lifecycle {
-            Lifecycle::Pending => launch::pending(self, group, instance),
-            Lifecycle::PendingWait => hooks::wait_for_launch(self, group, instance),
-            Lifecycle::PendingProceed => launch::proceed(self, group, instance),
+            L::Pending => launch::pending(self, group, instance, L::PendingWait, L::PendingProceed),
+            L::PendingWait => hooks::wait_for(self, group, instance, L::PendingProceed),
+            L::PendingProceed => launch::proceed(self, group, instance),
+            L::WarmedPending => {
+                launch::pending(self, group, instance, L::WarmedPendingWait, L::WarmedPendingProceed);
+            }
+            L::WarmedPendingWait => hooks::wait_for(self, group, instance, L::WarmedPendingProceed),
+            L::WarmedPendingProceed => warm::arrive(self, group, instance),
+            L::EnteringStandby => self.enter(group, instance, L::Standby),
+            L::Detaching => terminate::detach(self, group, instance),
+            L::ReplacingRootVolume => root_volume::begin(self, group, instance),
+            L::ReplacingRootVolumeWait => {
+                hooks::wait_for(self, group, instance, L::ReplacingRootVolumeProceed);
+            }
+            L::ReplacingRootVolumeProceed => root_volume::proceed(self, group, instance),
+            L::RootVolumeReplaced => self.enter(group, instance, L::Pending),
             _ => {}
         }
     }
 
     fn leaving(&mut self, group: &str, instance: &str, lifecycle: Lifecycle) {
+        use Lifecycle as L;
         match lifecycle {
-            Lifecycle::Terminating => terminate::terminating(self, group, instance),
-            Lifecycle::TerminatingWait => hooks::wait_for_termination(self, group, instance),
-            Lifecycle::TerminatingProceed => terminate::proceed(self, group, instance),
-            Lifecycle::TerminatingRetained => terminate::retained(self, group, instance),
+            L::Terminating => {
+                terminate::terminating(self, group, instance, L::TerminatingWait, L::TerminatingProceed);
+            }
+            L::TerminatingWait => hooks::wait_for_termination(self, group, instance),
+            L::TerminatingProceed | L::WarmedTerminatingProceed => terminate::proceed(self, group, instance),
+            L::TerminatingRetained => terminate::retained(self, group, instance),
+            L::WarmedTerminating => {
+                let (wait, proceed) = (L::WarmedTerminatingWait, L::WarmedTerminatingProceed);
+                terminate::terminating(self, group, instance, wait, proceed);
+            }
+            L::WarmedTerminatingWait => hooks::wait_for_warm_termination(self, group, instance),
             _ => {}
         }
     }
@@ -105,6 +129,11 @@ impl Step<'_> {
     /// Whether EC2 still runs the instance.
     pub fn is_alive(&self, instance: &str) -> bool {
         self.state.instances.get(instance).is_some_and(|instance| instance.state.is_alive())
+    }
+
+    /// Whether EC2 says that the instance is `running`.
+    pub fn runs(&self, instance: &str) -> bool {
+        self.state.instances.get(instance).is_some_and(|one| one.state == InstanceState::Running)
     }
 
     /// Puts a member into a lifecycle state.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::engine::Step;
-use super::model::{Action, Ended, Hook, Lifecycle, Outcome, Transition};
+use super::model::{Action, Ended, Hook, Lifecycle, Outcome, Route, Transition};
 use super::{launch, terminate};
 use crate::world::Effect;
 
@@ -33,7 +33,7 @@ pub fn begin(step: &mut Step<'_>, group_name: &str, instance: &str, transition: 
         })
         .collect();
     for action in &member.actions {
-        let effect = event(&group.arn, group_name, instance, action);
+        let effect = event(&group.arn, group_name, instance, action, member.route);
         step.state.effects.push(effect);
     }
     !member.actions.is_empty()
@@ -43,11 +43,25 @@ fn longest_wait(hook: &Hook) -> Duration {
     (Duration::from_secs(hook.heartbeat.into()) * LONGEST_WAIT_HEARTBEATS).min(LONGEST_WAIT)
 }
 
-fn event(arn: &str, group: &str, instance: &str, action: &Action) -> Effect {
-    let (detail_type, origin, destination) = match action.hook.transition {
-        Transition::Launching => ("EC2 Instance-launch Lifecycle Action", "EC2", "AutoScalingGroup"),
-        Transition::Terminating => ("EC2 Instance-terminate Lifecycle Action", "AutoScalingGroup", "EC2"),
+/// Where an instance comes from and where it goes (Auto Scaling user guide: warm pool events, instance refresh replace
+/// root volume lifecycle events).
+fn ends(transition: Transition, route: Route) -> (&'static str, &'static str) {
+    match (transition, route) {
+        (_, Route::RootVolume) => ("AutoScalingGroup", "AutoScalingGroup"),
+        (Transition::Launching, Route::Launched) => ("EC2", "AutoScalingGroup"),
+        (Transition::Launching, Route::Pool) => ("EC2", "WarmPool"),
+        (Transition::Launching, Route::FromPool) => ("WarmPool", "AutoScalingGroup"),
+        (Transition::Terminating, Route::Pool) => ("WarmPool", "EC2"),
+        (Transition::Terminating, Route::Launched | Route::FromPool) => ("AutoScalingGroup", "EC2"),
+    }
+}
+
+fn event(arn: &str, group: &str, instance: &str, action: &Action, route: Route) -> Effect {
+    let detail_type = match action.hook.transition {
+        Transition::Launching => "EC2 Instance-launch Lifecycle Action",
+        Transition::Terminating => "EC2 Instance-terminate Lifecycle Action",
     };
+    let (origin, destination) = ends(action.hook.transition, route);
     let mut detail = json!({
         "LifecycleActionToken": action.token,
         "AutoScalingGroupName": group,
@@ -57,6 +71,9 @@ fn event(arn: &str, group: &str, instance: &str, action: &Action) -> Effect {
         "Origin": origin,
         "Destination": destination,
     });
+    if route == Route::RootVolume {
+        detail["Action"] = Value::from("ReplaceRootVolume");
+    }
     if let Some(metadata) = &action.hook.metadata {
         detail["NotificationMetadata"] = Value::from(metadata.clone());
     }
@@ -92,11 +109,11 @@ fn stand(step: &mut Step<'_>, group: &str, instance: &str) -> Wait {
     }
 }
 
-/// `Pending:Wait`: on to service, or out again.
-pub fn wait_for_launch(step: &mut Step<'_>, group: &str, instance: &str) {
+/// A wait before service, or before the warm pool: on to `then`, or out of the group.
+pub fn wait_for(step: &mut Step<'_>, group: &str, instance: &str, then: Lifecycle) {
     match stand(step, group, instance) {
         Wait::Pending => {}
-        Wait::Done => step.enter(group, instance, Lifecycle::PendingProceed),
+        Wait::Done => step.enter(group, instance, then),
         Wait::Abandoned(token, ended) => {
             let why = match ended {
                 Ended::ByCall => "Lifecycle Action Completed with ABANDON Result",
@@ -138,5 +155,13 @@ pub fn wait_for_termination(step: &mut Step<'_>, group: &str, instance: &str) {
             launch::status(step, group, instance, "MidTerminatingLifecycleAction", 80);
         }
         Wait::Done | Wait::Abandoned(..) => step.enter(group, instance, Lifecycle::TerminatingProceed),
+    }
+}
+
+/// `Warmed:Terminating:Wait`: both results end the instance; it served nobody, and nothing retains it here.
+pub fn wait_for_warm_termination(step: &mut Step<'_>, group: &str, instance: &str) {
+    match stand(step, group, instance) {
+        Wait::Pending => {}
+        Wait::Done | Wait::Abandoned(..) => step.enter(group, instance, Lifecycle::WarmedTerminatingProceed),
     }
 }

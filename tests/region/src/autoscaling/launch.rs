@@ -1,11 +1,11 @@
 //! The way of an instance into its group.
 
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 use super::activity::Activity;
 use super::engine::Step;
 use super::hooks;
-use super::model::{Lifecycle, Member, Transition, Zone};
+use super::model::{Lifecycle, Member, Route, Transition, Zone};
 use crate::ec2::{Instance, InstanceState};
 use crate::machines::LaunchSpec;
 use crate::world::Effect;
@@ -13,23 +13,13 @@ use crate::world::Effect;
 /// The tag that makes a group the project's own and names its cluster.
 const CLUSTER_TAG: &str = "etcd-asg:cluster";
 
-/// Launches one instance into a group.
-pub fn one(step: &mut Step<'_>, group_name: &str, cause: String) {
+/// Launches one instance, in `Pending` for the group or in `Warmed:Pending` for its warm pool.
+pub fn one(step: &mut Step<'_>, group_name: &str, cause: String, lifecycle: Lifecycle) {
     let id = format!("i-{}", step.site.hex17());
     let Some(group) = step.state.groups.get_mut(group_name) else { return };
     let zone = emptiest_zone(&group.zones, group.members.values().map(|member| &member.zone));
-    let activity = Activity {
-        id: step.site.uuid(),
-        group: group_name.to_owned(),
-        group_arn: group.arn.clone(),
-        description: format!("Launching a new EC2 instance: {id}"),
-        cause,
-        started: SystemTime::now(),
-        ended: None,
-        status: "PreInService",
-        message: None,
-        progress: 30,
-    };
+    let description = format!("Launching a new EC2 instance: {id}");
+    let activity = Activity::begin(step.site, group_name, &group.arn, description, cause);
     let instance = Instance {
         id: id.clone(),
         address: (step.allocate)(),
@@ -55,44 +45,40 @@ pub fn one(step: &mut Step<'_>, group_name: &str, cause: String) {
         prefix: step.site.options.prefix.clone(),
         boot_delay: step.site.options.boot_delay,
     };
-    let protected = group.protect_new;
-    group.members.insert(id.clone(), member(&id, zone, protected, step.now, &activity.id));
-    step.site.timeline.note("lifecycle", &id, format!("Pending at {} in {group_name}", instance.address));
+    let member = Member {
+        instance: id.clone(),
+        zone,
+        lifecycle,
+        healthy: true,
+        protected: group.protect_new,
+        route: if lifecycle.is_warm() { Route::Pool } else { Route::Launched },
+        template: group.template().cloned(),
+        joined: step.now,
+        in_service: None,
+        actions: Vec::new(),
+        activity: Some(activity.id.clone()),
+    };
+    group.members.insert(id.clone(), member);
+    step.site.timeline.note("lifecycle", &id, format!("{lifecycle} at {} in {group_name}", instance.address));
     step.state.instances.insert(id.clone(), instance);
     step.state.open_activity(activity);
     step.state.effects.push(Effect::Launch(spec));
     step.state.effects.push(Effect::StateChange(id, InstanceState::Pending));
 }
 
-fn member(id: &str, zone: Zone, protected: bool, now: Instant, activity: &str) -> Member {
-    Member {
-        instance: id.to_owned(),
-        zone,
-        lifecycle: Lifecycle::Pending,
-        healthy: true,
-        protected,
-        joined: now,
-        in_service: None,
-        actions: Vec::new(),
-        activity: Some(activity.to_owned()),
-    }
-}
-
-/// `Pending`: waits at the launch hooks, or proceeds where there is none.
-pub fn pending(step: &mut Step<'_>, group: &str, instance: &str) {
+/// `Pending`, `Warmed:Pending`: waits at the launch hooks, or proceeds where there is none.
+pub fn pending(step: &mut Step<'_>, group: &str, instance: &str, wait: Lifecycle, proceed: Lifecycle) {
     if hooks::begin(step, group, instance, Transition::Launching) {
-        step.enter(group, instance, Lifecycle::PendingWait);
+        step.enter(group, instance, wait);
         status(step, group, instance, "MidLifecycleAction", 60);
     } else {
-        step.enter(group, instance, Lifecycle::PendingProceed);
+        step.enter(group, instance, proceed);
     }
 }
 
 /// `Pending:Proceed`: in service as soon as EC2 runs it.
 pub fn proceed(step: &mut Step<'_>, group: &str, instance: &str) {
-    let running =
-        step.state.instances.get(instance).is_some_and(|instance| instance.state == InstanceState::Running);
-    if !running {
+    if !step.runs(instance) {
         return;
     }
     step.enter(group, instance, Lifecycle::InService);
@@ -101,6 +87,7 @@ pub fn proceed(step: &mut Step<'_>, group: &str, instance: &str) {
     group.backoff = Default::default();
     let Some(member) = group.members.get_mut(instance) else { return };
     member.in_service = Some(now);
+    member.route = Route::Launched;
     if let Some(activity) = member.activity.take().and_then(|id| step.state.activity(&id)) {
         activity.end("Successful", None);
     }

@@ -7,8 +7,12 @@ mod engine;
 mod hooks;
 mod launch;
 mod model;
+mod refresh;
+mod replace;
+mod root_volume;
 mod show;
 mod terminate;
+mod warm;
 
 use tokio_util::sync::CancellationToken;
 

@@ -6,6 +6,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 
+use super::refresh::Refresh;
+use super::replace::Maintenance;
+use super::warm::WarmPool;
+
 /// An Auto Scaling group.
 pub struct Group {
     pub name: String,
@@ -24,6 +28,12 @@ pub struct Group {
     /// What is stored only to be shown again: launch template, maintenance policy and the like, by AWS's names.
     pub shown: BTreeMap<String, Value>,
     pub retain_on_abandon: bool,
+    pub maintenance: Option<Maintenance>,
+    /// Processes that somebody suspended, and since when.
+    pub suspended: BTreeMap<String, SystemTime>,
+    /// Instance refreshes, the newest last; only the last can be under way.
+    pub refreshes: Vec<Refresh>,
+    pub warm: Option<WarmPool>,
     pub tags: BTreeMap<String, Tag>,
     pub hooks: BTreeMap<String, Hook>,
     /// By instance ID.
@@ -100,11 +110,38 @@ pub enum Lifecycle {
     PendingWait,
     PendingProceed,
     InService,
+    EnteringStandby,
     Standby,
+    Detaching,
     Terminating,
     TerminatingWait,
     TerminatingProceed,
     TerminatingRetained,
+    ReplacingRootVolume,
+    ReplacingRootVolumeWait,
+    ReplacingRootVolumeProceed,
+    RootVolumeReplaced,
+    WarmedPending,
+    WarmedPendingWait,
+    WarmedPendingProceed,
+    WarmedRunning,
+    WarmedStopped,
+    WarmedTerminating,
+    WarmedTerminatingWait,
+    WarmedTerminatingProceed,
+}
+
+/// Which way an instance last came on: what its lifecycle events name as their origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// Launched for the group.
+    Launched,
+    /// Launched for the warm pool, or in it.
+    Pool,
+    /// Out of the warm pool, for the group.
+    FromPool,
+    /// Its root volume is, or was just, replaced.
+    RootVolume,
 }
 
 /// An instance in its group.
@@ -114,6 +151,9 @@ pub struct Member {
     pub lifecycle: Lifecycle,
     pub healthy: bool,
     pub protected: bool,
+    pub route: Route,
+    /// The launch template it was launched from.
+    pub template: Option<Value>,
     pub joined: Instant,
     pub in_service: Option<Instant>,
     pub actions: Vec<Action>,
@@ -126,6 +166,24 @@ pub struct Member {
 pub struct Backoff {
     pub failures: u32,
     pub until: Option<Instant>,
+}
+
+impl Group {
+    /// Whether a process is suspended (SuspendProcesses).
+    pub fn suspends(&self, process: &str) -> bool {
+        self.suspended.contains_key(process)
+    }
+
+    /// How many instances count towards the desired capacity.
+    pub fn count(&self) -> usize {
+        self.members.values().filter(|member| member.lifecycle.counts()).count()
+    }
+
+    /// What new instances are launched from: the desired configuration of a refresh under way, else the group's own.
+    pub fn template(&self) -> Option<&Value> {
+        let wanted = self.refreshes.last().filter(|refresh| refresh.is_active());
+        wanted.and_then(|refresh| refresh.template.as_ref()).or_else(|| self.shown.get("LaunchTemplate"))
+    }
 }
 
 impl Action {
@@ -150,14 +208,51 @@ impl Backoff {
 }
 
 impl Lifecycle {
-    /// Whether the instance counts towards the desired capacity.
+    /// Whether the instance counts towards the desired capacity. One whose root volume is replaced does: nothing is
+    /// launched in its place (Auto Scaling user guide, replace root volume).
     pub fn counts(self) -> bool {
         matches!(self, Self::Pending | Self::PendingWait | Self::PendingProceed | Self::InService)
+            || self.is_replacing_root_volume()
+    }
+
+    /// Whether its root volume is being replaced, or was and it is not back on its way into service.
+    pub fn is_replacing_root_volume(self) -> bool {
+        matches!(
+            self,
+            Self::ReplacingRootVolume
+                | Self::ReplacingRootVolumeWait
+                | Self::ReplacingRootVolumeProceed
+                | Self::RootVolumeReplaced
+        )
     }
 
     /// Whether the instance is on its way out, or kept after it.
     pub fn is_leaving(self) -> bool {
-        !self.counts() && self != Self::Standby
+        matches!(
+            self,
+            Self::Terminating
+                | Self::TerminatingWait
+                | Self::TerminatingProceed
+                | Self::TerminatingRetained
+                | Self::WarmedTerminating
+                | Self::WarmedTerminatingWait
+                | Self::WarmedTerminatingProceed
+        )
+    }
+
+    /// Whether the instance is in the warm pool, on its way into it, or leaving it to be terminated.
+    pub fn is_warm(self) -> bool {
+        matches!(
+            self,
+            Self::WarmedPending
+                | Self::WarmedPendingWait
+                | Self::WarmedPendingProceed
+                | Self::WarmedRunning
+                | Self::WarmedStopped
+                | Self::WarmedTerminating
+                | Self::WarmedTerminatingWait
+                | Self::WarmedTerminatingProceed
+        )
     }
 }
 
@@ -168,11 +263,25 @@ impl fmt::Display for Lifecycle {
             Self::PendingWait => "Pending:Wait",
             Self::PendingProceed => "Pending:Proceed",
             Self::InService => "InService",
+            Self::EnteringStandby => "EnteringStandby",
             Self::Standby => "Standby",
+            Self::Detaching => "Detaching",
             Self::Terminating => "Terminating",
             Self::TerminatingWait => "Terminating:Wait",
             Self::TerminatingProceed => "Terminating:Proceed",
             Self::TerminatingRetained => "Terminating:Retained",
+            Self::ReplacingRootVolume => "ReplacingRootVolume",
+            Self::ReplacingRootVolumeWait => "ReplacingRootVolume:Wait",
+            Self::ReplacingRootVolumeProceed => "ReplacingRootVolume:Proceed",
+            Self::RootVolumeReplaced => "RootVolumeReplaced",
+            Self::WarmedPending => "Warmed:Pending",
+            Self::WarmedPendingWait => "Warmed:Pending:Wait",
+            Self::WarmedPendingProceed => "Warmed:Pending:Proceed",
+            Self::WarmedRunning => "Warmed:Running",
+            Self::WarmedStopped => "Warmed:Stopped",
+            Self::WarmedTerminating => "Warmed:Terminating",
+            Self::WarmedTerminatingWait => "Warmed:Terminating:Wait",
+            Self::WarmedTerminatingProceed => "Warmed:Terminating:Proceed",
         })
     }
 }
@@ -215,6 +324,8 @@ mod tests {
     #[test]
     fn leaving_is_what_neither_counts_nor_stands_by() {
         assert!(Lifecycle::TerminatingWait.is_leaving());
+        assert!(Lifecycle::WarmedTerminatingWait.is_leaving() && Lifecycle::WarmedTerminatingWait.is_warm());
+        assert!(Lifecycle::ReplacingRootVolumeWait.counts() && !Lifecycle::WarmedStopped.counts());
         assert!(!Lifecycle::Standby.is_leaving() && !Lifecycle::Standby.counts());
         assert!(Lifecycle::PendingWait.counts());
     }

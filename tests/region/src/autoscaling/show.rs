@@ -5,7 +5,8 @@ use std::time::{Instant, SystemTime};
 use serde_json::{Map, Value, json};
 
 use super::model::{Action, Group, Hook, Member};
-use crate::site::timestamp;
+use super::warm;
+use crate::site::{timestamp, timestamp_seconds};
 use crate::world::State;
 
 /// A group as DescribeAutoScalingGroups shows it.
@@ -26,9 +27,11 @@ pub fn group(group: &Group) -> Value {
         "TargetGroupARNs": [],
         "HealthCheckType": group.health_check_type,
         "HealthCheckGracePeriod": group.health_check_grace,
-        "Instances": group.members.values().map(|one| member(group, one)).collect::<Vec<_>>(),
+        "Instances": in_group(group).map(|one| member(group, one)).collect::<Vec<_>>(),
         "CreatedTime": timestamp(group.created),
-        "SuspendedProcesses": [],
+        "SuspendedProcesses": suspended(group),
+        "WarmPoolConfiguration": warm_pool(group),
+        "WarmPoolSize": group.warm.is_some().then(|| warm::count(group)),
         "VPCZoneIdentifier": subnets.join(","),
         "EnabledMetrics": [],
         "Status": group.deleting.then_some("Delete in progress"),
@@ -42,6 +45,30 @@ pub fn group(group: &Group) -> Value {
         shown.extend(own);
     }
     shown.into()
+}
+
+/// The instances of the group itself: those of its warm pool are shown by DescribeWarmPool, and by
+/// DescribeAutoScalingInstances, only.
+fn in_group(group: &Group) -> impl Iterator<Item = &Member> {
+    group.members.values().filter(|one| !one.lifecycle.is_warm())
+}
+
+fn suspended(group: &Group) -> Vec<Value> {
+    let reason = |since: &SystemTime| format!("User suspended at {}", timestamp_seconds(*since));
+    let show = |(name, since)| json!({"ProcessName": name, "SuspensionReason": reason(since)});
+    group.suspended.iter().map(show).collect()
+}
+
+/// A group's warm pool as DescribeWarmPool and DescribeAutoScalingGroups show it.
+pub fn warm_pool(group: &Group) -> Option<Value> {
+    group.warm.as_ref().map(|pool| {
+        json!({
+            "MaxGroupPreparedCapacity": pool.prepared,
+            "MinSize": pool.min,
+            "PoolState": if pool.stopped { "Stopped" } else { "Running" },
+            "Status": pool.deleting.then_some("PendingDelete"),
+        })
+    })
 }
 
 /// The tags of a group as every call shows them.
@@ -69,7 +96,7 @@ pub fn member(group: &Group, member: &Member) -> Value {
         "AvailabilityZone": member.zone.name,
         "LifecycleState": member.lifecycle.to_string(),
         "HealthStatus": if member.healthy { "Healthy" } else { "Unhealthy" },
-        "LaunchTemplate": group.shown.get("LaunchTemplate"),
+        "LaunchTemplate": member.template,
         "LaunchConfigurationName": group.shown.get("LaunchConfigurationName"),
         "ProtectedFromScaleIn": member.protected,
     })

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use super::activity::Activity;
 use super::engine::Step;
-use super::model::{Lifecycle, Transition};
+use super::model::{Lifecycle, Route, Transition};
 use super::{hooks, launch};
 use crate::ec2::InstanceState;
 use crate::site::timestamp_seconds;
@@ -30,55 +30,67 @@ pub fn begin(step: &mut Step<'_>, group_name: &str, instance: &str, why: &str) -
         progress: 0,
     };
     member.actions.clear();
+    if member.route == Route::RootVolume || !member.lifecycle.is_warm() {
+        member.route = Route::Launched;
+    }
     let launching = member.activity.replace(activity.id.clone());
     if let Some(launching) = launching.and_then(|id| step.state.activity(&id)) {
         launching.end("Cancelled", Some(why.to_owned()));
     }
     step.state.open_activity(activity.clone());
     step.site.timeline.note("group", group_name, format!("terminates {instance}: {why}"));
-    step.enter(group_name, instance, Lifecycle::Terminating);
+    let warm = step.state.groups.get(group_name)?.members.get(instance)?.lifecycle.is_warm();
+    let lifecycle = if warm { Lifecycle::WarmedTerminating } else { Lifecycle::Terminating };
+    step.enter(group_name, instance, lifecycle);
     Some(activity)
 }
 
-/// Begins the termination of a member that died or was set unhealthy; true where it did.
-pub fn if_unhealthy(step: &mut Step<'_>, group_name: &str, instance: &str) -> bool {
+/// Begins the termination of a member that died; true where it did. Such a one is replaced at once, whatever the
+/// group's maintenance policy (Auto Scaling user guide, instance maintenance policies). In a warm pool being stopped
+/// is no death.
+pub fn if_dead(step: &mut Step<'_>, group_name: &str, instance: &str) -> bool {
+    let Some(group) = step.state.groups.get_mut(group_name) else { return false };
+    let suspended = group.suspends("HealthCheck") || group.suspends("ReplaceUnhealthy");
+    let Some(member) = group.members.get_mut(instance) else { return false };
+    let warm = member.lifecycle.is_warm();
     let noticed = step.state.instances.get(instance).is_none_or(|record| {
-        !record.state.is_alive()
-            && step.now.duration_since(record.since) >= step.site.options.health_check_delay
+        let dead = if warm { record.state.has_ended() } else { !record.state.is_alive() };
+        dead && step.now.duration_since(record.since) >= step.site.options.health_check_delay
     });
-    let Some(member) =
-        step.state.groups.get_mut(group_name).and_then(|group| group.members.get_mut(instance))
-    else {
+    if !noticed || suspended {
         return false;
-    };
-    if noticed {
-        member.healthy = false;
-        if member.lifecycle == Lifecycle::InService || member.lifecycle == Lifecycle::Standby {
-            let why = "an instance was taken out of service in response to an EC2 health check indicating it has \
-                       been terminated or stopped.";
-            begin(step, group_name, instance, why);
-        } else {
-            let why = "Instance became unhealthy while waiting for instance to be in InService state. Termination \
-                       Reason: Client.UserInitiatedShutdown: User initiated shutdown";
-            hooks::launch_failed(step, group_name, instance, why.to_owned());
-        }
-        return true;
     }
-    let unhealthy = !member.healthy && member.lifecycle == Lifecycle::InService;
-    if unhealthy {
-        let why = "an instance was taken out of service in response to a user health-check.";
+    member.healthy = false;
+    let standing = matches!(member.lifecycle, Lifecycle::InService | Lifecycle::Standby);
+    if standing || matches!(member.lifecycle, Lifecycle::WarmedRunning | Lifecycle::WarmedStopped) {
+        let why = "an instance was taken out of service in response to an EC2 health check indicating it has \
+                   been terminated or stopped.";
         begin(step, group_name, instance, why);
+    } else {
+        let why = "Instance became unhealthy while waiting for instance to be in InService state. Termination \
+                   Reason: Client.UserInitiatedShutdown: User initiated shutdown";
+        hooks::launch_failed(step, group_name, instance, why.to_owned());
     }
-    unhealthy
+    true
 }
 
-/// `Terminating`: waits at the terminate hooks, or proceeds where there is none.
-pub fn terminating(step: &mut Step<'_>, group: &str, instance: &str) {
+/// `Detaching`: it runs on, outside the group; no hook fires.
+pub fn detach(step: &mut Step<'_>, group_name: &str, instance: &str) {
+    let Some(group) = step.state.groups.get_mut(group_name) else { return };
+    group.members.remove(instance);
+    if let Some(record) = step.state.instances.get_mut(instance) {
+        record.tags.remove("aws:autoscaling:groupName");
+    }
+    step.site.timeline.note("lifecycle", instance, "Detached");
+}
+
+/// `Terminating`, `Warmed:Terminating`: waits at the terminate hooks, or proceeds where there is none.
+pub fn terminating(step: &mut Step<'_>, group: &str, instance: &str, wait: Lifecycle, proceed: Lifecycle) {
     if hooks::begin(step, group, instance, Transition::Terminating) {
-        step.enter(group, instance, Lifecycle::TerminatingWait);
+        step.enter(group, instance, wait);
         launch::status(step, group, instance, "MidTerminatingLifecycleAction", 50);
     } else {
-        step.enter(group, instance, Lifecycle::TerminatingProceed);
+        step.enter(group, instance, proceed);
     }
 }
 

@@ -25,7 +25,7 @@ impl Filter {
             "tag-key",
         ];
         if !known.contains(&name) && !name.starts_with("tag:") {
-            return Err(invalid(name));
+            return Err(Self::invalid(name));
         }
         Ok(Self { name: name.to_owned(), patterns: params.list("Value") })
     }
@@ -36,9 +36,14 @@ impl Filter {
             "resource-id" => "instance-id",
             "resource-type" => "resource-type",
             "key" => "tag-key",
-            other => return Err(invalid(other)),
+            other => return Err(Self::invalid(other)),
         };
         Ok(Self { name: name.to_owned(), patterns: params.list("Value") })
+    }
+
+    /// The refusal of a filter that the call does not have.
+    pub fn invalid(name: &str) -> ApiError {
+        ApiError::bad_request("InvalidParameterValue", format!("The filter '{name}' is invalid"))
     }
 
     /// Whether the instance passes.
@@ -63,10 +68,6 @@ impl Filter {
             _ => instance.tags.keys().cloned().collect(),
         }
     }
-}
-
-fn invalid(name: &str) -> ApiError {
-    ApiError::bad_request("InvalidParameterValue", format!("The filter '{name}' is invalid"))
 }
 
 /// Whether `text` matches a pattern in which `*` stands for any text and `?` for one character.

@@ -2,6 +2,7 @@
 
 mod filter;
 mod model;
+pub(crate) mod root_volume;
 
 use std::time::SystemTime;
 
@@ -28,6 +29,8 @@ pub fn call(world: &World, action: &str, params: &Params) -> Result<Value, ApiEr
     match action {
         "DescribeInstances" => describe(world, params),
         "TerminateInstances" => terminate(world, params),
+        "CreateReplaceRootVolumeTask" => root_volume::create(world, params),
+        "DescribeReplaceRootVolumeTasks" => root_volume::describe(world, params),
         "DescribeTags" => describe_tags(world, params),
         _ => Err(ApiError {
             message: format!("The action {action} is not valid for this web service."),

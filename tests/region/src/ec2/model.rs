@@ -7,13 +7,15 @@ use std::time::{Instant, SystemTime};
 
 use crate::autoscaling::Zone;
 
-/// The state of an instance in EC2. Nothing here stops an instance without ending it.
+/// The state of an instance in EC2. Only a warm pool stops an instance without ending it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InstanceState {
     Pending,
     Running,
     ShuttingDown,
     Terminated,
+    Stopping,
+    Stopped,
 }
 
 /// An EC2 instance. It stays listed for an hour after its end.
@@ -40,12 +42,19 @@ impl InstanceState {
             Self::Running => 16,
             Self::ShuttingDown => 32,
             Self::Terminated => 48,
+            Self::Stopping => 64,
+            Self::Stopped => 80,
         }
     }
 
     /// Whether it can be in service.
     pub fn is_alive(self) -> bool {
         matches!(self, Self::Pending | Self::Running)
+    }
+
+    /// Whether it is ended, or on its way there: it will never run again.
+    pub fn has_ended(self) -> bool {
+        matches!(self, Self::ShuttingDown | Self::Terminated)
     }
 }
 
@@ -56,6 +65,8 @@ impl fmt::Display for InstanceState {
             Self::Running => "running",
             Self::ShuttingDown => "shutting-down",
             Self::Terminated => "terminated",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
         })
     }
 }

@@ -1,6 +1,7 @@
 //! One instance: its folder, metadata service and service, from its boot to its end.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ pub(super) struct Machine {
     paused: watch::Sender<bool>,
     /// The boot that runs; replaced when the disk is wiped.
     boot: Mutex<Boot>,
+    /// It has ended, or is ending.
+    over: AtomicBool,
 }
 
 #[derive(Clone)]
@@ -49,7 +52,8 @@ impl Machine {
         let directory = site.state_dir.join("instances").join(&spec.instance);
         let marker = Marker::new(MARKER, directory.display().to_string());
         let (paused, boot) = (watch::Sender::new(false), Mutex::new(Boot::new()));
-        Self { spec, console: Console::default(), site, directory, marker, paused, boot }
+        let over = AtomicBool::new(false);
+        Self { spec, console: Console::default(), site, directory, marker, paused, boot, over }
     }
 
     /// Boots in the background.
@@ -156,8 +160,33 @@ impl Machine {
     pub(super) async fn wipe_disk(self: &Arc<Self>) {
         self.end().await;
         self.console.print("region", "the root volume was replaced");
-        *self.boot.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Boot::new();
+        self.boot_again();
+    }
+
+    /// Ends all processes; what is below `/run` is lost, the disk stays.
+    pub(super) async fn stop(&self) {
+        self.halt().await;
+        let _not_there = std::fs::remove_dir_all(self.directory.join("root/run"));
+        self.paused.send_replace(false);
+        self.console.print("region", "stopped");
+    }
+
+    /// Boots once more, unless the machine has ended for good.
+    pub(super) fn boot_again(self: &Arc<Self>) {
+        {
+            let mut boot = self.boot.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            if self.over.load(Ordering::Relaxed) {
+                return;
+            }
+            *boot = Boot::new();
+        }
         self.boot();
+    }
+
+    /// From now on it never boots again: a boot that began before is the one that [`Machine::end`] ends.
+    pub(super) fn forbid_boots(&self) {
+        let _no_boot_meanwhile = self.boot.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        self.over.store(true, Ordering::Relaxed);
     }
 
     async fn halt(&self) {

@@ -94,11 +94,26 @@ impl Machines {
     /// A power cut: kills all processes of the machine, waits until they are gone, deletes its folder.
     pub async fn terminate(&self, instance: &str) {
         let Some(machine) = self.find(instance) else { return };
+        machine.forbid_boots();
         machine.end().await;
         let mut rack = self.lock();
         if let Some(machine) = rack.alive.remove(instance) {
             rack.addresses.release(machine.spec.address);
             rack.ended.insert(instance.to_owned(), machine);
+        }
+    }
+
+    /// Ends a machine's processes and waits until they are gone; its disk and address stay.
+    pub async fn stop(&self, instance: &str) {
+        if let Some(machine) = self.find(instance) {
+            machine.stop().await;
+        }
+    }
+
+    /// Boots a machine that was stopped.
+    pub fn start(&self, instance: &str) {
+        if let Some(machine) = self.find(instance) {
+            machine.boot_again();
         }
     }
 

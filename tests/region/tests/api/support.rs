@@ -6,7 +6,9 @@ use aws_config::BehaviorVersion;
 use aws_config::retry::RetryConfig;
 use aws_sdk_autoscaling::config::{Credentials, Region as RegionName};
 use aws_sdk_autoscaling::error::ProvideErrorMetadata;
-use aws_sdk_autoscaling::types::{AutoScalingGroup, LifecycleHookSpecification, Tag};
+use aws_sdk_autoscaling::types::{
+    AutoScalingGroup, InstanceMaintenancePolicy, LifecycleHookSpecification, Tag,
+};
 use region::site::{REGION, SECRET_ACCESS_KEY};
 use region::{Options, Region};
 
@@ -71,6 +73,34 @@ impl Fixture {
             .send()
             .await
             .expect("the group is created");
+    }
+
+    /// Gives the group a maintenance policy.
+    pub async fn maintain(&self, min: i32, max: i32) {
+        let policy =
+            InstanceMaintenancePolicy::builder().min_healthy_percentage(min).max_healthy_percentage(max);
+        let update = self.autoscaling.update_auto_scaling_group().auto_scaling_group_name("g");
+        update.instance_maintenance_policy(policy.build()).send().await.expect("updated");
+    }
+
+    pub async fn set_unhealthy(&self, instance: &str) {
+        let call = self.autoscaling.set_instance_health().instance_id(instance).health_status("Unhealthy");
+        call.should_respect_grace_period(false).send().await.expect("set unhealthy");
+    }
+
+    /// The state that EC2 tells of an instance.
+    pub async fn ec2_state(&self, instance: &str) -> String {
+        let answer = self.ec2.describe_instances().instance_ids(instance).send().await.expect("instances");
+        let state = answer.reservations()[0].instances()[0].state().and_then(|state| state.name()).cloned();
+        state.expect("a state").as_str().to_owned()
+    }
+
+    /// What the region's timeline tells of an instance's way through the lifecycle, in order.
+    pub async fn way_of(&self, instance: &str) -> Vec<String> {
+        let state = self.state().await;
+        let entries = state["timeline"].as_array().expect("a timeline").clone();
+        let of_it = entries.iter().filter(|one| one["kind"] == "lifecycle" && one["who"] == instance);
+        of_it.map(|one| one["text"].as_str().expect("a text").to_owned()).collect()
     }
 
     pub async fn describe(&self) -> AutoScalingGroup {

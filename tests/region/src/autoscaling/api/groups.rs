@@ -67,6 +67,10 @@ fn empty(world: &World, name: &str, min: u32) -> Group {
         termination_policies: vec!["Default".to_owned()],
         shown: BTreeMap::new(),
         retain_on_abandon: false,
+        maintenance: None,
+        suspended: BTreeMap::new(),
+        refreshes: Vec::new(),
+        warm: None,
         tags: BTreeMap::new(),
         hooks: BTreeMap::new(),
         members: BTreeMap::new(),
@@ -81,6 +85,13 @@ pub fn update(world: &World, params: &Params) -> Result<Value, ApiError> {
     let (min, max) = (params.number::<u32>("MinSize")?, params.number::<u32>("MaxSize")?);
     world.change(|state| {
         let group = group(state, name)?;
+        let refresh = group.refreshes.last().filter(|refresh| refresh.is_active());
+        if refresh.is_some_and(|refresh| refresh.template.is_some()) && settings::names_a_template(params) {
+            return Err(ApiError::validation(
+                "An active instance refresh with a desired configuration exists. All configuration options derived \
+                 from the desired configuration are not available for update while the instance refresh is active.",
+            ));
+        }
         let before = (group.min, group.max, group.desired);
         if params.text("DesiredCapacity").is_none() {
             group.desired = group.desired.max(min.unwrap_or(0)).min(max.unwrap_or(u32::MAX));
@@ -136,7 +147,9 @@ pub fn delete(world: &World, params: &Params) -> Result<Value, ApiError> {
         group.deleting = true;
         for member in group.members.values_mut() {
             member.actions.clear();
-            member.lifecycle = Lifecycle::TerminatingProceed;
+            let warm = member.lifecycle.is_warm();
+            member.lifecycle =
+                if warm { Lifecycle::WarmedTerminatingProceed } else { Lifecycle::TerminatingProceed };
         }
         if group.members.is_empty() {
             state.groups.remove(name);

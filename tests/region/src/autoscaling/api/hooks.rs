@@ -44,7 +44,9 @@ pub fn delete(world: &World, params: &Params) -> Result<Value, ApiError> {
         }
         for member in group.members.values_mut() {
             let outcome = match member.lifecycle {
-                Lifecycle::PendingWait => super::super::model::Outcome::Abandon,
+                Lifecycle::PendingWait | Lifecycle::WarmedPendingWait => {
+                    super::super::model::Outcome::Abandon
+                }
                 _ => super::super::model::Outcome::Continue,
             };
             for action in member.actions.iter_mut().filter(|action| action.hook.name == hook_name) {

@@ -5,9 +5,10 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::super::engine::Step;
-use super::super::model::{Group, Lifecycle};
+use super::super::model::{Group, Lifecycle, Member, Route};
 use super::super::terminate;
 use super::{group, no_instance};
+use crate::ec2::InstanceState;
 use crate::http::{ApiError, Params};
 use crate::world::{State, World};
 
@@ -87,18 +88,70 @@ pub fn detach(world: &World, params: &Params) -> Result<Value, ApiError> {
     if decrement {
         lower(world, params, count, "Detaching the instances")?;
     }
-    let answer = each(world, params, |group, instance| {
-        group.members.remove(instance).map(|_| ()).ok_or_else(|| no_instance(instance))
-    })?;
+    each(world, params, |group, instance| move_to(group, instance, Lifecycle::Detaching))
+}
+
+/// AttachInstances: running instances of no group come into service without a hook, and the desired capacity grows by
+/// as many (Auto Scaling user guide, "Detach or attach instances").
+pub fn attach(world: &World, params: &Params) -> Result<Value, ApiError> {
+    let name = params.required("AutoScalingGroupName")?;
+    let ids = params.list("InstanceIds");
     world.change(|state| {
-        for instance in params.list("InstanceIds") {
-            if let Some(record) = state.instances.get_mut(&instance) {
-                record.tags.remove("aws:autoscaling:groupName");
-            }
-            world.site.timeline.note("lifecycle", &instance, "Detached");
+        for id in &ids {
+            attachable(state, id)?;
         }
-    });
-    Ok(answer)
+        let group = group(state, name)?;
+        let desired = group.desired as usize + ids.len();
+        if desired > group.max as usize {
+            return Err(ApiError::validation(format!(
+                "AutoScalingGroup {name} has desired-size={}, max-size={}. Attaching {} instances would exceed the \
+                 group's max-size.",
+                group.desired,
+                group.max,
+                ids.len()
+            )));
+        }
+        group.desired = desired as u32;
+        for id in &ids {
+            attach_one(state, name, id);
+            world.site.timeline.note("lifecycle", id, format!("attached to {name}"));
+        }
+        Ok(json!({}))
+    })
+}
+
+fn attachable(state: &State, id: &str) -> Result<(), ApiError> {
+    let running = state.instances.get(id).is_some_and(|one| one.state == InstanceState::Running);
+    if !running {
+        return Err(ApiError::validation(format!(
+            "Invalid Instance ID(s): {id}. The instance is not running."
+        )));
+    }
+    let taken = state.groups.values().find(|group| group.members.contains_key(id));
+    taken.map_or(Ok(()), |group| {
+        Err(ApiError::validation(format!("Instance {id} is already part of AutoScalingGroup:{}", group.name)))
+    })
+}
+
+fn attach_one(state: &mut State, name: &str, id: &str) {
+    let Some(record) = state.instances.get_mut(id) else { return };
+    record.tags.insert("aws:autoscaling:groupName".to_owned(), name.to_owned());
+    let zone = record.zone.clone();
+    let Some(group) = state.groups.get_mut(name) else { return };
+    let member = Member {
+        instance: id.to_owned(),
+        zone,
+        lifecycle: Lifecycle::PendingProceed,
+        healthy: true,
+        protected: group.protect_new,
+        route: Route::Launched,
+        template: group.template().cloned(),
+        joined: Instant::now(),
+        in_service: None,
+        actions: Vec::new(),
+        activity: None,
+    };
+    group.members.insert(id.to_owned(), member);
 }
 
 /// EnterStandby; no hook fires.
@@ -108,7 +161,7 @@ pub fn enter_standby(world: &World, params: &Params) -> Result<Value, ApiError> 
     if decrement {
         lower(world, params, params.list("InstanceIds").len() as u32, "Moving the instances to standby")?;
     }
-    each(world, params, |group, instance| move_to(group, instance, Lifecycle::Standby))
+    each(world, params, |group, instance| move_to(group, instance, Lifecycle::EnteringStandby))
 }
 
 /// ExitStandby: back in service, and the desired capacity grows by as much.

@@ -4,8 +4,11 @@ mod describe;
 mod groups;
 mod hooks;
 mod instances;
+mod processes;
+mod refresh;
 mod settings;
 mod tags;
+mod warm_pool;
 
 use serde_json::Value;
 
@@ -29,6 +32,15 @@ pub fn call(world: &World, action: &str, params: &Params) -> Result<Value, ApiEr
         "TerminateInstanceInAutoScalingGroup" => instances::terminate(world, params),
         "SetInstanceHealth" => instances::set_health(world, params),
         "SetInstanceProtection" => instances::set_protection(world, params),
+        "AttachInstances" => instances::attach(world, params),
+        "SuspendProcesses" => processes::suspend(world, params),
+        "ResumeProcesses" => processes::resume(world, params),
+        "StartInstanceRefresh" => refresh::start(world, params),
+        "CancelInstanceRefresh" => refresh::cancel(world, params),
+        "DescribeInstanceRefreshes" => refresh::describe(world, params),
+        "PutWarmPool" => warm_pool::put(world, params),
+        "DeleteWarmPool" => warm_pool::delete(world, params),
+        "DescribeWarmPool" => warm_pool::describe(world, params),
         "DetachInstances" => instances::detach(world, params),
         "EnterStandby" => instances::enter_standby(world, params),
         "ExitStandby" => instances::exit_standby(world, params),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::super::model::{Group, Hook, Outcome, Tag, Transition, Zone};
+use super::super::replace::Maintenance;
 use crate::Site;
 use crate::http::{ApiError, Params};
 use crate::site::REGION;
@@ -52,11 +53,50 @@ pub fn apply(group: &mut Group, params: &Params) -> Result<(), ApiError> {
             group.shown.insert(name.to_owned(), value);
         }
     }
+    group.maintenance = match group.shown.get("InstanceMaintenancePolicy") {
+        Some(_) if params.below("InstanceMaintenancePolicy").text("MinHealthyPercentage") == Some("-1") => {
+            group.shown.remove("InstanceMaintenancePolicy");
+            None
+        }
+        Some(_) => maintenance(&params.below("InstanceMaintenancePolicy"))?.or(group.maintenance),
+        None => None,
+    };
     let policy = group.shown.get("InstanceLifecyclePolicy");
     group.retain_on_abandon = policy
         .and_then(|policy| policy.pointer("/RetentionTriggers/TerminateHookAbandon"))
         .is_some_and(|trigger| trigger == "retain");
     check_sizes(group)
+}
+
+/// Both percentages of a maintenance policy or of a refresh's preferences; `None` where neither is named.
+///
+/// # Errors
+/// Where a value is out of its range, only the maximum is named, or they are more than 100 apart (API reference,
+/// InstanceMaintenancePolicy and RefreshPreferences).
+pub fn maintenance(params: &Params) -> Result<Option<Maintenance>, ApiError> {
+    let (min, max) = (params.number("MinHealthyPercentage")?, params.number("MaxHealthyPercentage")?);
+    let policy = match (min, max) {
+        (None, None) => return Ok(None),
+        (Some(min), max) => Maintenance { min, max: max.unwrap_or(100) },
+        (None, Some(_)) => {
+            return Err(ApiError::validation(
+                "You must specify MinHealthyPercentage when you specify MaxHealthyPercentage.",
+            ));
+        }
+    };
+    if policy.min > 100 || !(100..=200).contains(&policy.max) || policy.max - policy.min > 100 {
+        return Err(ApiError::validation(
+            "MinHealthyPercentage must be from 0 to 100, MaxHealthyPercentage from 100 to 200, and the difference \
+             between them cannot be greater than 100.",
+        ));
+    }
+    Ok(Some(policy))
+}
+
+/// Whether a call names what instances are launched from.
+pub fn names_a_template(params: &Params) -> bool {
+    let named = |name: &&str| params.text(name).is_some() || !params.below(name).is_empty();
+    ["LaunchTemplate", "LaunchConfigurationName", "MixedInstancesPolicy"].iter().any(named)
 }
 
 fn check_sizes(group: &Group) -> Result<(), ApiError> {
