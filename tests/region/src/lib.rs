@@ -14,7 +14,7 @@ pub mod faults;
 mod http;
 pub mod lambda;
 pub mod machines;
-mod network;
+pub mod network;
 pub mod options;
 pub mod proxy;
 mod region;

@@ -38,6 +38,9 @@ struct Arguments {
     /// From a launch to the boot script's start, in seconds.
     #[arg(long, default_value_t = 2.0, value_parser = seconds)]
     boot_delay: f64,
+    /// MiB of a disk of its own for each instance's data, which can then be filled; takes root.
+    #[arg(long)]
+    disk_mib: Option<u32>,
     /// The period of the schedule that calls `reconcile`, in seconds; 0 switches it off.
     #[arg(long, default_value_t = 60.0, value_parser = seconds)]
     tick: f64,
@@ -86,6 +89,7 @@ impl Arguments {
             etcd_dir: self.etcd_dir,
             state_dir: self.state_dir,
             boot_delay: Duration::from_secs_f64(self.boot_delay),
+            disk_mib: self.disk_mib,
             tick: (self.tick > 0.0).then(|| Duration::from_secs_f64(self.tick)),
             health_check_delay: Duration::from_secs_f64(self.health_check_delay),
             hook_time_scale: self.hook_time_scale,

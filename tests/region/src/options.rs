@@ -25,6 +25,8 @@ pub struct Options {
     pub etcd_dir: PathBuf,
     /// Everything the region writes goes here and is removed at its end; `None` takes a temporary directory.
     pub state_dir: Option<PathBuf>,
+    /// The size of a disk of its own for each instance's `/var/lib/etcd`, so that it can be filled; takes root.
+    pub disk_mib: Option<u32>,
     /// From a launch to the boot script's start.
     pub boot_delay: Duration,
     /// The period of the schedule that calls `reconcile`; `None` switches it off.
@@ -77,6 +79,7 @@ impl Default for Options {
             instance_dir: PathBuf::from("instance"),
             etcd_dir: PathBuf::from(".tools/etcd/3.6.16"),
             state_dir: None,
+            disk_mib: None,
             boot_delay: Duration::ZERO,
             tick: None,
             function_timeout: Duration::from_secs(60),

@@ -68,6 +68,7 @@ impl Region {
         })?;
         let endpoint = format!("http://{}", listener.local_addr()?);
         let site = Site::new(Arc::new(options), network, endpoint, state_dir);
+        site.links.clean().await;
 
         let faults = Faults::new(site.clone());
         let machines = Machines::new(site.clone());
@@ -108,6 +109,9 @@ impl Region {
         self.parts.events.shutdown().await;
         self.parts.functions.shutdown().await;
         self.parts.machines.shutdown().await;
+        if let Err(error) = self.parts.site.links.mend_all().await {
+            tracing::warn!(%error, "the region's packet filter rules could not be removed");
+        }
         self.proxy.shutdown().await;
         self.tasks.close();
         self.tasks.wait().await;

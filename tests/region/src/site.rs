@@ -9,6 +9,7 @@ use rand::{Rng, RngCore, SeedableRng};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::network::links::Links;
 use crate::{Network, Options, Timeline};
 
 /// The region's name in ARNs, events and credentials.
@@ -27,6 +28,8 @@ pub struct Site {
     pub options: Arc<Options>,
     /// The loopback network of the instances.
     pub network: Arc<Network>,
+    /// The links between them.
+    pub links: Links,
     /// `http://127.0.0.1:PORT`, where all APIs are served.
     pub endpoint: String,
     /// An existing directory for everything that the region writes; removed at its end.
@@ -40,7 +43,8 @@ impl Site {
     /// Puts the surroundings together; chance starts at the options' seed.
     pub fn new(options: Arc<Options>, network: Arc<Network>, endpoint: String, state_dir: PathBuf) -> Self {
         let random = Arc::new(Mutex::new(StdRng::seed_from_u64(options.seed)));
-        Self { options, network, endpoint, state_dir, timeline: Timeline::default(), random }
+        let links = Links::new(network.octets());
+        Self { options, network, links, endpoint, state_dir, timeline: Timeline::default(), random }
     }
 
     /// True with the given probability (0.0 to 1.0), from the region's seeded chance.

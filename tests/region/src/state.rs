@@ -37,6 +37,8 @@ async fn state(State(parts): State<Parts>) -> Json<Value> {
     shown["parameters"] = parts.parameters.state();
     shown["ledgers"] = ledgers.into();
     shown["events"] = parts.events.state();
+    let (cut, hidden) = parts.site.links.state().await;
+    shown["links"] = json!({ "cut": cut, "hidden from functions": hidden });
     shown["machines"] = parts.machines.state();
     shown["functions"] = parts.functions.state();
     shown["invocations"] = parts.faults.invocations();

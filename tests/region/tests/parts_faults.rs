@@ -287,7 +287,7 @@ async fn a_fault_that_is_not_understood_is_refused_with_a_sentence() {
         (json!({ "fault": "clear", "now": true }), "unknown field"),
         (json!({ "fault": "api", "service": "ssm", "effect": "fail", "colour": "red" }), "unknown field"),
         (json!({ "fault": "api", "service": "sqs", "effect": "fail" }), "no service `sqs`"),
-        (json!({ "fault": "api", "service": "ssm", "effect": "delay" }), "needs `millis`"),
+        (json!({ "fault": "api", "service": "ssm", "effect": "delay" }), "need `millis`"),
         (json!({ "fault": "kill-function", "call": 0, "when": "before" }), "number 1"),
         (json!({ "fault": "kill-instance", "instance": "i-0" }), "no instance i-0"),
         (json!({ "fault": "reuse-address", "address": "10.0.0.1" }), "no free address"),

@@ -1,8 +1,9 @@
-//! A region that is killed outright leaves no process and no file behind.
+//! A region that is killed outright leaves no process, no file, no mount and no packet filter rule behind.
 #![allow(clippy::unwrap_used, reason = "a test ends where its surroundings fail")]
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ async fn a_killed_region_is_cleaned_up_after() {
     let program = instance.join("etcd-asg.sh");
     std::fs::write(&program, "#!/bin/sh\nsetsid sleep 1000 & exec sleep 1000\n").unwrap();
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let disks = may_mount(folder.path());
     let mut region = Command::new(env!("CARGO_BIN_EXE_region"))
         .args(["--port", "0", "--friendly", "--boot-delay", "0", "--tick", "0", "--state-dir"])
         .arg(&state)
@@ -40,6 +42,7 @@ async fn a_killed_region_is_cleaned_up_after() {
         .arg(&functions)
         .arg("--etcd-dir")
         .arg(&etcd)
+        .args(disks.then_some("--disk-mib=1"))
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -53,11 +56,58 @@ async fn a_killed_region_is_cleaned_up_after() {
     create_group(&endpoint).await;
     let marker = Marker::new(MARKER, state.display().to_string());
     until("the instance's two processes run", || marker.processes().len() == 2).await;
+    let instance = marker_instance(&state);
+    let cut = isolate(&endpoint, &instance).await;
+    let mounted = || std::fs::read_to_string("/proc/mounts").unwrap().contains(&instance);
+    assert_eq!(mounted(), disks, "an instance has a disk of its own where the region may mount one");
 
     region.kill().unwrap();
     region.wait().unwrap();
     until("the processes are gone", || marker.processes().is_empty()).await;
     until("the files are gone", || !state.exists()).await;
+    assert!(!mounted());
+    if let Some(table) = cut {
+        until("the rules are gone", || !tables().contains(&table)).await;
+    }
+}
+
+fn may_mount(folder: &Path) -> bool {
+    let tried =
+        Command::new("mount").args(["-t", "tmpfs", "trial"]).arg(folder).stderr(Stdio::null()).status();
+    let may = tried.is_ok_and(|status| status.success());
+    if may {
+        assert!(Command::new("umount").arg(folder).status().unwrap().success());
+    }
+    may
+}
+
+fn marker_instance(state: &Path) -> String {
+    let mut instances = std::fs::read_dir(state.join("instances")).unwrap();
+    instances.next().unwrap().unwrap().file_name().to_str().unwrap().to_owned()
+}
+
+/// Cuts the instance off; answers the name of the packet filter's table, where there is one on this machine.
+async fn isolate(endpoint: &str, instance: &str) -> Option<String> {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let fault = serde_json::json!({ "fault": "isolate", "instance": instance });
+    let answer = client.post(format!("{endpoint}/_region/faults")).json(&fault).send().await.unwrap();
+    if answer.status() == 501 {
+        println!("links are not cut here: {}", answer.text().await.unwrap());
+        return None;
+    }
+    assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
+    let state = client.get(format!("{endpoint}/_region/state")).send().await.unwrap();
+    let state: serde_json::Value = state.json().await.unwrap();
+    let network: Vec<&str> = state["network"].as_str().unwrap().split('.').collect();
+    let table = format!("etcd_asg_region_{}_{}", network[1], network[2]);
+    assert!(tables().contains(&table), "{}", tables());
+    Some(table)
+}
+
+fn tables() -> String {
+    let output =
+        Command::new("nft").env("PATH", "/usr/sbin:/sbin:/usr/bin").args(["list", "tables"]).output();
+    String::from_utf8(output.unwrap().stdout).unwrap()
 }
 
 async fn create_group(endpoint: &str) {

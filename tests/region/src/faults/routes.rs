@@ -9,6 +9,8 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::spec::Fault;
+use crate::machines::disk;
+use crate::network::links::Unavailable;
 use crate::region::Parts;
 
 /// Serves `POST /_region/faults`.
@@ -16,15 +18,46 @@ pub fn routes(parts: Parts) -> Router {
     Router::new().route("/_region/faults", post(set)).with_state(parts)
 }
 
+/// Why a fault is not set.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error("{0}")]
+    Wrong(String),
+    #[error(transparent)]
+    Links(#[from] Unavailable),
+    #[error(transparent)]
+    Disk(#[from] disk::Problem),
+}
+
+impl From<String> for Refusal {
+    fn from(sentence: String) -> Self {
+        Self::Wrong(sentence)
+    }
+}
+
+impl Refusal {
+    /// What this machine does not allow is not the caller's fault.
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Wrong(_) => StatusCode::BAD_REQUEST,
+            Self::Links(_) | Self::Disk(_) => StatusCode::NOT_IMPLEMENTED,
+        }
+    }
+}
+
 async fn set(State(parts): State<Parts>, body: Bytes) -> Response {
     match set_all(&parts, &body).await {
         Ok(answer) => Json(answer).into_response(),
-        Err(sentence) => (StatusCode::BAD_REQUEST, Json(json!({ "error": sentence }))).into_response(),
+        Err(refusal) => {
+            let status = refusal.status();
+            let sentence = format!("{:#}", anyhow::Error::from(refusal));
+            (status, Json(json!({ "error": sentence }))).into_response()
+        }
     }
 }
 
 /// Reads all before it does any; one object is answered with one object, a list with a list.
-async fn set_all(parts: &Parts, body: &[u8]) -> Result<Value, String> {
+async fn set_all(parts: &Parts, body: &[u8]) -> Result<Value, Refusal> {
     let value: Value = serde_json::from_slice(body)
         .map_err(|error| format!("the body is not JSON: {error}; see the README"))?;
     match value {
@@ -47,8 +80,8 @@ fn read(value: Value) -> Result<Fault, String> {
     Ok(fault)
 }
 
-async fn set_one(parts: &Parts, fault: Fault) -> Result<Value, String> {
-    let machines = &parts.machines;
+async fn set_one(parts: &Parts, fault: Fault) -> Result<Value, Refusal> {
+    let (machines, links) = (&parts.machines, &parts.site.links);
     match &fault {
         Fault::KillInstance { instance } => {
             machines.known(instance)?;
@@ -71,12 +104,35 @@ async fn set_one(parts: &Parts, fault: Fault) -> Result<Value, String> {
             machines.known(instance)?;
             machines.wipe_disk(instance).await;
         }
+        Fault::CutLink { from, to, one_way } => {
+            links.cut(machines.address(from)?, machines.address(to)?, !one_way).await?;
+        }
+        Fault::MendLink { from, to } => links.mend(machines.address(from)?, machines.address(to)?).await?,
+        Fault::Isolate { instance, peers, functions } => {
+            let address = machines.address(instance)?;
+            if *peers {
+                links.isolate(address).await?;
+            }
+            if *functions {
+                links.hide(address);
+            }
+        }
+        Fault::Rejoin { instance } => links.rejoin(machines.address(instance)?).await?,
+        Fault::FillDisk { instance } => {
+            machines.known(instance)?;
+            machines.fill_disk(instance)?;
+        }
+        Fault::FreeDisk { instance } => {
+            machines.known(instance)?;
+            machines.free_disk(instance)?;
+        }
         Fault::ReuseAddress { address } => machines.reuse_next_address(*address)?,
         Fault::Events { delivery } => parts.events.set_delivery(*delivery),
         Fault::Schedule { enabled } => parts.events.set_schedule(*enabled),
         Fault::Clear {} => {
             parts.faults.clear();
             parts.events.reset_delivery();
+            links.mend_all().await?;
         }
         Fault::Api(_) | Fault::KillFunction(_) => return Ok(json!({ "id": parts.faults.add(fault) })),
     }
@@ -90,7 +146,12 @@ fn subject(fault: &Fault) -> &str {
         | Fault::Pause { instance }
         | Fault::Resume { instance }
         | Fault::KillEtcd { instance }
-        | Fault::WipeDisk { instance } => instance,
+        | Fault::WipeDisk { instance }
+        | Fault::Isolate { instance, .. }
+        | Fault::Rejoin { instance }
+        | Fault::FillDisk { instance }
+        | Fault::FreeDisk { instance } => instance,
+        Fault::CutLink { from, .. } | Fault::MendLink { from, .. } => from,
         _ => "region",
     }
 }

@@ -38,6 +38,49 @@ pub enum Fault {
         /// The instance's ID.
         instance: String,
     },
+    /// The link between two instances is cut.
+    CutLink {
+        /// An instance's ID.
+        from: String,
+        /// Another's.
+        to: String,
+        /// Only what `from` sends is dropped.
+        #[serde(default)]
+        one_way: bool,
+    },
+    /// The link between two instances is mended, in both directions.
+    MendLink {
+        /// An instance's ID.
+        from: String,
+        /// Another's.
+        to: String,
+    },
+    /// An instance is cut off from others.
+    Isolate {
+        /// The instance's ID.
+        instance: String,
+        /// From all other instances, those included that are launched later.
+        #[serde(default = "yes")]
+        peers: bool,
+        /// From the functions: their calls to its etcd go unanswered.
+        #[serde(default)]
+        functions: bool,
+    },
+    /// Everything that cuts an instance off is undone.
+    Rejoin {
+        /// The instance's ID.
+        instance: String,
+    },
+    /// An instance's disk is filled to the last byte.
+    FillDisk {
+        /// The instance's ID.
+        instance: String,
+    },
+    /// What `fill-disk` filled is free again.
+    FreeDisk {
+        /// The instance's ID.
+        instance: String,
+    },
     /// Something happens to API calls that match.
     Api(ApiRule),
     /// A function's process is killed at one of its outgoing calls.
@@ -52,7 +95,7 @@ pub enum Fault {
         /// Whether it ticks.
         enabled: bool,
     },
-    /// Removes all `api` and `kill-function` rules, and delivers events as at the region's start.
+    /// Removes all `api` and `kill-function` rules, mends all links, and delivers events as at the region's start.
     Clear {},
 }
 
@@ -199,6 +242,10 @@ fn any() -> String {
     "*".to_owned()
 }
 
+fn yes() -> bool {
+    true
+}
+
 fn once() -> u64 {
     1
 }
@@ -214,6 +261,12 @@ impl Fault {
             Self::KillFunction(rule) if rule.call == 0 && rule.from.is_none() => {
                 Err("kill-function: without `from` the first call is number 1; `call` 0 would never come"
                     .to_owned())
+            }
+            Self::CutLink { from, to, .. } | Self::MendLink { from, to } if from == to => {
+                Err(format!("{from} has no link to itself: name two instances"))
+            }
+            Self::Isolate { peers: false, functions: false, .. } => {
+                Err("isolate: from nobody; set `peers` or `functions`".to_owned())
             }
             _ => Ok(()),
         }

@@ -23,7 +23,11 @@ while :; do
   [ -n "$left" ] || break
   sleep 0.02
 done
+while read -r _ mounted _; do
+  case $mounted in "$1"/*) umount -l "$mounted" ;; esac
+done </proc/mounts
 rm -rf "$1"
+nft delete table ip "$3"
 "#;
 
 /// The running guard. Dropping it lets it clean up.
@@ -32,14 +36,14 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    /// Starts it, in a process group of its own: Ctrl-C is not for it.
-    pub(super) fn start(state_dir: &Path) -> std::io::Result<Self> {
+    /// Starts it; `table` is the region's packet filter table, where it has one. In a process group of its own: Ctrl-C is not for it.
+    pub(super) fn start(state_dir: &Path, table: &str) -> std::io::Result<Self> {
         let child = Command::new("/bin/sh")
             .args(["-c", SCRIPT, "guard"])
             .arg(state_dir)
-            .arg(MARKER)
+            .args([MARKER, table])
             .env_clear()
-            .env("PATH", "/usr/bin:/bin")
+            .env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin")
             .current_dir("/")
             .process_group(0)
             .stdin(Stdio::piped())

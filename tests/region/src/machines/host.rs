@@ -26,6 +26,8 @@ pub struct Host {
     pub environment: Vec<(String, String)>,
     /// Marks the processes.
     pub marker: Marker,
+    /// The group ID of the processes, by which the packet filter tells them; `None` is the region's own.
+    pub group: Option<u32>,
     /// Takes their output.
     pub console: Console,
     /// True while the instance is paused: nothing is started then.
@@ -51,6 +53,9 @@ impl Host {
         command.args(arguments).env_clear().envs(variables).env(name, value);
         command.current_dir(&self.root).process_group(0).kill_on_drop(true);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if let Some(group) = self.group {
+            command.gid(group);
+        }
         let mut child =
             self.spawn(&mut command).await.with_context(|| format!("cannot run {}", program.display()))?;
         if let Some(stdout) = child.stdout.take() {

@@ -17,7 +17,7 @@ use super::console::Console;
 use super::host::Host;
 use super::processes::Marker;
 use super::unit::Unit;
-use super::{LaunchSpec, guard, imds, supervisor};
+use super::{LaunchSpec, disk, guard, imds, supervisor};
 use crate::Site;
 use crate::site::REGION;
 
@@ -81,6 +81,9 @@ impl Machine {
         let (spec, options) = (&self.spec, &self.site.options);
         boot.tasks.spawn(imds::serve(listener, spec.instance.clone(), spec.address, boot.stop.clone()));
         let host = self.host(boot)?;
+        if let (Some(disk), Some(mebibytes)) = (self.disk(), options.disk_mib) {
+            disk::mount(&disk, mebibytes)?;
+        }
         std::fs::create_dir_all(host.path("/etc/etcd-asg".as_ref()))?;
         std::fs::write(host.path("/etc/etcd-asg/config".as_ref()), self.config())?;
         let file = options.instance_dir.join("etcd-asg.service");
@@ -131,6 +134,7 @@ impl Machine {
             programs: vec![instance_dir, etcd_dir],
             environment: environment.map(|(name, value)| (name.to_owned(), value)).to_vec(),
             marker: self.marker.clone(),
+            group: self.site.links.group(self.spec.address),
             console: self.console.clone(),
             paused: self.paused.subscribe(),
             ended: Arc::clone(&boot.ended),
@@ -148,6 +152,9 @@ impl Machine {
     /// Kills everything, waits until it is gone, deletes the folder.
     pub(super) async fn end(&self) {
         self.halt().await;
+        if let Some(disk) = self.disk().filter(|disk| disk.exists()) {
+            disk::unmount(&disk);
+        }
         if let Err(error) = std::fs::remove_dir_all(&self.directory)
             && error.kind() != std::io::ErrorKind::NotFound
         {
@@ -228,6 +235,11 @@ impl Machine {
             super::processes::send(*pid, Signal::SIGKILL);
         }
         !found.is_empty()
+    }
+
+    /// Where the disk of limited size is, if the region's machines have such.
+    pub(super) fn disk(&self) -> Option<PathBuf> {
+        self.site.options.disk_mib.map(|_| self.directory.join("root/var/lib/etcd"))
     }
 
     pub(super) fn state(&self) -> Value {

@@ -3,6 +3,7 @@
 mod addresses;
 pub mod console;
 mod directives;
+pub mod disk;
 pub mod guard;
 pub mod host;
 pub mod imds;
@@ -14,6 +15,7 @@ pub mod unit;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -22,6 +24,7 @@ use futures::future::join_all;
 use serde_json::Value;
 
 use crate::Site;
+use crate::network::nft;
 use addresses::Addresses;
 use guard::Guard;
 use machine::Machine;
@@ -63,7 +66,7 @@ impl Machines {
     /// No machine runs yet.
     pub fn new(site: Site) -> Self {
         let addresses = Addresses::new(site.network.octets());
-        let guard = Guard::start(&site.state_dir)
+        let guard = Guard::start(&site.state_dir, &nft::table(site.network.octets()))
             .inspect_err(
                 |error| tracing::warn!(%error, "without a guard, a region that is killed leaves processes"),
             )
@@ -96,6 +99,9 @@ impl Machines {
         let Some(machine) = self.find(instance) else { return };
         machine.forbid_boots();
         machine.end().await;
+        if let Err(error) = self.site.links.rejoin(machine.spec.address).await {
+            tracing::warn!(%error, instance, "its links stay cut, and its address with them");
+        }
         let mut rack = self.lock();
         if let Some(machine) = rack.alive.remove(instance) {
             rack.addresses.release(machine.spec.address);
@@ -148,6 +154,37 @@ impl Machines {
         if let Some(machine) = self.find(instance) {
             machine.wipe_disk().await;
         }
+    }
+
+    /// Fills a machine's disk to the last byte.
+    ///
+    /// # Errors
+    /// Where it has none of its own, or it cannot be written.
+    pub fn fill_disk(&self, instance: &str) -> Result<(), disk::Problem> {
+        disk::fill(&self.disk_of(instance)?)
+    }
+
+    /// Frees what [`Machines::fill_disk`] filled.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn free_disk(&self, instance: &str) -> Result<(), disk::Problem> {
+        disk::free(&self.disk_of(instance)?)
+    }
+
+    fn disk_of(&self, instance: &str) -> Result<PathBuf, disk::Problem> {
+        self.find(instance).and_then(|machine| machine.disk()).ok_or(disk::Problem::NoDisk)
+    }
+
+    /// The address of a machine that runs.
+    ///
+    /// # Errors
+    /// As [`Machines::known`].
+    pub fn address(&self, instance: &str) -> Result<Ipv4Addr, String> {
+        self.known(instance)?;
+        self.find(instance)
+            .map(|machine| machine.spec.address)
+            .ok_or_else(|| format!("{instance} ended just now"))
     }
 
     /// Checks that a machine runs.

@@ -51,6 +51,9 @@ impl Forwarder {
         let operation = path.trim_start_matches("/v3/").trim_start_matches('/');
         let call = Call { caller: &caller, service: "etcd", operation, target: &authority, body: &body };
         let answer = match self.faults.before(&call).await {
+            Verdict::Proceed | Verdict::Late(_) if self.site.links.is_hidden(&authority) => {
+                std::future::pending().await
+            }
             Verdict::Proceed => forward(&authority, parts, Body::from(body.clone())).await,
             Verdict::Late(wait) => self.late(wait, authority.clone(), parts, body.clone()).await,
             Verdict::Fail { status, code, message } => failure(status, &code, &message),
@@ -90,6 +93,9 @@ impl Forwarder {
         let target = request.uri().authority().map(ToString::to_string).unwrap_or_default();
         let call = Call { caller, service: "etcd", operation: "CONNECT", target: &target, body: &[] };
         let member = match self.faults.before(&call).await {
+            Verdict::Proceed | Verdict::Late(_) if self.site.links.is_hidden(&target) => {
+                std::future::pending().await
+            }
             Verdict::Proceed | Verdict::Late(_) => Ok(TcpStream::connect(&target).await),
             Verdict::Fail { status, code, message } => Err(failure(status, &code, &message)),
             Verdict::Hang => std::future::pending().await,

@@ -1,5 +1,8 @@
 //! The loopback network that a region's instances live in.
 
+pub mod links;
+pub(crate) mod nft;
+
 use std::net::{Ipv4Addr, TcpListener};
 
 use anyhow::{Context, bail};
