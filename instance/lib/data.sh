@@ -41,12 +41,14 @@ check_stamp() {
     refuse "$OTHER_CLUSTER" "$data_dir holds data of the etcd cluster $joined, and the parameter says ${env[ETCD_ASG_CLUSTER_ID]}; terminate instance $instance"
 }
 
-# Only a joiner is asked: what runs in the cluster already has been let in.
+# Only a joiner is asked: what runs in the cluster already has been let in. Fails where its minor is held for now.
 check_minor() {
   local version minor allowed=${env[ETCD_ASG_MINORS]:-}
   version=$(etcd --version 2>/dev/null | sed -n 's/^etcd Version: //p')
   [[ -n $version ]] || refuse "$CONFIGURATION" "no etcd that runs is on PATH ($PATH): install it in the image or by the user data"
   [[ $version =~ ^[0-9]+\.[0-9]+ ]] && minor=${BASH_REMATCH[0]}
-  [[ -z $allowed || " $allowed " == *" ${minor:-?} "* ]] ||
-    refuse "$MINOR" "etcd $version must not join cluster $cluster, which takes ${allowed// / or } now; install such a version, or upgrade the cluster one minor at a time"
+  [[ -z $allowed || " $allowed " == *" ${minor:-?} "* ]] && return
+  [[ ${minor:-?} != "${env[ETCD_ASG_MINOR_HELD]:-}" ]] ||
+    { say_once "etcd $version may not join cluster $cluster yet (the functions' logs say why): waiting"; return 1; }
+  refuse "$MINOR" "etcd $version must not join cluster $cluster, which takes ${allowed// / or } now; install such a version, or upgrade the cluster one minor at a time"
 }

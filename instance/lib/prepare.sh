@@ -8,7 +8,10 @@ prepare() {
   read_stamp
   wait_for_environment
   check_data_directory
-  if ! has_log; then check_minor; fi
+  until has_log || check_minor; do
+    pause
+    wait_for_environment
+  done
   [[ -e $stamp_file ]] || write_stamp
   [[ -d $member_data ]] || create_member_data
   write_synced "$data_dir/environment" <"$run_dir/candidate"

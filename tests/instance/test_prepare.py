@@ -57,6 +57,17 @@ class Waits(Case):
         self.assertEqual(status, 0)
         self.assertEqual(said.count("waiting for the parameter " + PARAMETER), 1, said)
 
+    def test_for_a_minor_that_is_held_to_be_let_in(self):
+        self.publish(ETCD_ASG_MINORS="3.6", ETCD_ASG_MINOR_HELD="3.7")
+        self.machine.fake_etcd("exec sleep 600", version="3.7.3")
+        process = self.machine.start("prepare")
+        self.cloud.wait_until(lambda: len(self.cloud.reads) > 3)
+        self.assertFalse((self.machine.data / "stamp").exists())
+        self.publish(ETCD_ASG_MINORS="3.6 3.7")
+        status, said = self.machine.finish(process)
+        self.assertEqual(status, 0)
+        self.assertEqual(said.count("etcd 3.7.3 may not join cluster red yet"), 1, said)
+
     def test_for_a_parameter_of_the_generation_on_the_disk(self):
         self.machine.began(GENERATION="2", TOKEN=CLUSTER + "-2")
         self.publish()

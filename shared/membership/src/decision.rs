@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 use crate::change::{Change, Effect, Proposal};
 use crate::ids::{ClusterId, InstanceId, MemberId, RequestId, Timestamp};
 use crate::ledger::Edit;
+use crate::version::{Closed, Minor};
 
 /// The decision of one round.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -175,6 +176,8 @@ pub enum Wait {
     Turn,
     /// The joiner has not started.
     Start,
+    /// The joiner has not started, and if it is of this minor, it may not yet.
+    StartBelow(Minor, Closed),
     /// The learner has not caught up, or did not answer.
     CatchUp,
     /// The new voter has not answered a linearizable read yet.
@@ -214,6 +217,9 @@ impl fmt::Display for Wait {
             Wait::Launch => f.write_str("for a launching instance"),
             Wait::Turn => f.write_str("for its turn to join"),
             Wait::Start => f.write_str("for its etcd to start"),
+            Wait::StartBelow(minor, why) => {
+                write!(f, "for its etcd to start; etcd {minor} may not join yet: {why}")
+            }
             Wait::CatchUp => f.write_str("for its learner to answer, caught up"),
             Wait::FirstVote(member) => write!(f, "for the new voter {member} to answer once"),
             Wait::Replacement => f.write_str("for its replacement to vote"),
@@ -282,6 +288,13 @@ pub enum Refusal {
     NeededAtDeadline,
     /// It has no address yet.
     NoAddress,
+    /// Its etcd's version may not vote beside the others.
+    Version {
+        /// As its status tells it.
+        version: String,
+        /// Why not.
+        why: Closed,
+    },
 }
 
 impl fmt::Display for Refusal {
@@ -321,6 +334,7 @@ impl fmt::Display for Refusal {
                 f.write_str("its time to leave is over, and without its voter the quorum would be lost")
             }
             Refusal::NoAddress => f.write_str("it has no address yet"),
+            Refusal::Version { version, why } => write!(f, "etcd {version} may not vote here: {why}"),
         }
     }
 }

@@ -5,6 +5,16 @@ use crate::ids::{ClusterName, MemberId};
 use crate::instance::Instance;
 use crate::ledger::Ledger;
 use crate::observation::Group;
+use crate::version::Minor;
+
+/// Which etcd the boot script of a joiner lets start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Minors {
+    /// These minors.
+    pub open: Vec<Minor>,
+    /// This one not yet: the script waits for the env to be written anew.
+    pub held: Option<Minor>,
+}
 
 /// What an env is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,7 +22,7 @@ pub enum EnvFor<'a> {
     /// The seed, before it founded its cluster.
     Seed,
     /// A joiner on an empty disk, with the member list that shows it.
-    Joiner(MemberId, &'a MemberList),
+    Joiner(MemberId, &'a MemberList, &'a Minors),
     /// A member that has started: an empty disk is refused.
     Sealed(MemberId, &'a MemberList),
 }
@@ -32,26 +42,12 @@ pub fn initial_cluster(list: &MemberList, ledger: &Ledger) -> String {
     entries.join(",")
 }
 
-/// The minors of etcd that may join: the lowest of the members', and the one above (design, section 7).
-pub fn joinable_minors<'a>(versions: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let lowest = versions.filter_map(minor).min();
-    lowest
-        .map(|(major, minor)| vec![format!("{major}.{minor}"), format!("{major}.{}", minor + 1)])
-        .unwrap_or_default()
-}
-
-fn minor(version: &str) -> Option<(u32, u32)> {
-    let mut parts = version.split('.');
-    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
-}
-
 /// Renders the env file. `None` while the instance has no address, or there is no launch hook of ours to name.
 pub fn render(
     cluster: &ClusterName,
     group: &Group,
     ledger: &Ledger,
     instance: &Instance,
-    minors: &[String],
     purpose: EnvFor<'_>,
 ) -> Option<String> {
     let settings = &group.settings;
@@ -59,7 +55,7 @@ pub fn render(
     let hook = group.launch_hook.as_ref().ok()?;
     let (string, state, data) = match purpose {
         EnvFor::Seed => (format!("{}={peer}", instance.id), "new", "empty"),
-        EnvFor::Joiner(_, list) => (initial_cluster(list, ledger), "existing", "empty"),
+        EnvFor::Joiner(_, list, _) => (initial_cluster(list, ledger), "existing", "empty"),
         EnvFor::Sealed(_, list) => (initial_cluster(list, ledger), "existing", "present"),
     };
     let mut lines = vec![
@@ -81,12 +77,14 @@ pub fn render(
         ("ETCD_ASG_LAUNCH_HOOK", hook.name.clone()),
         ("ETCD_ASG_ENDPOINTS", format!("{}/{cluster}/endpoints", settings.prefix)),
     ];
-    if let EnvFor::Joiner(member, list) | EnvFor::Sealed(member, list) = purpose {
+    if let EnvFor::Joiner(member, list, _) | EnvFor::Sealed(member, list) = purpose {
         lines.push(("ETCD_ASG_CLUSTER_ID", list.cluster.0.to_string()));
         lines.push(("ETCD_ASG_MEMBER_ID", member.0.to_string()));
     }
-    if !minors.is_empty() {
-        lines.push(("ETCD_ASG_MINORS", minors.join(" ")));
+    if let EnvFor::Joiner(_, _, minors) = purpose {
+        let open: Vec<String> = minors.open.iter().map(ToString::to_string).collect();
+        lines.push(("ETCD_ASG_MINORS", open.join(" ")));
+        lines.extend(minors.held.map(|held| ("ETCD_ASG_MINOR_HELD", held.to_string())));
     }
     Some(lines.into_iter().map(|(key, value)| format!("{key}={value}\n")).collect())
 }
@@ -105,6 +103,14 @@ pub fn is_sealed(env: &str) -> bool {
 pub fn agrees(env: &str, wanted: &str) -> bool {
     let same = |key| value(env, key) == value(wanted, key);
     ["ETCD_INITIAL_CLUSTER", "ETCD_INITIAL_CLUSTER_TOKEN", "ETCD_ASG_MEMBER_ID"].into_iter().all(same)
+}
+
+/// Whether an unsealed env holds back an etcd that may start by now.
+pub fn holds_back(env: &str, wanted: &str) -> bool {
+    let held = value(env, "ETCD_ASG_MINOR_HELD");
+    held.is_some_and(|held| {
+        value(wanted, "ETCD_ASG_MINORS").is_some_and(|open| open.split(' ').any(|m| m == held))
+    })
 }
 
 /// Whether an `endpoints` value names this instance's client URL.

@@ -108,6 +108,19 @@ guards! {
     FirstVoteFirst,
     /// No removal of this learner may still land.
     NoRemovalPending,
+    // Versions.
+    /// A joiner's minor is the cluster's lowest, or the one above.
+    OneMinorAtATime,
+    /// Before 3.6 joins, every 3.5 member is 3.5.32 or newer.
+    PromotionsPersist,
+    /// Before the first of a minor joins, every member's version is known.
+    VersionsKnown,
+    /// Before the first 3.7 joins, the log has moved on by more than 200 entries since the last 3.5 member left.
+    OldEntriesGone,
+    /// Where the log stood is read in a later look than the one that saw the last 3.5 member gone.
+    IndexAfterTheLastLeft,
+    /// A learner that runs a version which may not join is not promoted.
+    VersionMayVote,
     // Leaving.
     /// A leaving voter waits for its replacement.
     ReplacementFirst,

@@ -20,4 +20,5 @@ pub mod quorum;
 mod recent;
 pub mod seen;
 pub mod settings;
+pub mod version;
 mod view;

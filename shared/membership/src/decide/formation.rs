@@ -85,7 +85,7 @@ pub fn founding(v: View<'_>, d: &mut Decision) {
         (Seen::Known(parameters), Some(instance))
             if !parameters.envs.contains_key(seed) && instance.standing().stays() =>
         {
-            match env::render(&v.obs.cluster, v.group, v.ledger, instance, &[], EnvFor::Seed) {
+            match env::render(&v.obs.cluster, v.group, v.ledger, instance, EnvFor::Seed) {
                 Some(env) => d.effects.push(Effect::PublishEnv { instance: seed.clone(), env }),
                 None => d.refuse(seed, v.no_env(instance).unwrap_or(Refusal::NoAddress)),
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{propose_membership, propose_removal};
+use super::{propose_membership, propose_removal, versions};
 use crate::change::Change;
 use crate::decision::{Decision, Refusal, Subject, Wait};
 use crate::env::listed_under;
@@ -92,6 +92,9 @@ fn not_yet(v: View<'_>, peer_url: &str) -> Option<Wait> {
     if !v.hold(Guard::MajorityKept, electorate.has_quorum()) {
         let proven = electorate.voters.intersection(&electorate.proven).count();
         return Some(Wait::Quorum { proven, voters: electorate.voters.len() });
+    }
+    if !v.hold(Guard::VersionsKnown, versions::open(v, None).is_some()) {
+        return Some(Wait::Fact("the version of any member".to_owned()));
     }
     let same_url = |c: &Change| matches!(c, Change::AddLearner { peer_url: url, .. } if url == peer_url);
     let other =

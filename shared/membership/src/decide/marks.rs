@@ -1,5 +1,7 @@
 //! Since when something holds: the marks that every grace period is counted from.
 
+use super::versions;
+use crate::decision::Wait;
 use crate::etcd::{Member, Probe};
 use crate::guard::Guard;
 use crate::ids::InstanceId;
@@ -26,6 +28,7 @@ pub fn marks(v: View<'_>) -> Vec<Edit> {
             unproven(v, &mut edits);
             joining(v, &mut edits);
             stalled(v, &mut edits);
+            versions::mark(v, &mut edits);
         }
     }
     edits
@@ -75,18 +78,18 @@ fn unproven(v: View<'_>, edits: &mut Vec<Edit>) {
         } else if !well && ill && !marked {
             edits.push(Edit::SetMark(key));
         } else if ill && marked && instance.standing().launches() && !v.given_up(id) {
-            patience_with(v, edits, instance, key);
+            patience_with(v, edits, instance, key, &Wait::Answer);
         }
     }
 }
 
 /// Rule 11: the patience since this mark is over, or the hook's deadline near, whichever comes first.
-fn patience_with(v: View<'_>, edits: &mut Vec<Edit>, instance: &Instance, since: MarkKey) {
+fn patience_with(v: View<'_>, edits: &mut Vec<Edit>, instance: &Instance, since: MarkKey, on: &Wait) {
     let id = &instance.id;
     let patience = v.ledger.aged(&since, v.now, v.group.settings.join_patience);
     let hook_ends = instance.launch_hook_waits() && v.now >= v.hook_end(id, true);
     if v.hold(Guard::JoinPatienceOver, patience || hook_ends) {
-        edits.push(Edit::SetMark(MarkKey::GivenUp(id.clone())));
+        edits.push(Edit::GiveUp(id.clone(), format!("waited in vain {on}")));
     }
 }
 
@@ -99,7 +102,13 @@ fn joining(v: View<'_>, edits: &mut Vec<Edit>) {
             continue;
         }
         let mark = v.ledger.marks.get(&MarkKey::Joining(id.clone()));
-        let applied = v.status(member).map(|s| s.applied);
+        let forbidden = if member.learner { versions::forbids_vote(v, member) } else { None };
+        if let Some(why) = forbidden.as_ref().filter(|why| versions::hopeless(why)) {
+            edits.push(Edit::GiveUp(id.clone(), why.to_string()));
+            continue;
+        }
+        // A version that may not vote is no progress, however well it catches up.
+        let applied = v.status(member).filter(|_| forbidden.is_none()).map(|s| s.applied);
         let renewed = |since| v.now.since(since) >= v.group.settings.join_patience / 4;
         match (mark, applied) {
             (None, _) => edits.push(Edit::Progress(id.clone(), applied)),
@@ -109,10 +118,19 @@ fn joining(v: View<'_>, edits: &mut Vec<Edit>) {
                 edits.push(Edit::Progress(id.clone(), Some(index)));
             }
             (Some(_), _) if joins(v, instance, member) => {
-                patience_with(v, edits, instance, MarkKey::Joining(id.clone()));
+                let on = waited_on(v, member);
+                patience_with(v, edits, instance, MarkKey::Joining(id.clone()), &on);
             }
             (Some(_), _) => {}
         }
+    }
+}
+
+fn waited_on(v: View<'_>, member: &Member) -> Wait {
+    match (member.learner, member.started()) {
+        (false, _) => Wait::FirstVote(member.id),
+        (true, true) => Wait::CatchUp,
+        (true, false) => versions::start(v, member),
     }
 }
 

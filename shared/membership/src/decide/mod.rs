@@ -18,6 +18,7 @@ mod phase;
 mod promote;
 mod publish;
 mod seal;
+mod versions;
 
 pub(crate) use effect::{joiner_env_after_add, under_claim};
 

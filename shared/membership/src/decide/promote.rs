@@ -1,6 +1,6 @@
 //! Rule 7: a learner that has just proven itself becomes a voter.
 
-use super::{propose_membership, propose_removal};
+use super::{propose_membership, propose_removal, versions};
 use crate::change::Change;
 use crate::decision::{Decision, Refusal, Wait};
 use crate::etcd::Member;
@@ -25,7 +25,7 @@ pub fn promote(v: View<'_>, d: &mut Decision) {
         } else if v.given_up(&id) {
             // Rule 11 removes it.
         } else if !learner.started() {
-            d.wait(&id, Wait::Start);
+            d.wait(&id, versions::start(v, learner));
         } else if !ready(v, learner) {
             d.wait(&id, Wait::CatchUp);
         } else {
@@ -39,6 +39,10 @@ fn promote_one(v: View<'_>, d: &mut Decision, learner: &Member) {
     let change = Change::Promote { instance: id.clone(), member: learner.id };
     let open = v.recorded(&id).is_none_or(|r| r.env == EnvState::Open);
     if let Some(why) = v.instance(&id).and_then(|i| v.no_env(i)).filter(|_| open) {
+        d.refuse(&id, why);
+    } else if let Some(why) = versions::forbids_vote(v, learner)
+        && !v.hold(Guard::VersionMayVote, false)
+    {
         d.refuse(&id, why);
     } else if v.hold(Guard::MajorityKept, v.electorate().may_change(VoterChange::Add(learner.id))) {
         propose_membership(v, d, (&id).into(), change);

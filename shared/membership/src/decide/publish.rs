@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::abandoned::delete_envs;
-use super::unknown;
+use super::{unknown, versions};
 use crate::change::{Change, Effect};
 use crate::decision::{Decision, Subject, Wait};
 use crate::env::{self, EnvFor};
@@ -33,7 +33,7 @@ pub fn joiner_envs(v: View<'_>, d: &mut Decision) {
         let Some(wanted) = joiner_env(v, id, learner, list) else { continue };
         match parameters.envs.get(id) {
             None => d.effects.push(Effect::PublishEnv { instance: id.clone(), env: wanted }),
-            Some(env) if !env::agrees(env, &wanted) => {
+            Some(env) if !env::agrees(env, &wanted) || env::holds_back(env, &wanted) => {
                 d.propose(Change::RepairEnv { instance: id.clone() }, None)
             }
             Some(_) => {}
@@ -41,27 +41,26 @@ pub fn joiner_envs(v: View<'_>, d: &mut Decision) {
     }
 }
 
-/// The env of a joiner, from a list that shows it.
+/// The env of a joiner, from a list that shows it. None that would let any version start.
 pub fn joiner_env(v: View<'_>, id: &InstanceId, learner: &Member, list: &MemberList) -> Option<String> {
     let shown = list.get(learner.id).is_some_and(|m| !m.started());
     if !v.hold(Guard::EnvFromList, shown) {
         return None;
     }
-    let purpose = EnvFor::Joiner(learner.id, list);
-    env::render(&v.obs.cluster, v.group, v.ledger, v.instance(id)?, &minors(v), purpose)
+    let open = versions::open(v, Some(learner.id));
+    if !v.hold(Guard::VersionsKnown, open.is_some()) {
+        return None;
+    }
+    let minors = open.map(|open| open.minors()).unwrap_or_default();
+    let purpose = EnvFor::Joiner(learner.id, list, &minors);
+    env::render(&v.obs.cluster, v.group, v.ledger, v.instance(id)?, purpose)
 }
 
 /// The env that refuses an empty disk.
 pub fn sealed_env(v: View<'_>, id: &InstanceId) -> Option<String> {
     let (member, list) = (v.member(id)?, v.list()?);
     let purpose = EnvFor::Sealed(member.id, list);
-    env::render(&v.obs.cluster, v.group, v.ledger, v.instance(id)?, &minors(v), purpose)
-}
-
-/// The minors that may join, from what every member that answers says of itself.
-pub fn minors(v: View<'_>) -> Vec<String> {
-    let versions = v.list().into_iter().flat_map(|l| &l.members).filter_map(|m| v.status(m));
-    env::joinable_minors(versions.map(|s| s.version.as_str()))
+    env::render(&v.obs.cluster, v.group, v.ledger, v.instance(id)?, purpose)
 }
 
 pub fn publish(v: View<'_>, d: &mut Decision) {

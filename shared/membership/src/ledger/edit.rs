@@ -11,6 +11,7 @@ use super::document::{
 use super::marks::{Mark, MarkKey, Marks};
 use crate::change::Change;
 use crate::ids::{ClusterName, InstanceId, MemberId, Timestamp};
+use crate::version::Minor;
 
 /// One edit. Applied in order to a copy of the ledger as read, then written by compare-and-swap.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -55,6 +56,10 @@ pub enum Edit {
     SetMark(MarkKey),
     /// A joiner made progress.
     Progress(InstanceId, Option<u64>),
+    /// A joiner is given up, and why.
+    GiveUp(InstanceId, String),
+    /// Every member was seen at this minor or a newer one; with the leader's applied index, read in a later look.
+    AllAtMinor(Minor, Option<u64>),
     /// Something no longer holds.
     ClearMark(MarkKey),
     /// The instance is gone and left nothing behind.
@@ -73,6 +78,7 @@ impl Edit {
                     | MarkKey::Silent
                     | MarkKey::Stalled
                     | MarkKey::Joining(_)
+                    | MarkKey::Version(_)
             ),
             _ => false,
         }
@@ -100,6 +106,11 @@ impl fmt::Display for Edit {
             Edit::SetMark(key) => write!(f, "mark {key}"),
             Edit::Progress(instance, Some(applied)) => write!(f, "progress of {instance} at index {applied}"),
             Edit::Progress(instance, None) => write!(f, "progress of {instance}"),
+            Edit::GiveUp(instance, why) => write!(f, "give up {instance}: {why}"),
+            Edit::AllAtMinor(minor, None) => write!(f, "every member is {minor} or newer"),
+            Edit::AllAtMinor(minor, Some(index)) => {
+                write!(f, "every member is {minor} or newer, at index {index}")
+            }
             Edit::ClearMark(key) => write!(f, "clear {key}"),
             Edit::Forget(instance) => write!(f, "forget {instance}"),
         }
@@ -237,6 +248,15 @@ impl Ledger {
             }
             Edit::Progress(instance, applied) => {
                 self.marks.insert(MarkKey::Joining(instance.clone()), Mark { since: now, applied: *applied });
+            }
+            Edit::GiveUp(instance, why) => {
+                self.marks.insert(MarkKey::GivenUp(instance.clone()), Mark { since: now, applied: None });
+                self.remember(now, format!("{instance} is given up as a joiner: {why}"));
+            }
+            Edit::AllAtMinor(minor, applied) => {
+                let mark =
+                    self.marks.entry(MarkKey::Version(*minor)).or_insert(Mark { since: now, applied: None });
+                mark.applied = *applied;
             }
             Edit::ClearMark(key) => {
                 self.marks.remove(key);

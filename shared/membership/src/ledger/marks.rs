@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{InstanceId, Timestamp};
+use crate::version::Minor;
 
 /// What a mark is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -29,6 +30,8 @@ pub enum MarkKey {
     Stalled,
     /// A member was last removed: etcd derives member IDs from URL and second.
     Removed,
+    /// Every member was first seen at this minor, or a newer one.
+    Version(Minor),
 }
 
 impl MarkKey {
@@ -41,7 +44,7 @@ impl MarkKey {
             | MarkKey::Gone(i)
             | MarkKey::Joining(i)
             | MarkKey::GivenUp(i) => Some(i),
-            MarkKey::Silent | MarkKey::Stalled | MarkKey::Removed => None,
+            MarkKey::Silent | MarkKey::Stalled | MarkKey::Removed | MarkKey::Version(_) => None,
         }
     }
 }
@@ -58,6 +61,7 @@ impl fmt::Display for MarkKey {
             MarkKey::Silent => f.write_str("silent"),
             MarkKey::Stalled => f.write_str("stalled"),
             MarkKey::Removed => f.write_str("removed"),
+            MarkKey::Version(minor) => write!(f, "version/{minor}"),
         }
     }
 }
@@ -84,17 +88,22 @@ impl TryFrom<String> for MarkKey {
             ("silent", true) => MarkKey::Silent,
             ("stalled", true) => MarkKey::Stalled,
             ("removed", true) => MarkKey::Removed,
+            ("version", false) => MarkKey::Version(
+                Minor::parse(instance)
+                    .ok_or_else(|| format!("{instance:?} in {text:?} is no minor version"))?,
+            ),
             _ => return Err(format!("{text:?} is not a mark that this version knows")),
         })
     }
 }
 
-/// When something began, and, for [`MarkKey::Joining`], the applied index seen then.
+/// When something began, and, for [`MarkKey::Joining`] and [`MarkKey::Version`], the applied index seen then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// Since when it holds.
     pub since: Timestamp,
-    /// The joiner's applied index, once it was seen started.
+    /// The joiner's applied index, once it was seen started; the leader's, once it was read after the last older
+    /// member had left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<u64>,
 }
@@ -119,10 +128,12 @@ mod tests {
             MarkKey::Silent,
             MarkKey::Stalled,
             MarkKey::Removed,
+            MarkKey::Version(Minor(3, 6)),
         ] {
             assert_eq!(MarkKey::try_from(key.to_string()), Ok(key));
         }
         assert!(MarkKey::try_from("gone/".to_owned()).is_err());
+        assert!(MarkKey::try_from("version/new".to_owned()).is_err());
         assert!(MarkKey::try_from("mood/i-1".to_owned()).is_err());
     }
 }

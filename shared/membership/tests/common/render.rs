@@ -34,11 +34,12 @@ pub fn effect(effect: &Effect) -> String {
         Effect::PublishEnv { env, .. } | Effect::OverwriteEnv { env, .. } => {
             let value = |key| env::value(env, key).unwrap_or("-");
             format!(
-                "{effect}: {} {} {}{}",
+                "{effect}: {} {} {}{}{}",
                 value("ETCD_INITIAL_CLUSTER_STATE"),
                 value("ETCD_ASG_DATA"),
                 value("ETCD_INITIAL_CLUSTER"),
-                env::value(env, "ETCD_ASG_MINORS").map(|m| format!(" minors {m}")).unwrap_or_default()
+                env::value(env, "ETCD_ASG_MINORS").map(|m| format!(" minors {m}")).unwrap_or_default(),
+                env::value(env, "ETCD_ASG_MINOR_HELD").map(|m| format!(" held {m}")).unwrap_or_default()
             )
         }
         other => other.to_string(),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! group desired=3 max=5 paused retains no-launch-hook heartbeat=60 arn=other
-//! cluster phase=opened seed=i-1 no-identity generation=2 | no-ledger
+//! cluster phase=opened seed=i-1 no-identity generation=2 founded=3.5.35 | no-ledger
 //! i-1 InService voter=1 leader            an instance, its member, its probe, its record and its parameter
 //! i-4 Pending:Wait learner=4 unstarted age=60     waiting hooks are marked 5 s ago, unless `fresh`
 //! i-5 Missing voter=5 | ec2=terminated    not in the group any more
@@ -12,7 +12,7 @@
 //! maybe promote i-4 asked=1 voters=1,2,3 deadline=-10 clean=-5
 //! lists none | lists 1,2 | list-misses 3 | unknown group|ledger|parameters
 //! list 3 without=4 | list 3 cluster=9 | list 3 served-by=1      what one member's own list says otherwise
-//! env i-9 | env i-4 stale                 an env that nothing else tells of; one with an old string
+//! env i-9 | env i-4 stale | env i-4 minors=3.6    an env that nothing else tells of; an old one
 //! endpoints i-1,i-2 | endpoints none | initial-cluster stale
 //! setting join-patience 60s | me n2
 //! ```
@@ -45,12 +45,14 @@ pub struct Scene {
 }
 
 /// Which env an instance has in the parameters.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 enum Env {
     Open,
     Sealed,
     /// Open, and with a string of another time.
     Stale,
+    /// Open, and written when only these minors could join.
+    Minors(String),
 }
 
 struct Building {
@@ -195,9 +197,10 @@ impl Building {
             }
             "env" => {
                 let line = Line::parse(text, 2);
-                line.allow(&["stale"]);
-                self.envs
-                    .insert(line.words[1].into(), if line.has("stale") { Env::Stale } else { Env::Sealed });
+                line.allow(&["stale", "minors"]);
+                let minors = line.get("minors").map(|m| Env::Minors(m.to_owned()));
+                let other = if line.has("stale") { Env::Stale } else { Env::Sealed };
+                self.envs.insert(line.words[1].into(), minors.unwrap_or(other));
             }
             "list-misses" => self.list_misses = text.split_whitespace().nth(1).unwrap().parse().unwrap(),
             "unknown" => self.unknown.push(text.split_whitespace().nth(1).unwrap().to_owned()),
@@ -241,7 +244,7 @@ impl Building {
     }
 
     fn cluster_line(&mut self, line: &Line<'_>) {
-        line.allow(&["phase", "seed", "no-identity", "generation"]);
+        line.allow(&["phase", "seed", "no-identity", "generation", "founded"]);
         let generation = &mut self.ledger().generation;
         generation.phase = match line.get("phase").unwrap_or("formed") {
             "opened" => Phase::Opened,
@@ -257,6 +260,9 @@ impl Building {
         if let Some(number) = line.number("generation") {
             generation.number = number as u32;
             generation.token = format!("c-{number}");
+        }
+        if let (Some(version), Some(identity)) = (line.get("founded"), generation.identity.as_mut()) {
+            identity.version = version.to_owned();
         }
         if line.has("no-identity") {
             generation.identity = None;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use membership::env::{self, EnvFor};
+use membership::env::{self, EnvFor, Minors};
 use membership::etcd::{EtcdView, MemberList, Probe};
 use membership::ids::{ClusterName, MemberId};
 use membership::ledger::Phase;
 use membership::observation::{Observation, Parameters, Seen};
+use membership::version::Minor;
 
 use super::{Building, Env, OURS, Scene};
 
@@ -60,12 +61,18 @@ impl Building {
         let envs = self.envs.iter().filter_map(|(id, kind)| {
             let env = match self.group.instance(id) {
                 Some(instance) => {
+                    let written = match kind {
+                        Env::Minors(open) => open.split(',').filter_map(Minor::parse).collect(),
+                        Env::Open | Env::Sealed | Env::Stale => vec![Minor(3, 6), Minor(3, 7)],
+                    };
+                    let held = written.last().map(|last| last.next()).filter(|_| written.len() == 1);
+                    let minors = Minors { open: written, held };
                     let purpose = match (ledger.member_of(id), kind) {
                         (None, _) => EnvFor::Seed,
                         (Some(member), Env::Sealed) => EnvFor::Sealed(member, &list),
-                        (Some(member), Env::Open | Env::Stale) => EnvFor::Joiner(member, &list),
+                        (Some(member), _) => EnvFor::Joiner(member, &list, &minors),
                     };
-                    let env = env::render(&"c".into(), &self.group, ledger, instance, &[], purpose);
+                    let env = env::render(&"c".into(), &self.group, ledger, instance, purpose);
                     let old =
                         |env: String| env.replace("INITIAL_CLUSTER=", "INITIAL_CLUSTER=old=http://x:1,");
                     env.map(|env| if *kind == Env::Stale { old(env) } else { env })

@@ -1,0 +1,143 @@
+//! Versions of etcd, as far as they decide who may join.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::ids::MemberId;
+
+/// A minor version, such as `3.6`: what etcd's compatibility is promised by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Minor(pub u32, pub u32);
+
+impl Minor {
+    /// Reads `3.6`.
+    pub fn parse(text: &str) -> Option<Minor> {
+        let (major, minor) = text.split_once('.')?;
+        Some(Minor(major.parse().ok()?, minor.parse().ok()?))
+    }
+
+    /// The next minor of the same major.
+    pub fn next(self) -> Minor {
+        Minor(self.0, self.1.saturating_add(1))
+    }
+}
+
+impl fmt::Display for Minor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.0, self.1)
+    }
+}
+
+/// A version as a server's status tells it, such as `3.6.16`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version {
+    /// `3.6` of `3.6.16`.
+    pub minor: Minor,
+    /// `16` of `3.6.16`; none for a pre-release, which is older than the release that it is named after.
+    pub patch: Option<u32>,
+}
+
+impl Version {
+    /// Reads `3.6.16`, `3.6.0-rc.1` or `3.6.16+git`. Anything else is no version, never guessed.
+    pub fn parse(text: &str) -> Option<Version> {
+        let (release, pre) = match text.split_once('-') {
+            Some((release, _)) => (release, true),
+            None => (text.split('+').next()?, false),
+        };
+        let mut numbers = release.split('.').map(|n| n.parse::<u32>().ok());
+        let minor = Minor(numbers.next()??, numbers.next()??);
+        let patch = numbers.next()??;
+        numbers.next().is_none().then_some(Version { minor, patch: (!pre).then_some(patch) })
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.patch {
+            Some(patch) => write!(f, "{}.{patch}", self.minor),
+            None => write!(f, "a pre-release of {}", self.minor),
+        }
+    }
+}
+
+/// 3.6 joins only beside 3.5 members that keep a learner's promotion on disk (3.5.32; design, section 7).
+pub const PERSISTS_PROMOTIONS: Version = Version { minor: Minor(3, 5), patch: Some(32) };
+/// The minor that this is asked for.
+pub const NEEDS_PERSISTED_PROMOTIONS: Minor = Minor(3, 6);
+/// 3.7 panics on a log entry that 3.5 wrote.
+pub const READS_NO_OLD_ENTRIES: Minor = Minor(3, 7);
+/// From 3.6 on, every entry is one that 3.7 can read.
+pub const WRITES_NEW_ENTRIES: Minor = Minor(3, 6);
+/// A joiner gets a snapshot instead of the entries once the leader has applied about 100 since; twice that.
+pub const ENTRIES_UNTIL_SNAPSHOT: u64 = 200;
+
+/// Why an etcd of some minor may not join now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// Its minor is not the cluster's, nor the one above.
+    OutOfReach {
+        /// The lowest minor of the members.
+        cluster: Minor,
+    },
+    /// It would be the first of its minor, and somebody's version is not known.
+    Unknown(MemberId),
+    /// A member is too old for the step.
+    TooOld(MemberId, Version),
+    /// Entries of 3.5 may still be in the log.
+    OldEntries {
+        /// How far the log has moved since the last 3.5 member left, if it was seen to leave.
+        moved: u64,
+    },
+}
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Closed::OutOfReach { cluster } => {
+                write!(
+                    f,
+                    "the cluster is at {cluster} and takes that or {}: one minor at a time",
+                    cluster.next()
+                )
+            }
+            Closed::Unknown(member) => {
+                write!(f, "the version of member {member} is not known, and every member's must be")
+            }
+            Closed::TooOld(member, version) => {
+                write!(
+                    f,
+                    "member {member} is {version}, and every {} member must be {PERSISTS_PROMOTIONS} or newer",
+                    version.minor
+                )
+            }
+            Closed::OldEntries { moved } => write!(
+                f,
+                "entries of {} may still be in the log: it must move by more than {ENTRIES_UNTIL_SNAPSHOT} entries since the last such member left, and has moved by {moved}; wait, or write to it",
+                PERSISTS_PROMOTIONS.minor
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_and_nothing_is_guessed() {
+        let read = |text| Version::parse(text).map(|v| (v.minor.0, v.minor.1, v.patch));
+        assert_eq!(read("3.5.32"), Some((3, 5, Some(32))));
+        assert_eq!(read("3.6.16+git"), Some((3, 6, Some(16))));
+        assert_eq!(read("3.6.0-rc.1"), Some((3, 6, None)));
+        for wrong in ["", "3", "3.5", "3.5.", "3.x.1", "not_decided", "unknown", "3.5.1.2", "v3.5.1"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn minors_are_ordered_as_numbers() {
+        assert!(Minor(3, 10) > Minor(3, 9));
+        assert_eq!(Minor(3, 9).next(), Minor(3, 10));
+    }
+}
