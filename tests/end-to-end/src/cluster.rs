@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use aws_sdk_autoscaling::types::{LaunchTemplateSpecification, LifecycleHookSpecification, Tag as GroupTag};
+use aws_sdk_autoscaling::types::{
+    LaunchTemplateSpecification, LifecycleHookSpecification, RefreshPreferences, Tag as GroupTag,
+};
 use membership::ledger::{Ledger, Phase};
 
 use crate::account::Account;
@@ -231,6 +233,15 @@ impl Cluster {
     pub async fn scale(&self, desired: i32) -> Result<()> {
         let call = self.account.autoscaling.set_desired_capacity().auto_scaling_group_name(&self.name);
         call.desired_capacity(desired).send().await.context("setting the desired capacity")?;
+        Ok(())
+    }
+
+    /// Starts an instance refresh: each instance is replaced before it leaves. Returns at once.
+    pub async fn refresh(&self) -> Result<()> {
+        let preferences =
+            RefreshPreferences::builder().min_healthy_percentage(100).max_healthy_percentage(150);
+        let call = self.account.autoscaling.start_instance_refresh().auto_scaling_group_name(&self.name);
+        call.preferences(preferences.build()).send().await.context("starting an instance refresh")?;
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! The main job on real parts: a group of three forms a cluster, a client writes throughout, one instance is killed
-//! outright and replaced, the leader's instance is terminated in order and hands over.
+//! outright and replaced, the leader's instance is terminated in order and hands over, three become five and three
+//! again, and an instance refresh replaces every node.
 //!
 //! Ends with a table, and with a non-zero exit code if anything promised did not hold.
 
@@ -11,7 +12,7 @@ use clap::Parser;
 use end_to_end::check;
 use end_to_end::cluster::Cluster;
 use end_to_end::load::Load;
-use end_to_end::narrator::{Narrator, say, short};
+use end_to_end::narrator::{Narrator, say};
 use end_to_end::stage::Stage;
 
 /// A cluster forms, heals and hands over, on this machine.
@@ -30,7 +31,7 @@ struct Arguments {
 
 /// One thing that was done.
 struct Step {
-    what: String,
+    what: &'static str,
     took: Duration,
     writes: usize,
     longest_gap: Option<Duration>,
@@ -71,37 +72,31 @@ async fn demo(arguments: &Arguments, begun: Instant) -> Result<()> {
 }
 
 async fn chapters(stage: &Stage, begun: Instant) -> Result<()> {
-    let mut steps = Vec::new();
     say(begun, "CREATE a group of three: simultaneous launches, one seed");
     let started = Instant::now();
     let cluster = stage.group("demo", 3).await?;
     let narrator = Narrator::start(cluster.clone(), begun);
     cluster.settles(3).await?;
-    steps.push(Step {
-        what: "three form a cluster".into(),
-        took: started.elapsed(),
-        writes: 0,
-        longest_gap: None,
-    });
+    let formed = Step { what: "three form a cluster", took: started.elapsed(), writes: 0, longest_gap: None };
 
     say(begun, "WRITE from now on: four writers at the published endpoints");
     let load = Load::start(&cluster, "demo")?;
-    let follower = cluster.follower().await?;
-    let kill = format!("KILL {follower} outright: no hook, no farewell");
-    steps.push(replace(&cluster, &load, begun, &kill, &follower, false).await?);
-    let leader = cluster.leader().await?;
-    let end = format!("TERMINATE {leader}, the leader, in order");
-    steps.push(replace(&cluster, &load, begun, &end, &leader, true).await?);
-
+    let mut story = Story { begun, cluster: cluster.clone(), load, steps: vec![formed] };
+    story.killed().await?;
+    story.terminated().await?;
+    story.scaled(5, "SCALE to five: two learners, one after the other").await?;
+    story.scaled(3, "SCALE back to three: two leave, one after the other").await?;
+    story.refreshed().await?;
     narrator.end().await;
+
     say(begun, "READ everything back");
+    let Story { load, steps, .. } = story;
     let account = load.end().await?;
     println!("\n{}", table(&steps));
     println!("writes acknowledged {}, lost {}", account.acknowledged, account.lost.len());
     println!("longest gap between two acknowledged writes: {} ms", account.longest_gap.as_millis());
     ensure!(account.acknowledged > 0, "no write was acknowledged");
     ensure!(account.lost.is_empty(), "acknowledged writes were lost: {:?}", account.lost);
-    check::replaced_before_removed(&cluster, &leader).await?;
     check::ledger_invariants(&cluster).await?;
     let generation = cluster.ledger().await?.generation.number;
     ensure!(generation == 1, "{generation} clusters were founded instead of one");
@@ -112,34 +107,65 @@ async fn chapters(stage: &Stage, begun: Instant) -> Result<()> {
     Ok(())
 }
 
-/// One instance goes, and the cluster is whole again.
-async fn replace(
-    cluster: &Cluster,
-    load: &Load,
+/// A cluster under load, and what has happened to it so far.
+struct Story {
     begun: Instant,
-    what: &str,
-    instance: &str,
-    in_order: bool,
-) -> Result<Step> {
-    let (started, before) = (Instant::now(), load.so_far());
-    say(begun, what);
-    if in_order {
-        cluster.terminate(instance).await?;
-    } else {
-        cluster.kill(instance).await?;
+    cluster: Cluster,
+    load: Load,
+    steps: Vec<Step>,
+}
+
+impl Story {
+    async fn killed(&mut self) -> Result<()> {
+        let follower = self.cluster.follower().await?;
+        let chapter = self.open(&format!("KILL {follower} outright: no hook, no farewell"));
+        self.cluster.kill(&follower).await?;
+        self.cluster.replaces(&follower, 3).await?;
+        self.close(chapter, "one is killed outright, replaced");
+        Ok(())
     }
-    cluster.replaces(instance, 3).await?;
-    let how = if in_order {
-        "its leader is terminated in order, replaced"
-    } else {
-        "one is killed outright, replaced"
-    };
-    Ok(Step {
-        what: how.into(),
-        took: started.elapsed(),
-        writes: load.so_far() - before,
-        longest_gap: Some(load.longest_gap_since(started)),
-    })
+
+    async fn terminated(&mut self) -> Result<()> {
+        let leader = self.cluster.leader().await?;
+        let chapter = self.open(&format!("TERMINATE {leader}, the leader, in order"));
+        self.cluster.terminate(&leader).await?;
+        self.cluster.replaces(&leader, 3).await?;
+        self.close(chapter, "its leader is terminated in order, replaced");
+        check::replaced_before_removed(&self.cluster, &leader).await
+    }
+
+    async fn scaled(&mut self, size: i32, what: &str) -> Result<()> {
+        let chapter = self.open(what);
+        self.cluster.scale(size).await?;
+        self.cluster.settles(usize::try_from(size)?).await?;
+        self.close(chapter, if size > 3 { "three become five" } else { "five become three" });
+        Ok(())
+    }
+
+    async fn refreshed(&mut self) -> Result<()> {
+        let before = self.cluster.nodes().await?;
+        let chapter = self.open("REFRESH every instance, one by one, each replaced before it leaves");
+        self.cluster.refresh().await?;
+        for node in &before {
+            self.cluster.replaces(&node.id, 3).await?;
+        }
+        self.close(chapter, "an instance refresh of every node");
+        Ok(())
+    }
+
+    fn open(&self, what: &str) -> (Instant, usize) {
+        say(self.begun, what);
+        (Instant::now(), self.load.so_far())
+    }
+
+    fn close(&mut self, (started, before): (Instant, usize), what: &'static str) {
+        self.steps.push(Step {
+            what,
+            took: started.elapsed(),
+            writes: self.load.so_far() - before,
+            longest_gap: Some(self.load.longest_gap_since(started)),
+        });
+    }
 }
 
 fn table(steps: &[Step]) -> String {
@@ -148,7 +174,7 @@ fn table(steps: &[Step]) -> String {
         let gap = step.longest_gap.map_or("-".to_owned(), |g| format!("{} ms", g.as_millis()));
         lines.push(format!(
             "{:<46} {:>6.1} s {:>8} {:>12}",
-            short(&step.what),
+            step.what,
             step.took.as_secs_f64(),
             step.writes,
             gap
