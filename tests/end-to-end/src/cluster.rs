@@ -11,6 +11,7 @@ use membership::ledger::{Ledger, Phase};
 
 use crate::account::Account;
 use crate::etcd::{Etcd, Listed};
+use crate::image::launch_template;
 use crate::wait::until;
 
 /// How long a cluster may take to settle in a test: far above what it needs, far below for ever.
@@ -53,7 +54,8 @@ impl Cluster {
             GroupTag::builder().key(key).value(value).resource_id(name).propagate_at_launch(true).build()
         };
         let template =
-            LaunchTemplateSpecification::builder().launch_template_name("etcd").version("1").build();
+            LaunchTemplateSpecification::builder().launch_template_name(name).version("$Default").build();
+        launch_template(&account, name, None).await?;
         let mut request = account
             .autoscaling
             .create_auto_scaling_group()
@@ -71,6 +73,11 @@ impl Cluster {
         }
         request.send().await.context("creating the group")?;
         Ok(Self { account, name: name.to_owned(), etcd: Etcd::new(Duration::from_secs(2))? })
+    }
+
+    /// The client to its members.
+    pub fn etcd(&self) -> &Etcd {
+        &self.etcd
     }
 
     /// The group's instances.

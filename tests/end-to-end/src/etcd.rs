@@ -27,6 +27,8 @@ pub struct Status {
     pub member: String,
     /// The leader it follows; empty without one.
     pub leader: String,
+    /// The version of its etcd.
+    pub version: String,
 }
 
 /// A client of any member.
@@ -98,6 +100,7 @@ impl Etcd {
             cluster: text(&answer["header"]["cluster_id"]),
             member: text(&answer["header"]["member_id"]),
             leader: text(&answer["leader"]),
+            version: text(&answer["version"]),
         })
     }
 

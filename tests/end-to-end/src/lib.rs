@@ -5,6 +5,7 @@ pub mod account;
 pub mod check;
 pub mod cluster;
 pub mod etcd;
+pub mod image;
 pub mod load;
 pub mod narrator;
 pub mod stage;

@@ -32,6 +32,9 @@ struct Arguments {
     /// Holds etcd, etcdctl and etcdutl.
     #[arg(long, env = "ETCD_BIN_DIR", default_value = ".tools/etcd/3.6.16")]
     etcd_dir: PathBuf,
+    /// A further image and the folder of its etcd, ami-…=DIR; may be repeated. A launch template names it.
+    #[arg(long = "image", value_parser = image)]
+    images: Vec<(String, PathBuf)>,
     /// Everything written goes here and is removed at the end; by default a temporary directory.
     #[arg(long)]
     state_dir: Option<PathBuf>,
@@ -78,6 +81,12 @@ fn variable(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
+fn image(text: &str) -> Result<(String, PathBuf), String> {
+    let named = text.split_once('=').filter(|(id, _)| id.starts_with("ami-"));
+    let (id, directory) = named.ok_or("must be ami-…=DIR")?;
+    Ok((id.to_owned(), PathBuf::from(directory)))
+}
+
 impl Arguments {
     fn options(self) -> Options {
         Options {
@@ -87,6 +96,7 @@ impl Arguments {
             functions_dir: self.functions_dir,
             instance_dir: self.instance_dir,
             etcd_dir: self.etcd_dir,
+            images: self.images.into_iter().collect(),
             state_dir: self.state_dir,
             boot_delay: Duration::from_secs_f64(self.boot_delay),
             disk_mib: self.disk_mib,
@@ -157,7 +167,8 @@ fn check_files(options: &Options) -> anyhow::Result<()> {
         ),
         (&options.etcd_dir, "etcd", "run `make etcd`, or name the place of an etcd with --etcd-dir"),
     ];
-    for (directory, file, remedy) in needed {
+    let images = options.images.values().map(|dir| (dir, "etcd", "name the folder of an etcd with --image"));
+    for (directory, file, remedy) in needed.into_iter().chain(images) {
         let path = directory.join(file);
         anyhow::ensure!(path.is_file(), "{} is missing: {remedy}", path.display());
     }

@@ -1,8 +1,11 @@
 //! All that can be chosen when a region starts.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// The image of instances whose launch template names none: what is in [`Options::etcd_dir`].
+pub const DEFAULT_IMAGE: &str = "ami-0123456789abcdef0";
 
 /// Settings of one region. [`Options::default`] is friendly to tests: any port, no schedule, machines on.
 #[derive(Clone, Debug)]
@@ -23,6 +26,9 @@ pub struct Options {
     pub instance_dir: PathBuf,
     /// Holds `etcd`, `etcdctl`, `etcdutl`.
     pub etcd_dir: PathBuf,
+    /// Further images by ID, each with the folder of the etcd that is on it; as at AWS, an upgrade is a launch
+    /// template that names another image.
+    pub images: BTreeMap<String, PathBuf>,
     /// Everything the region writes goes here and is removed at its end; `None` takes a temporary directory.
     pub state_dir: Option<PathBuf>,
     /// The size of a disk of its own for each instance's `/var/lib/etcd`, so that it can be filled; takes root.
@@ -78,6 +84,7 @@ impl Default for Options {
             functions_dir: PathBuf::from("target/debug"),
             instance_dir: PathBuf::from("instance"),
             etcd_dir: PathBuf::from(".tools/etcd/3.6.16"),
+            images: BTreeMap::new(),
             state_dir: None,
             disk_mib: None,
             boot_delay: Duration::ZERO,
@@ -100,5 +107,13 @@ impl Default for Options {
             instance_config: BTreeMap::new(),
             function_environment: BTreeMap::new(),
         }
+    }
+}
+
+impl Options {
+    /// The folder of the etcd on an image; `None` where there is no such image.
+    pub fn etcd_of(&self, image: &str) -> Option<&Path> {
+        let own = (image == DEFAULT_IMAGE).then_some(&self.etcd_dir);
+        self.images.get(image).or(own).map(PathBuf::as_path)
     }
 }

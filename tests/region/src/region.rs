@@ -143,7 +143,8 @@ impl Drop for Region {
 
 /// Processes are started in directories of their own, where relative paths would lead elsewhere.
 fn make_absolute(options: &mut Options) -> std::io::Result<()> {
-    for directory in [&mut options.functions_dir, &mut options.instance_dir, &mut options.etcd_dir] {
+    let own = [&mut options.functions_dir, &mut options.instance_dir, &mut options.etcd_dir];
+    for directory in own.into_iter().chain(options.images.values_mut()) {
         *directory = std::path::absolute(&*directory)?;
     }
     Ok(())

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use crate::Site;
 use crate::autoscaling::{Activity, Group};
 use crate::ec2::root_volume::Task;
-use crate::ec2::{Instance, InstanceState};
+use crate::ec2::{Instance, InstanceState, Templates};
 use crate::events::Events;
 use crate::machines::{LaunchSpec, Machines};
 
@@ -36,6 +36,8 @@ pub(crate) struct State {
     pub groups: BTreeMap<String, Group>,
     /// EC2 instances by ID.
     pub instances: BTreeMap<String, Instance>,
+    /// EC2 launch templates by ID.
+    pub templates: Templates,
     /// Scaling activities, newest first.
     pub activities: VecDeque<Activity>,
     /// Root-volume replacements, the oldest first.

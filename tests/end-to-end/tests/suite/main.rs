@@ -13,3 +13,5 @@ mod input;
 mod silence;
 mod support;
 mod termination;
+mod upgrade;
+mod versions;

@@ -6,7 +6,7 @@ use super::activity::Activity;
 use super::engine::Step;
 use super::hooks;
 use super::model::{Lifecycle, Member, Route, Transition, Zone};
-use crate::ec2::{Instance, InstanceState};
+use crate::ec2::{self, Instance, InstanceState, Launched};
 use crate::machines::LaunchSpec;
 use crate::world::Effect;
 
@@ -17,12 +17,20 @@ const CLUSTER_TAG: &str = "etcd-asg:cluster";
 pub fn one(step: &mut Step<'_>, group_name: &str, cause: String, lifecycle: Lifecycle) {
     let id = format!("i-{}", step.site.hex17());
     let Some(group) = step.state.groups.get_mut(group_name) else { return };
+    let launched = ec2::launched(&step.state.templates, group.template()).map_err(|error| error.message);
+    let known = |launched: &Launched| step.site.options.etcd_of(&launched.image).is_some();
+    let launched = match launched {
+        Ok(launched) if known(&launched) => launched,
+        Ok(launched) => return refused(step, group_name, cause, &no_image(&launched.image)),
+        Err(why) => return refused(step, group_name, cause, &why),
+    };
     let zone = emptiest_zone(&group.zones, group.members.values().map(|member| &member.zone));
     let description = format!("Launching a new EC2 instance: {id}");
     let activity = Activity::begin(step.site, group_name, &group.arn, description, cause);
     let instance = Instance {
         id: id.clone(),
         address: (step.allocate)(),
+        image: launched.image.clone(),
         state: InstanceState::Pending,
         since: step.now,
         launched: SystemTime::now(),
@@ -40,6 +48,7 @@ pub fn one(step: &mut Step<'_>, group_name: &str, cause: String, lifecycle: Life
     let spec = LaunchSpec {
         instance: id.clone(),
         address: instance.address,
+        image: launched.image,
         group: group_name.to_owned(),
         cluster: group.tags.get(CLUSTER_TAG).map(|tag| tag.value.clone()),
         prefix: step.site.options.prefix.clone(),
@@ -52,7 +61,7 @@ pub fn one(step: &mut Step<'_>, group_name: &str, cause: String, lifecycle: Life
         healthy: true,
         protected: group.protect_new,
         route: if lifecycle.is_warm() { Route::Pool } else { Route::Launched },
-        template: group.template().cloned(),
+        template: launched.template,
         joined: step.now,
         in_service: None,
         actions: Vec::new(),
@@ -64,6 +73,23 @@ pub fn one(step: &mut Step<'_>, group_name: &str, cause: String, lifecycle: Life
     step.state.open_activity(activity);
     step.state.effects.push(Effect::Launch(spec));
     step.state.effects.push(Effect::StateChange(id, InstanceState::Pending));
+}
+
+fn no_image(image: &str) -> String {
+    format!("The image id '[{image}]' does not exist")
+}
+
+/// EC2 would not launch: no instance comes, and the next attempt waits.
+fn refused(step: &mut Step<'_>, group_name: &str, cause: String, why: &str) {
+    let (now, first) = (step.now, step.site.options.launch_backoff);
+    let Some(group) = step.state.groups.get_mut(group_name) else { return };
+    group.backoff.fail(now, first);
+    let description =
+        format!("Launching a new EC2 instance.  Status Reason: {why}. Launching EC2 instance failed.");
+    let mut activity = Activity::begin(step.site, group_name, &group.arn, description, cause);
+    activity.end("Failed", Some(format!("{why}. Launching EC2 instance failed.")));
+    step.site.timeline.note("group", group_name, format!("cannot launch: {why}"));
+    step.state.open_activity(activity);
 }
 
 /// `Pending`, `Warmed:Pending`: waits at the launch hooks, or proceeds where there is none.

@@ -152,7 +152,7 @@ pub struct Member {
     pub healthy: bool,
     pub protected: bool,
     pub route: Route,
-    /// The launch template it was launched from.
+    /// The launch template it was launched from, with the version's number.
     pub template: Option<Value>,
     pub joined: Instant,
     pub in_service: Option<Instant>,
@@ -182,7 +182,14 @@ impl Group {
     /// What new instances are launched from: the desired configuration of a refresh under way, else the group's own.
     pub fn template(&self) -> Option<&Value> {
         let wanted = self.refreshes.last().filter(|refresh| refresh.is_active());
-        wanted.and_then(|refresh| refresh.template.as_ref()).or_else(|| self.shown.get("LaunchTemplate"))
+        wanted.and_then(|refresh| refresh.template.as_ref()).or_else(|| self.own_template())
+    }
+
+    /// The launch template of the group itself.
+    pub fn own_template(&self) -> Option<&Value> {
+        let mixed = self.shown.get("MixedInstancesPolicy");
+        let mixed = mixed.and_then(|policy| policy.pointer("/LaunchTemplate/LaunchTemplateSpecification"));
+        self.shown.get("LaunchTemplate").or(mixed)
     }
 }
 

@@ -1,14 +1,17 @@
-//! EC2: instances, their states and their end.
+//! EC2: instances, their states and their end, and what they are launched from.
 
 mod filter;
 mod model;
 pub(crate) mod root_volume;
+mod template;
+mod templates;
 
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
 pub use model::{Instance, InstanceState};
+pub use template::{Launched, Templates, completed, launched};
 
 use crate::http::{ApiError, Params};
 use crate::site::{ACCOUNT, VPC, timestamp_seconds};
@@ -32,6 +35,11 @@ pub fn call(world: &World, action: &str, params: &Params) -> Result<Value, ApiEr
         "CreateReplaceRootVolumeTask" => root_volume::create(world, params),
         "DescribeReplaceRootVolumeTasks" => root_volume::describe(world, params),
         "DescribeTags" => describe_tags(world, params),
+        "CreateLaunchTemplate" => templates::create(world, params),
+        "CreateLaunchTemplateVersion" => templates::create_version(world, params),
+        "ModifyLaunchTemplate" => templates::modify(world, params),
+        "DescribeLaunchTemplates" => templates::describe(world, params),
+        "DescribeLaunchTemplateVersions" => templates::describe_versions(world, params),
         _ => Err(ApiError {
             message: format!("The action {action} is not valid for this web service."),
             ..ApiError::invalid_action(action, VERSION)
@@ -141,7 +149,7 @@ fn shown(instance: &Instance) -> Value {
     let tags: Vec<_> = instance.tags.iter().map(|(key, value)| json!({"key": key, "value": value})).collect();
     json!({
         "instanceId": instance.id,
-        "imageId": "ami-0123456789abcdef0",
+        "imageId": instance.image,
         "instanceState": shown_state(instance.state),
         "privateDnsName": network(format!("ip-{}.us-west-2.compute.internal", instance.address.to_string().replace('.', "-"))),
         "privateIpAddress": network(instance.address.to_string()),

@@ -23,6 +23,8 @@ pub enum InstanceState {
 pub struct Instance {
     pub id: String,
     pub address: Ipv4Addr,
+    /// The image it runs: which etcd is on it.
+    pub image: String,
     pub state: InstanceState,
     pub since: Instant,
     pub launched: SystemTime,

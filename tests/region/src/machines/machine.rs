@@ -113,7 +113,8 @@ impl Machine {
 
     fn host(&self, boot: &Boot) -> std::io::Result<Host> {
         let options = &self.site.options;
-        let etcd_dir = std::path::absolute(&options.etcd_dir)?;
+        let etcd_dir = options.etcd_of(&self.spec.image).unwrap_or(&options.etcd_dir);
+        let etcd_dir = std::path::absolute(etcd_dir)?;
         let instance_dir = std::path::absolute(&options.instance_dir)?;
         let root = self.directory.join("root");
         let own = |path: &str| format!("{}{path}", root.display());

@@ -52,6 +52,8 @@ pub struct LaunchSpec {
     pub instance: String,
     /// Its address, from [`Machines::allocate_address`].
     pub address: Ipv4Addr,
+    /// Its image: which etcd is on it.
+    pub image: String,
     /// The group's name.
     pub group: String,
     /// The value of the group's tag `etcd-asg:cluster`.

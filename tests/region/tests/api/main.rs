@@ -15,4 +15,5 @@ mod refresh;
 mod replacement;
 mod root_volume;
 mod support;
+mod templates;
 mod warm_pool;

@@ -55,6 +55,7 @@ impl Bench {
     pub async fn launch(&self, instance: &str) -> PathBuf {
         let parts = self.region.parts();
         let spec = LaunchSpec {
+            image: region::options::DEFAULT_IMAGE.to_owned(),
             instance: instance.to_owned(),
             address: parts.machines.allocate_address(),
             group: "group".to_owned(),

@@ -40,6 +40,7 @@ pub fn create(world: &World, params: &Params) -> Result<Value, ApiError> {
             );
             return Err(ApiError::bad_request("AlreadyExists", message));
         }
+        group.shown.extend(settings::template(&state.templates, params)?);
         let text = format!("created: {} of {} to {}", group.desired, group.min, group.max);
         world.site.timeline.note("group", name, text);
         state.groups.insert(name.to_owned(), group);
@@ -84,6 +85,7 @@ pub fn update(world: &World, params: &Params) -> Result<Value, ApiError> {
     let name = params.required("AutoScalingGroupName")?;
     let (min, max) = (params.number::<u32>("MinSize")?, params.number::<u32>("MaxSize")?);
     world.change(|state| {
+        let template = settings::template(&state.templates, params)?;
         let group = group(state, name)?;
         let refresh = group.refreshes.last().filter(|refresh| refresh.is_active());
         if refresh.is_some_and(|refresh| refresh.template.is_some()) && settings::names_a_template(params) {
@@ -101,6 +103,7 @@ pub fn update(world: &World, params: &Params) -> Result<Value, ApiError> {
             (group.min, group.max, group.desired) = before;
         }
         applied?;
+        group.shown.extend(template);
         let text = format!("updated: {} of {} to {}", group.desired, group.min, group.max);
         world.site.timeline.note("group", name, text);
         Ok(json!({}))

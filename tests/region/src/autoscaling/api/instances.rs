@@ -145,7 +145,7 @@ fn attach_one(state: &mut State, name: &str, id: &str) {
         healthy: true,
         protected: group.protect_new,
         route: Route::Launched,
-        template: group.template().cloned(),
+        template: None,
         joined: Instant::now(),
         in_service: None,
         actions: Vec::new(),

@@ -9,6 +9,7 @@ use super::super::model::{Group, Lifecycle};
 use super::super::refresh::{Refresh, Strategy, show};
 use super::super::replace::Maintenance;
 use super::{group, page, settings};
+use crate::ec2;
 use crate::http::{ApiError, Params};
 use crate::world::World;
 
@@ -29,6 +30,10 @@ pub fn start(world: &World, params: &Params) -> Result<Value, ApiError> {
         }
     }
     world.change(|state| {
+        let template = settings::template(&state.templates, &params.below("DesiredConfiguration"))?;
+        let template = template.map(|(_, template)| template);
+        let own = state.groups.get(name).and_then(Group::own_template);
+        let new = ec2::launched(&state.templates, template.as_ref().or(own))?.template;
         let group = group(state, name)?;
         if group.refreshes.last().is_some_and(Refresh::is_active) {
             return Err(ApiError::bad_request(
@@ -36,7 +41,8 @@ pub fn start(world: &World, params: &Params) -> Result<Value, ApiError> {
                 "An Instance Refresh is already in progress and blocks the execution of this Instance Refresh.",
             ));
         }
-        let refresh = read(&world.site, group, params, &preferences)?;
+        let to_replace = outdated(group, new.as_ref(), &preferences)?;
+        let refresh = Refresh { template, total: to_replace.len(), to_replace, ..read(&world.site, group, params, &preferences)? };
         let text = format!("{} instances to refresh", refresh.total);
         world.site.timeline.note("refresh", name, text);
         let id = refresh.id.clone();
@@ -45,6 +51,7 @@ pub fn start(world: &World, params: &Params) -> Result<Value, ApiError> {
     })
 }
 
+/// A refresh as the call describes it, of no instances yet.
 fn read(
     site: &crate::Site,
     group: &Group,
@@ -60,23 +67,20 @@ fn read(
     if strategy == Strategy::ReplaceRootVolume {
         check_root_volumes(group, &wanted)?;
     }
-    let template =
-        Some(wanted.below("LaunchTemplate")).filter(|one| !one.is_empty()).map(|one| one.to_json());
     let default = group.maintenance.unwrap_or(DEFAULT);
     let maintenance = settings::maintenance(preferences)?.unwrap_or(default);
     let warmup = preferences.number("InstanceWarmup")?;
     let shown_warmup = group.shown.get("DefaultInstanceWarmup").and_then(|text| text.as_str()?.parse().ok());
-    let to_replace = outdated(group, template.as_ref().or(group.shown.get("LaunchTemplate")), preferences)?;
     Ok(Refresh {
         id: site.uuid(),
         strategy,
         status: "Pending",
         maintenance,
         warmup: warmup.or(shown_warmup).unwrap_or(group.health_check_grace),
-        template,
+        template: None,
         preferences: preferences.to_json(),
-        total: to_replace.len(),
-        to_replace,
+        total: 0,
+        to_replace: BTreeSet::new(),
         began: Instant::now(),
         started: SystemTime::now(),
         ended: None,

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::super::model::{Group, Hook, Outcome, Tag, Transition, Zone};
 use super::super::replace::Maintenance;
 use crate::Site;
+use crate::ec2::{self, Templates};
 use crate::http::{ApiError, Params};
 use crate::site::REGION;
 
@@ -97,6 +98,15 @@ pub fn maintenance(params: &Params) -> Result<Option<Maintenance>, ApiError> {
 pub fn names_a_template(params: &Params) -> bool {
     let named = |name: &&str| params.text(name).is_some() || !params.below(name).is_empty();
     ["LaunchTemplate", "LaunchConfigurationName", "MixedInstancesPolicy"].iter().any(named)
+}
+
+/// The launch template that a create or an update names, as the group shows it.
+pub fn template(templates: &Templates, params: &Params) -> Result<Option<(String, Value)>, ApiError> {
+    let wanted = params.below("LaunchTemplate");
+    if wanted.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(("LaunchTemplate".to_owned(), ec2::completed(templates, &wanted.to_json())?)))
 }
 
 fn check_sizes(group: &Group) -> Result<(), ApiError> {
