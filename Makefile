@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test matrix test-rust test-instance test-templates lint-templates validate-sam verify fix region build etcd etcd-all bench clean
+.PHONY: help demo test matrix test-rust test-instance test-templates lint-templates validate-sam invoke verify fix region build etcd etcd-all bench clean
 
 PORT ?= 4600
 # End-to-end tests each run a region with up to nine etcds of their own: more at once only slows all down.
@@ -44,9 +44,9 @@ test-instance: etcd
 	  python3 -W error::ResourceWarning -m unittest discover --start-directory tests/instance
 
 # The templates' reader is the one that cfn-lint brings.
-test-templates:
-	@lint=$$(tools/provide.sh cfn-lint) && PYTHONDONTWRITEBYTECODE=1 \
-	  $(phase) 'templates: what they grant and pass in is what the code uses' \
+test-templates: build
+	@lint=$$(tools/provide.sh cfn-lint) && etcd=$$(tools/provide-etcd.sh) && ETCD_BIN_DIR="$$etcd" \
+	  PYTHONDONTWRITEBYTECODE=1 $(phase) 'templates and sample events (about 2 minutes)' \
 	  "$$(dirname "$$lint")/python" -m unittest discover --start-directory tests/deployment
 
 lint-templates: ## cfn-lint on the templates
@@ -70,6 +70,9 @@ fix: ## formats, and mends what clippy can mend
 region: build ## the local region in the foreground, for the AWS CLI (PORT=4600)
 	@etcd=$$($(provide_etcd)) && \
 	  exec "$(bin)/region" --port $(PORT) --functions-dir "$(bin)" --instance-dir instance --etcd-dir "$$etcd"
+
+invoke: build ## replays a sample event on the region (EVENT=launch INSTANCE=i-… GROUP=demo)
+	@INSTANCE=$(INSTANCE) GROUP=$(GROUP) tools/invoke.sh $(EVENT)
 
 # One invocation for all: another choice of packages would build the big dependencies a second time.
 build: etcd ## the functions, the region, the demo (debug)

