@@ -59,6 +59,8 @@ validate-sam: ## sam validate --lint on the templates (installs the SAM CLI: 340
 verify: lint-templates ## formatting, lints, documentation, scripts, templates; changes nothing
 	@$(phase) 'formatting' cargo fmt --all --check
 	@$(phase) 'scripts' tools/check-scripts.sh
+	@$(phase) 'the operator'"'"'s page tells of everything that can be said' \
+	  python3 -B -m unittest discover --start-directory tests/documents
 	@$(phase) 'lints (first time: about 4 minutes)' \
 	  cargo clippy --workspace --all-targets --locked $(quiet) -- -D warnings
 	@RUSTDOCFLAGS='-D warnings' $(phase) 'documentation' cargo doc --workspace --no-deps --locked $(quiet)

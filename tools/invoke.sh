@@ -57,7 +57,7 @@ pids+=("$emulator")
 wait_for_port "$port"
 env -u HTTP_PROXY -u HTTPS_PROXY -u http_proxy -u https_proxy \
   AWS_LAMBDA_RUNTIME_API="http://127.0.0.1:$port/.rt/$function" AWS_LAMBDA_FUNCTION_NAME="$function" \
-  AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128 AWS_LAMBDA_FUNCTION_VERSION='$LATEST' \
+  AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128 AWS_LAMBDA_FUNCTION_VERSION=1 \
   ETCD_ASG_BUCKET="${ETCD_ASG_BUCKET:-etcd-asg-ledger}" ETCD_ASG_LEDGER_PREFIX="${ETCD_ASG_LEDGER_PREFIX:-ledgers}" \
   "$built/$function" >&2 &
 pids+=($!)
