@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test matrix test-rust test-instance test-templates lint-templates validate-sam invoke verify fix region build etcd etcd-all bench clean
+.PHONY: help demo test matrix test-rust test-instance test-templates lint-templates validate-sam invoke status verify fix region build etcd etcd-all bench clean
 
 PORT ?= 4600
 # End-to-end tests each run a region with up to nine etcds of their own: more at once only slows all down.
@@ -75,6 +75,9 @@ region: build ## the local region in the foreground, for the AWS CLI (PORT=4600)
 
 invoke: build ## replays a sample event on the region (EVENT=launch INSTANCE=i-… GROUP=demo)
 	@INSTANCE=$(INSTANCE) GROUP=$(GROUP) tools/invoke.sh $(EVENT)
+
+status: ## what a cluster is doing, on the region or a real account (CLUSTER=name, STACK=etcd-asg, JSON=1)
+	@STACK=$(STACK) python3 tools/status.py $(if $(JSON),--json) -- $(CLUSTER)
 
 # One invocation for all: another choice of packages would build the big dependencies a second time.
 build: etcd ## the functions, the region, the demo (debug)

@@ -1,9 +1,12 @@
 """The example's group, on the local region: it forms and heals, and no call is made that the templates do not grant."""
 
+import json
+import os
+import subprocess
 import unittest
 
 from local_region import LocalRegion
-from template import Template, actions, allows, statements
+from template import REPOSITORY, Template, actions, allows, statements
 
 ACCOUNT = "arn:aws:{service}:us-east-1:123456789012:"
 
@@ -49,6 +52,16 @@ class Granted(unittest.TestCase):
             with self.subTest(f"{service} {operation} {target}"):
                 resource = "*" if ":Describe" in f":{operation}" else self.resource(service, target)
                 self.assertTrue(allows(granted, f"{service}:{operation}", resource), resource)
+
+    def test_the_status_shows_three_voters_and_one_leader(self):
+        command = [REPOSITORY / "tools" / "status.py", "--json", "main"]
+        variables = {**os.environ, **self.region.variables}
+        done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=120)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        told = json.loads(done.stdout)
+        self.assertEqual((told["phase"], told["desired"], len(told["endpoints"])), ("formed", 3, 3))
+        self.assertEqual(sorted(row["role"] for row in told["members"] if row["member"]), ["leader", "voter", "voter"])
+        self.assertEqual({row["answers"] for row in told["members"] if row["member"]}, {True})
 
     def test_no_call_of_an_instance_is_without_its_grant(self):
         made = {
