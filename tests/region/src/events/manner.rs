@@ -94,7 +94,7 @@ impl Events {
             return;
         }
         let functions = self.inner.functions.clone();
-        self.later(delay, move || functions.invoke_later(event.function, event.body));
+        self.later(delay, move || drop(functions.invoke_later(event.function, event.body)));
     }
 
     fn some_delay(&self) -> Duration {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -16,6 +17,9 @@ use crate::lambda::Functions;
 
 /// The function behind the schedule, EC2 state changes and Spot warnings.
 const RECONCILE: &str = "reconcile";
+/// At AWS a tick a minute meets a function that lives a minute at most. However fast a region ticks, it keeps to that:
+/// a dozen scheduled invocations side by side would be a load that nobody has.
+const SCHEDULED_AT_ONCE: usize = 2;
 
 /// The event bus with its rules and the schedule. Cheap to clone.
 #[derive(Clone)]
@@ -64,9 +68,15 @@ impl Events {
         self.inner.tasks.spawn(async move {
             let stop = events.inner.stop.clone();
             let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + period, period);
+            let mut scheduled: Vec<JoinHandle<()>> = Vec::new();
             loop {
                 tokio::select! {
-                    _ = ticks.tick() => events.tick(),
+                    _ = ticks.tick() => {
+                        scheduled.retain(|invocation| !invocation.is_finished());
+                        if scheduled.len() < SCHEDULED_AT_ONCE {
+                            scheduled.extend(events.tick());
+                        }
+                    }
                     () = stop.cancelled() => return,
                 }
             }
@@ -98,14 +108,15 @@ impl Events {
         self.put(instance, Event { function: RECONCILE, label: format!("{detail_type}: {state}"), body });
     }
 
-    /// One tick of the schedule, now. Not subject to the manner of delivery: the schedule has a switch of its own.
-    pub fn tick(&self) {
+    /// One tick of the schedule, now: its invocation, unless the schedule is off. Not subject to the manner of
+    /// delivery: the schedule has a switch of its own.
+    pub fn tick(&self) -> Option<JoinHandle<()>> {
         if !self.lock().schedule {
-            return;
+            return None;
         }
         let site = &self.inner.site;
         let body = shape::event(site, "Scheduled Event", "aws.events", &[shape::schedule_arn()], &json!({}));
-        self.inner.functions.invoke_later(RECONCILE, body);
+        Some(self.inner.functions.invoke_later(RECONCILE, body))
     }
 
     /// How events are delivered from now on.

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
 use super::Functions;
 use crate::faults::journal::Outcome;
@@ -33,7 +34,7 @@ impl Tally {
 impl Functions {
     /// Invokes a function and returns at once. A failure is tried twice more, under the same request ID, after the
     /// delays in the region's options; then the event is counted as dead-lettered.
-    pub fn invoke_later(&self, function: &str, event: Bytes) {
+    pub fn invoke_later(&self, function: &str, event: Bytes) -> JoinHandle<()> {
         let functions = self.clone();
         let function = function.to_owned();
         self.inner.tally.accepted.fetch_add(1, Ordering::Relaxed);
@@ -43,7 +44,7 @@ impl Functions {
                 () = functions.try_thrice(&function, event) => {}
                 () = stop.cancelled() => {}
             }
-        });
+        })
     }
 
     async fn try_thrice(&self, function: &str, event: Bytes) {
