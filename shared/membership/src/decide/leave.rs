@@ -1,5 +1,6 @@
 //! Rule 8: a leaving voter is replaced before it is removed, and hands over leadership before it goes.
 
+use super::marks::missed;
 use super::propose_removal;
 use crate::change::{Change, Effect};
 use crate::decision::{Decision, Refusal, Wait};
@@ -7,6 +8,7 @@ use crate::etcd::Member;
 use crate::guard::Guard;
 use crate::ids::InstanceId;
 use crate::instance::{Instance, Standing};
+use crate::ledger::MarkKey;
 use crate::quorum::VoterChange;
 use crate::view::View;
 
@@ -41,7 +43,8 @@ fn has_learner(v: View<'_>, id: &InstanceId) -> bool {
 fn leave_voter(v: View<'_>, d: &mut Decision, instance: &Instance, voter: &Member) {
     let id = &instance.id;
     let has_time = v.may_still_leave_later(id);
-    if !v.hold(Guard::ReplacementFirst, !(has_time && replacement_is_missing(v))) {
+    let waits = has_time && !long_silent(v, id, voter) && replacement_is_missing(v);
+    if !v.hold(Guard::ReplacementFirst, !waits) {
         d.wait(id, Wait::Replacement);
         return;
     }
@@ -68,6 +71,14 @@ fn leave_voter(v: View<'_>, d: &mut Decision, instance: &Instance, voter: &Membe
         return;
     }
     propose_removal(v, d, id.into(), voter);
+}
+
+/// Such a voter is nothing that its replacement could relieve: without it the others tolerate as many losses or more.
+/// And waiting would not end: etcd (3.5.30, 3.6.11 and newer) adds nobody unless a quorum of the larger cluster is
+/// connected, which beside one dead voter of three is nobody's to give.
+fn long_silent(v: View<'_>, id: &InstanceId, voter: &Member) -> bool {
+    let grace = v.ledger.aged(&MarkKey::Unproven(id.clone()), v.now, v.group.settings.unproven_grace);
+    missed(v, voter) && v.hold(Guard::UnprovenForGrace, grace)
 }
 
 /// Fewer proven voters in service than desired, and more are coming. Only in-service instances count: a launching

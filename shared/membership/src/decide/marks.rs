@@ -70,7 +70,8 @@ fn unproven(v: View<'_>, edits: &mut Vec<Edit>) {
         let marked = v.ledger.marks.contains_key(&key);
         let member = v.member(id);
         let in_service = instance.standing() == Standing::InService;
-        let watched = in_service || instance.standing().launches() && v.recorded(id).is_some_and(|r| r.voted);
+        let voted = v.recorded(id).is_some_and(|r| r.voted);
+        let watched = in_service || (instance.standing().launches() || instance.standing().leaves()) && voted;
         let well = member.is_some_and(|m| v.proven(m));
         let ill = watched && member.map_or(in_service, |m| !m.learner && missed(v, m));
         if well && marked {
