@@ -111,9 +111,14 @@ async fn a_desired_configuration_is_launched_and_becomes_the_groups_own_and_what
         let call = fixture.autoscaling.start_instance_refresh().auto_scaling_group_name("g");
         call.desired_configuration(wanted.clone()).preferences(preferences).send().await.expect("started");
     };
+    // Held, so that it cannot be over before it is in the way.
+    let hold = fixture.autoscaling.suspend_processes().auto_scaling_group_name("g");
+    hold.scaling_processes("InstanceRefresh").send().await.expect("held");
     go(preferences(100, 200)).await;
     let update = fixture.autoscaling.update_auto_scaling_group().auto_scaling_group_name("g");
     let (_, message) = what(&update.launch_template(template.clone()).send().await.expect_err("refused"));
+    let go_on = fixture.autoscaling.resume_processes().auto_scaling_group_name("g");
+    go_on.scaling_processes("InstanceRefresh").send().await.expect("resumed");
     assert!(
         message.starts_with("An active instance refresh with a desired configuration exists."),
         "{message}"
