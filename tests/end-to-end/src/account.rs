@@ -59,6 +59,18 @@ impl Account {
         Ok(())
     }
 
+    /// Sets faults; false where this machine does not allow them, which is said on standard output.
+    pub async fn fault_where_possible(&self, fault: Value) -> Result<bool> {
+        let answer = self.http.post(format!("{}/_region/faults", self.endpoint)).json(&fault).send().await?;
+        let (status, text) = (answer.status(), answer.text().await?);
+        if status == reqwest::StatusCode::NOT_IMPLEMENTED {
+            println!("{fault} is not possible here: {text}");
+            return Ok(false);
+        }
+        anyhow::ensure!(status.is_success(), "the fault {fault} was refused: {text}");
+        Ok(true)
+    }
+
     /// Invokes a function with these bytes and waits for its answer.
     pub async fn invoke(&self, function: &str, event: Vec<u8>) -> Result<Value> {
         let url = format!("{}/_region/invoke/{function}", self.endpoint);

@@ -3,13 +3,17 @@
 #![allow(missing_docs)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where its surroundings fail")]
 
+mod api_faults;
 mod contention;
 mod crash;
+mod disk;
 mod events;
 mod failure;
 mod formation;
 mod frozen;
 mod input;
+mod killed_calls;
+mod partition;
 mod silence;
 mod support;
 mod termination;

@@ -32,7 +32,7 @@ async fn nothing_happens_under(scene: &Scene, fault: Value) -> Result<()> {
 }
 
 /// How many invocations have ended so far.
-async fn invocations(cluster: &Cluster) -> Result<usize> {
+pub async fn invocations(cluster: &Cluster) -> Result<usize> {
     let state = cluster.account.state().await?;
     let entries = state["timeline"].as_array().cloned().unwrap_or_default();
     Ok(entries.iter().filter(|e| e["kind"] == "function" && is_end(e)).count())

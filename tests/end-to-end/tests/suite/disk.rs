@@ -1,0 +1,119 @@
+//! A disk is full: etcd ends at its next page, and the instance is replaced as any sick one. etcd's own alarm for its
+//! quota is softer: reads and membership go on, so it must not keep a replacement from being made.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use end_to_end::check;
+use end_to_end::cluster::{Cluster, LIMIT};
+use end_to_end::load::Load;
+use end_to_end::wait::until;
+use serde_json::{Value, json};
+
+use crate::support::{Scene, nothing_lost, on_a_stage};
+
+/// Two preallocated logs of 64 MB, and room to run.
+const DISK_MIB: u32 = 256;
+
+fn with_disks(options: &mut region::Options) {
+    options.function_timeout = Duration::from_secs(12);
+    options.tick = Some(Duration::from_secs(3));
+    options.disk_mib = may_mount().then_some(DISK_MIB);
+}
+
+/// Whether this machine allows a disk of limited size: tried in a mount namespace that ends with the trial.
+fn may_mount() -> bool {
+    let mut trial = std::process::Command::new("unshare");
+    trial.args(["--mount", "mount", "-t", "tmpfs", "trial", "/tmp"]);
+    trial.stderr(std::process::Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+async fn under_load(scene: &Scene) -> Result<(Cluster, Load)> {
+    let cluster = Cluster::create(scene.account.clone(), "main", 3, &[("unproven-grace", "10s")]).await?;
+    cluster.settles(3).await?;
+    let load = Load::start(&cluster, "load")?;
+    Ok((cluster, load))
+}
+
+/// Fills its disk; where that is not possible here, pauses it, which is said.
+async fn fill(scene: &Scene, cluster: &Cluster, instance: &str) -> Result<()> {
+    if !scene.account.fault_where_possible(json!({"fault": "fill-disk", "instance": instance})).await? {
+        println!("{instance} is paused instead");
+        return scene.account.fault(json!({"fault": "pause", "instance": instance})).await;
+    }
+    until("its etcd ends for want of space", LIMIT, || async {
+        let console = cluster.account.page(&format!("console/{instance}")).await?;
+        ensure!(console.contains("no space left on device"), "it has not noticed yet");
+        Ok(())
+    })
+    .await
+}
+
+async fn replaced_when_full(scene: Scene, instance: String, cluster: Cluster, load: Load) -> Result<()> {
+    fill(&scene, &cluster, &instance).await?;
+    cluster.replaces(&instance, 3).await?;
+    assert_eq!(
+        check::removed_voters(&cluster).await?.len(),
+        1,
+        "only the one with the full disk was removed"
+    );
+    nothing_lost(&cluster, load).await
+}
+
+#[test]
+fn a_follower_with_a_full_disk_is_replaced() {
+    on_a_stage(with_disks, |scene| async move {
+        let (cluster, load) = under_load(&scene).await?;
+        let follower = cluster.follower().await?;
+        replaced_when_full(scene, follower, cluster, load).await
+    });
+}
+
+#[test]
+#[ignore = "make matrix"]
+fn a_leader_with_a_full_disk_is_replaced() {
+    on_a_stage(with_disks, |scene| async move {
+        let (cluster, load) = under_load(&scene).await?;
+        let leader = cluster.leader().await?;
+        replaced_when_full(scene, leader, cluster, load).await
+    });
+}
+
+/// Raises or ends the alarm for the member at this URL.
+async fn alarm(url: &str, action: &str) -> Result<()> {
+    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
+    let call =
+        |path: &str, body: Value| client.post(format!("{url}/v3/maintenance/{path}")).json(&body).send();
+    let status: Value = call("status", json!({})).await?.json().await?;
+    let member = &status["header"]["member_id"];
+    let body = json!({"action": action, "memberID": member, "alarm": "NOSPACE"});
+    let answer = call("alarm", body).await?;
+    ensure!(answer.status().is_success(), "{action}: {}", answer.text().await?);
+    Ok(())
+}
+
+/// `/health` says 503 under the alarm, at every member.
+#[test]
+#[ignore = "make matrix"]
+fn the_nospace_alarm_does_not_stop_a_replacement() {
+    on_a_stage(
+        |options| options.tick = Some(Duration::from_secs(3)),
+        |scene| async move {
+            let (cluster, load) = under_load(&scene).await?;
+            let leader = cluster.leader().await?;
+            let follower = cluster.follower().await?;
+            let url = cluster.client_url(&leader).await?;
+            alarm(&url, "ACTIVATE").await?;
+            cluster.terminate(&follower).await?;
+            cluster.replaces(&follower, 3).await?;
+            alarm(&url, "DEACTIVATE").await?;
+            let before = load.so_far();
+            until("writes are acknowledged again", LIMIT, || async {
+                ensure!(load.so_far() > before, "none yet");
+                Ok(())
+            })
+            .await?;
+            nothing_lost(&cluster, load).await
+        },
+    );
+}
