@@ -1,4 +1,4 @@
-//! `POST /_region/faults`.
+//! `POST /_region/faults`, and `GET`: the rules in force, quicker than the whole state.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -13,9 +13,13 @@ use crate::machines::disk;
 use crate::network::links::Unavailable;
 use crate::region::Parts;
 
-/// Serves `POST /_region/faults`.
+/// Serves `/_region/faults`.
 pub fn routes(parts: Parts) -> Router {
-    Router::new().route("/_region/faults", post(set)).with_state(parts)
+    Router::new().route("/_region/faults", post(set).get(rules)).with_state(parts)
+}
+
+async fn rules(State(parts): State<Parts>) -> Json<Value> {
+    Json(parts.faults.state())
 }
 
 /// Why a fault is not set.

@@ -19,6 +19,8 @@ struct Active {
     id: u64,
     fault: Fault,
     fired: u64,
+    /// The target of the last call that set it off.
+    last: Option<String>,
     /// For `kill-function`: the number of the last call of each invocation now running.
     positions: BTreeMap<String, u64>,
 }
@@ -59,7 +61,13 @@ impl Rules {
     /// Adds a rule; answers its ID.
     pub fn add(&mut self, fault: Fault) -> u64 {
         self.last_id += 1;
-        self.active.push(Active { id: self.last_id, fault, fired: 0, positions: BTreeMap::new() });
+        self.active.push(Active {
+            id: self.last_id,
+            fault,
+            fired: 0,
+            last: None,
+            positions: BTreeMap::new(),
+        });
         self.last_id
     }
 
@@ -99,6 +107,7 @@ impl Rules {
             };
             if fires {
                 active.fired += 1;
+                active.last = Some(call.target.to_owned());
                 firing.apply(&active.fault, call);
                 notes.push(note(active.id, &active.fault, call));
             }
@@ -106,9 +115,9 @@ impl Rules {
         (firing, notes)
     }
 
-    /// Each rule with its ID and how often it fired.
+    /// Each rule with its ID, how often it fired, and at which target last.
     pub fn state(&self) -> Value {
-        let rule = |active: &Active| json!({ "id": active.id, "fired": active.fired, "fault": active.fault });
+        let rule = |active: &Active| json!({ "id": active.id, "fired": active.fired, "last": active.last, "fault": active.fault });
         self.active.iter().map(rule).collect()
     }
 }
