@@ -5,7 +5,21 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// One thing that happened in the region.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Entry {
+    /// RFC 3339 with milliseconds, UTC: sorts as it stands.
+    pub at: String,
+    /// What sort of thing.
+    pub kind: String,
+    /// Whom it concerns.
+    pub who: String,
+    /// A readable sentence.
+    pub text: String,
+}
 
 /// The clients of one account, and the region's own pages.
 #[derive(Clone, Debug)]
@@ -51,12 +65,47 @@ impl Account {
         Ok(serde_json::from_str(&self.page("state").await?)?)
     }
 
+    /// What happened in the region so far, oldest first.
+    pub async fn timeline(&self) -> Result<Vec<Entry>> {
+        Ok(serde_json::from_value(self.state().await?["timeline"].take())?)
+    }
+
+    /// How often the functions called this operation of this service.
+    pub async fn function_calls(&self, service: &str, operation: &str) -> Result<u64> {
+        Ok(self.state().await?["calls"]["function"][service][operation].as_u64().unwrap_or(0))
+    }
+
+    /// Freezes every process of an instance.
+    pub async fn pause(&self, instance: &str) -> Result<()> {
+        self.fault(json!({"fault": "pause", "instance": instance})).await
+    }
+
+    /// Thaws a frozen instance.
+    pub async fn resume(&self, instance: &str) -> Result<()> {
+        self.fault(json!({"fault": "resume", "instance": instance})).await
+    }
+
+    /// Cuts an instance's power; returns when all its processes are dead.
+    pub async fn cut_power(&self, instance: &str) -> Result<()> {
+        self.fault(json!({"fault": "kill-instance", "instance": instance})).await
+    }
+
+    /// Sets one fault that stays in force; answers its ID.
+    pub async fn rule(&self, fault: Value) -> Result<u64> {
+        let answer = self.set(&fault).await?;
+        answer["id"].as_u64().with_context(|| format!("the fault {fault} does not stay in force"))
+    }
+
     /// Sets faults.
     pub async fn fault(&self, fault: Value) -> Result<()> {
-        let answer = self.http.post(format!("{}/_region/faults", self.endpoint)).json(&fault).send().await?;
+        self.set(&fault).await.map(drop)
+    }
+
+    async fn set(&self, fault: &Value) -> Result<Value> {
+        let answer = self.http.post(format!("{}/_region/faults", self.endpoint)).json(fault).send().await?;
         let (status, text) = (answer.status(), answer.text().await?);
         anyhow::ensure!(status.is_success(), "the fault {fault} was refused: {text}");
-        Ok(())
+        Ok(serde_json::from_str(&text)?)
     }
 
     /// Sets faults; false where this machine does not allow them, which is said on standard output.

@@ -2,11 +2,14 @@
 //! writes, and what can be seen from outside.
 
 pub mod account;
+mod cast;
 pub mod check;
 pub mod cluster;
 pub mod etcd;
+pub mod hold;
 pub mod image;
 pub mod load;
 pub mod narrator;
 pub mod stage;
 pub mod wait;
+pub mod witness;

@@ -3,7 +3,9 @@
 #![allow(missing_docs)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where its surroundings fail")]
 
+mod address;
 mod api_faults;
+mod claimant;
 mod contention;
 mod crash;
 mod disk;
@@ -11,11 +13,15 @@ mod events;
 mod failure;
 mod formation;
 mod frozen;
+mod frozen_leader;
+mod half_formed;
 mod input;
+mod joiner;
 mod killed_calls;
 mod partition;
 mod silence;
 mod support;
 mod termination;
+mod together;
 mod upgrade;
 mod versions;

@@ -1,12 +1,14 @@
 //! The shape that most tests share.
 
 use std::future::Future;
+use std::time::Duration;
 
 use anyhow::Result;
 use end_to_end::check;
 use end_to_end::cluster::Cluster;
 use end_to_end::load::Load;
 use end_to_end::stage::Stage;
+use end_to_end::witness;
 use region::Options;
 
 /// Runs a test on a region of its own, which ends also when the test fails.
@@ -25,6 +27,12 @@ where
     });
 }
 
+/// A function's time and the schedule as stories want them: what an invocation leaves undone is soon taken up.
+pub fn brisk(options: &mut Options) {
+    options.function_timeout = Duration::from_secs(20);
+    options.tick = Some(Duration::from_secs(3));
+}
+
 /// What a test sees of its stage.
 pub struct Scene {
     pub account: end_to_end::account::Account,
@@ -35,10 +43,20 @@ impl Scene {
         Cluster::create(self.account.clone(), "main", size, &[]).await
     }
 
+    /// A cluster with these settings, as tags of its group.
+    pub async fn cluster_with(&self, size: i32, settings: &[(&str, &str)]) -> Result<Cluster> {
+        Cluster::create(self.account.clone(), "main", size, settings).await
+    }
+
     /// A formed cluster of three, under a load.
     pub async fn three_under_load(&self) -> Result<(Cluster, Load)> {
-        let cluster = self.cluster(3).await?;
-        cluster.settles(3).await?;
+        self.under_load(3, &[]).await
+    }
+
+    /// A formed cluster with these settings, under a load.
+    pub async fn under_load(&self, size: usize, settings: &[(&str, &str)]) -> Result<(Cluster, Load)> {
+        let cluster = self.cluster_with(i32::try_from(size)?, settings).await?;
+        cluster.settles(size).await?;
         let load = Load::start(&cluster, "load")?;
         Ok((cluster, load))
     }
@@ -48,6 +66,7 @@ impl Scene {
 pub async fn nothing_lost(cluster: &Cluster, load: Load) -> Result<()> {
     load.loses_nothing().await?;
     check::ledger_invariants(cluster).await?;
+    witness::changes_only_under_claim(cluster).await?;
     let generation = cluster.ledger().await?.generation.number;
     anyhow::ensure!(generation == 1, "there were {generation} clusters");
     Ok(())

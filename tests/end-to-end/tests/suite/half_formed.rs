@@ -1,0 +1,181 @@
+//! A cluster that dies before it has formed: whom it could still hurt must be gone before the next is founded.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use end_to_end::cluster::{Cluster, LIMIT};
+use end_to_end::hold::Hold;
+use end_to_end::load::Load;
+use end_to_end::wait::until;
+use end_to_end::{check, witness};
+use membership::ledger::Phase;
+use serde_json::json;
+
+use crate::support::{Scene, brisk, on_a_stage};
+
+fn slow_boot(options: &mut region::Options) {
+    brisk(options);
+    options.boot_delay = Duration::from_secs(4);
+}
+
+/// The end of these stories: formed after all, in a later generation than the first, which is wholly gone.
+async fn formed_anew(cluster: &Cluster, founders: &[&str]) -> Result<()> {
+    cluster.settles(3).await?;
+    let nodes = cluster.nodes().await?;
+    for founder in founders {
+        ensure!(nodes.iter().all(|n| n.id != *founder), "{founder} of the first generation is still there");
+    }
+    check::ledger_invariants(cluster).await?;
+    witness::changes_only_under_claim(cluster).await?;
+    witness::all_gone_before_next(cluster).await?;
+    ensure!(cluster.ledger().await?.generation.number >= 2, "the first generation died");
+    Load::start(cluster, "after")?.loses_nothing_of(50).await
+}
+
+/// The seed of a generation that is just being founded.
+async fn seed(cluster: &Cluster) -> Result<String> {
+    until("a seed is chosen", LIMIT, || async {
+        Ok(cluster.ledger().await?.generation.seed.instance.to_string())
+    })
+    .await
+}
+
+/// The seed's first joiner loses its power while its promotion is on its way: etcd promotes the dead one, and the
+/// quorum of the unformed pair is gone. Answers the joiner.
+async fn half_a_pair(scene: &Scene, cluster: &Cluster) -> Result<String> {
+    let hold = Hold::etcd(&scene.account, "cluster/member/promote", 2_500).await?;
+    hold.caught().await?;
+    let claim = cluster.ledger().await?.claim.context("the promotion is claimed")?;
+    let joiner = claim.proposal.change.instance().context("it is somebody's")?.to_string();
+    scene.account.cut_power(&joiner).await?;
+    Ok(joiner)
+}
+
+async fn reaches(cluster: &Cluster, phase: Phase) -> Result<()> {
+    until(&format!("the generation is {phase:?}"), LIMIT, || async {
+        let generation = cluster.ledger().await?.generation;
+        ensure!(generation.phase == phase, "it is {:?}", generation.phase);
+        Ok(())
+    })
+    .await
+}
+
+/// Story 1, the half-formed pair, whose seed is only frozen, and thaws when its generation has just been given up.
+/// Opening the next one "because a majority is gone" would have left two clusters.
+#[test]
+#[ignore = "make matrix"]
+fn the_half_formed_pair_whose_seed_was_only_frozen() {
+    on_a_stage(brisk, |scene| async move {
+        let cluster = scene.cluster_with(3, &[("formation-patience", "10")]).await?;
+        let joiner = half_a_pair(&scene, &cluster).await?;
+        let seed = seed(&cluster).await?;
+        scene.account.pause(&seed).await?;
+        reaches(&cluster, Phase::Abandoned).await?;
+        scene.account.resume(&seed).await?;
+        formed_anew(&cluster, &[&seed, &joiner]).await
+    });
+}
+
+/// Story 18, the abandoned who waits, and 14, nobody's claim: the seed of the half-formed pair is in service when its
+/// generation is given up, so it is set unhealthy, and waits at its terminate hook for a member list that will never
+/// be had. The function that promoted has died, and its claim is open when all this begins.
+#[test]
+#[ignore = "make matrix"]
+fn the_half_formed_pair_whose_seed_is_in_service() {
+    on_a_stage(brisk, |scene| async move {
+        let dies = json!({"fault": "kill-function", "call": 0, "when": "after",
+            "from": {"service": "etcd", "operation": "cluster/member/promote"}});
+        scene.account.fault(dies).await?;
+        let cluster = scene.cluster_with(3, &[("formation-patience", "10")]).await?;
+        let joiner = half_a_pair(&scene, &cluster).await?;
+        let seed = seed(&cluster).await?;
+        let complete = scene.account.autoscaling.complete_lifecycle_action().instance_id(&seed);
+        let complete = complete.auto_scaling_group_name(&cluster.name).lifecycle_hook_name("etcd-asg-launch");
+        complete.lifecycle_action_result("CONTINUE").send().await?;
+        formed_anew(&cluster, &[&seed, &joiner]).await?;
+        assert!(witness::healed(&cluster, &seed).await?, "it was in service, and set unhealthy");
+        Ok(())
+    });
+}
+
+/// The instance that was chosen as the seed never boots. It is waited for, then another is the seed of a generation
+/// of its own; the first must be gone by then, since it could still found its cluster.
+#[test]
+#[ignore = "make matrix"]
+fn the_seed_never_boots() {
+    on_a_stage(slow_boot, |scene| async move {
+        let cluster = scene.cluster_with(3, &[("join-patience", "10")]).await?;
+        let seed = seed(&cluster).await?;
+        scene.account.pause(&seed).await?;
+        reaches(&cluster, Phase::Abandoned).await?;
+        formed_anew(&cluster, &[&seed]).await
+    });
+}
+
+/// The instance that should join first never boots. It is given up, another takes its place, and the generation that
+/// its seed founded goes on.
+#[test]
+#[ignore = "make matrix"]
+fn the_second_never_boots() {
+    on_a_stage(slow_boot, |scene| async move {
+        let cluster = scene.cluster_with(3, &[("join-patience", "10")]).await?;
+        let seed = seed(&cluster).await?;
+        let second = cluster.by_age().await?.into_iter().find(|id| *id != seed).context("there are three")?;
+        scene.account.pause(&second).await?;
+        cluster.replaces(&second, 3).await?;
+        assert_eq!(cluster.ledger().await?.generation.number, 1, "its seed's cluster is the one");
+        assert!(witness::given_up(&cluster).await?.contains(&second), "it was given up");
+        check::ledger_invariants(&cluster).await?;
+        Load::start(&cluster, "after")?.loses_nothing_of(50).await
+    });
+}
+
+/// Story 21, the slow image: every instance boots more slowly than the formation's patience. That counts from first
+/// contact, or generation after generation would be abandoned for ever.
+#[test]
+#[ignore = "make matrix"]
+fn every_instance_boots_slowly() {
+    let slow = |o: &mut region::Options| {
+        brisk(o);
+        o.boot_delay = Duration::from_secs(16);
+    };
+    on_a_stage(slow, |scene| async move {
+        let cluster = scene.cluster_with(3, &[("formation-patience", "10"), ("join-patience", "60")]).await?;
+        cluster.settles(3).await?;
+        assert_eq!(cluster.ledger().await?.generation.number, 1, "none was abandoned");
+        check::ledger_invariants(&cluster).await
+    });
+}
+
+/// Story 3, born twice: the seed of a formed cluster loses its disk, and boots again under its old ID and address. It
+/// refuses to start: with state `new` it would found its cluster a second time, with the very IDs of the first.
+#[test]
+#[ignore = "make matrix"]
+fn the_seed_loses_its_disk() {
+    on_a_stage(brisk, |scene| async move {
+        let (cluster, load) = scene.under_load(3, &[("unproven-grace", "10")]).await?;
+        let seed = cluster.ledger().await?.generation.seed.instance.to_string();
+        scene.account.fault(json!({"fault": "wipe-disk", "instance": seed})).await?;
+        cluster.replaces(&seed, 3).await?;
+        let console = scene.account.page(&format!("console/{seed}")).await?;
+        let after = console.rsplit("the root volume was replaced").next().unwrap_or_default();
+        assert!(after.contains("refus"), "it said why it did not start: {after}");
+        assert!(!after.contains("ready to serve client requests"), "its etcd never served again");
+        crate::support::nothing_lost(&cluster, load).await
+    });
+}
+
+/// The same, in the seconds before anyone has joined it: an unformed cluster may die, and is never born twice.
+#[test]
+#[ignore = "make matrix"]
+fn the_seed_loses_its_disk_before_anyone_joined() {
+    on_a_stage(brisk, |scene| async move {
+        let hold = Hold::claim(&scene.account, "add-learner", 3_000).await?;
+        let settings = [("formation-patience", "10"), ("join-patience", "20")];
+        let cluster = scene.cluster_with(3, &settings).await?;
+        hold.caught().await?;
+        let seed = seed(&cluster).await?;
+        scene.account.fault(json!({"fault": "wipe-disk", "instance": seed})).await?;
+        formed_anew(&cluster, &[&seed]).await
+    });
+}
