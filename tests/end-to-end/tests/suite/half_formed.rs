@@ -104,7 +104,7 @@ fn the_half_formed_pair_whose_seed_is_in_service() {
 #[ignore = "make matrix"]
 fn the_seed_never_boots() {
     on_a_stage(slow_boot, |scene| async move {
-        let cluster = scene.cluster_with(3, &[("join-patience", "10")]).await?;
+        let cluster = scene.cluster_with(3, &[("join-patience", "25")]).await?;
         let seed = seed(&cluster).await?;
         scene.account.pause(&seed).await?;
         reaches(&cluster, Phase::Abandoned).await?;
@@ -118,7 +118,7 @@ fn the_seed_never_boots() {
 #[ignore = "make matrix"]
 fn the_second_never_boots() {
     on_a_stage(slow_boot, |scene| async move {
-        let cluster = scene.cluster_with(3, &[("join-patience", "10")]).await?;
+        let cluster = scene.cluster_with(3, &[("join-patience", "25")]).await?;
         let seed = seed(&cluster).await?;
         let second = cluster.by_age().await?.into_iter().find(|id| *id != seed).context("there are three")?;
         scene.account.pause(&second).await?;
@@ -137,10 +137,10 @@ fn the_second_never_boots() {
 fn every_instance_boots_slowly() {
     let slow = |o: &mut region::Options| {
         brisk(o);
-        o.boot_delay = Duration::from_secs(16);
+        o.boot_delay = Duration::from_secs(26);
     };
     on_a_stage(slow, |scene| async move {
-        let cluster = scene.cluster_with(3, &[("formation-patience", "10"), ("join-patience", "60")]).await?;
+        let cluster = scene.cluster_with(3, &[("formation-patience", "20"), ("join-patience", "90")]).await?;
         cluster.settles(3).await?;
         assert_eq!(cluster.ledger().await?.generation.number, 1, "none was abandoned");
         check::ledger_invariants(&cluster).await
@@ -171,7 +171,7 @@ fn the_seed_loses_its_disk() {
 fn the_seed_loses_its_disk_before_anyone_joined() {
     on_a_stage(brisk, |scene| async move {
         let hold = Hold::claim(&scene.account, "add-learner", 3_000).await?;
-        let settings = [("formation-patience", "10"), ("join-patience", "20")];
+        let settings = [("formation-patience", "10"), ("join-patience", "30")];
         let cluster = scene.cluster_with(3, &settings).await?;
         hold.caught().await?;
         let seed = seed(&cluster).await?;

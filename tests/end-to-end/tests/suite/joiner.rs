@@ -60,7 +60,7 @@ fn a_learner_dies_after_it_has_caught_up() {
 #[ignore = "make matrix"]
 fn a_learner_freezes_between_its_probe_and_its_promotion() {
     on_a_stage(brisk, |scene| async move {
-        let (cluster, load, leaving, learner) = about_to_be_promoted(&scene, "10").await?;
+        let (cluster, load, leaving, learner) = about_to_be_promoted(&scene, "25").await?;
         let before = scene.account.function_calls("etcd", "cluster/member/promote").await?;
         scene.account.pause(&learner).await?;
         is_out(&cluster, &learner).await?;
@@ -79,7 +79,7 @@ fn a_learner_freezes_between_its_probe_and_its_promotion() {
 #[ignore = "make matrix"]
 fn a_voter_is_silent_from_its_promotion_on() {
     on_a_stage(brisk, |scene| async move {
-        let (cluster, load) = scene.under_load(3, &[("join-patience", "10")]).await?;
+        let (cluster, load) = scene.under_load(3, &[("join-patience", "25")]).await?;
         let leaving = cluster.follower().await?;
         let known: Vec<String> = cluster.nodes().await?.into_iter().map(|n| n.id).collect();
         let hold = Hold::etcd(&scene.account, "cluster/member/promote", 2_500).await?;
@@ -106,7 +106,7 @@ fn a_voter_is_silent_from_its_promotion_on() {
 #[ignore = "make matrix"]
 fn a_learner_that_joined_by_snapshot_is_silent_for_a_while() {
     on_a_stage(brisk, |scene| async move {
-        let (cluster, load) = scene.under_load(3, &[("join-patience", "20")]).await?;
+        let (cluster, load) = scene.under_load(3, &[("join-patience", "30")]).await?;
         let (etcd, url) =
             (Etcd::new(Duration::from_secs(20))?, cluster.client_url(&cluster.leader().await?).await?);
         let value = "0123456789".repeat(10_000);
