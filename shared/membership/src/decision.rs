@@ -253,8 +253,12 @@ pub enum Refusal {
     NoHook(String),
     /// An instance is in service, and there is no ledger.
     InServiceWithoutLedger,
-    /// An etcd answers, and there is no ledger.
-    EtcdWithoutLedger,
+    /// There is no ledger, and servers of two clusters answer: this one is not the leader's.
+    TwoClusters(ClusterId, ClusterId),
+    /// A cluster is to be adopted, and this voter may be on an instance that does not answer.
+    VoterUnseen(MemberId),
+    /// A cluster is to be adopted, and nobody but this member itself can reach it under its peer URL.
+    LocalPeerUrl(String),
     /// A server of another cluster answers.
     OtherCluster(ClusterId),
     /// etcd wants a user.
@@ -307,11 +311,20 @@ impl fmt::Display for Refusal {
             Refusal::Paused => f.write_str("the group is paused by its tag etcd-asg:paused"),
             Refusal::NoHook(why) => write!(f, "the group has no lifecycle hook of ours: {why}"),
             Refusal::InServiceWithoutLedger => f.write_str(
-                "it is in service and there is no ledger, so nobody can tell whether it holds data; terminate it, or adopt its cluster",
+                "it is in service and there is no ledger, so nobody can tell whether it holds data; terminate it, or start its etcd so that its cluster is adopted",
             ),
-            Refusal::EtcdWithoutLedger => {
-                f.write_str("an etcd answers here and there is no ledger; nothing is founded beside a running etcd")
-            }
+            Refusal::TwoClusters(one, other) => write!(
+                f,
+                "there is no ledger, and two etcd clusters answer in this group, {one} and {other}: end one of them; neither is adopted, and nothing is founded beside them"
+            ),
+            Refusal::VoterUnseen(voter) => write!(
+                f,
+                "no etcd answers here, and it may be voter {voter} of the cluster that is to be adopted: start it, or terminate the instance, or remove that member"
+            ),
+            Refusal::LocalPeerUrl(url) => write!(
+                f,
+                "its peer URL {url} leads nobody else to it, so no member could join it: update it (etcdctl member update) before the cluster is adopted"
+            ),
             Refusal::OtherCluster(id) => write!(f, "a server of another cluster answers here: {id}"),
             Refusal::AuthenticationNeeded => {
                 f.write_str("etcd wants a user for its member list: alive, but it cannot be read")

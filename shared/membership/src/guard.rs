@@ -70,6 +70,16 @@ guards! {
     NothingInService,
     /// No server answers on any instance before a first cluster is born.
     NothingAnswers,
+    /// Every server that answers is of the one cluster that is adopted.
+    OneClusterAnswers,
+    /// A cluster is adopted only with a leader and a proven quorum.
+    AdoptedWithQuorum,
+    /// A cluster is adopted only when none of its voters may be on an instance that does not answer.
+    NoVoterUnseen,
+    /// A cluster is adopted only when its members can be reached by a joiner.
+    PeersReachable,
+    /// A member that something else starts is given no env.
+    ForeignHasNoEnv,
     /// A seed answers nothing yet.
     SeedIsQuiet,
     /// The identity is recorded only from the seed's own list.

@@ -322,7 +322,7 @@ impl Invocation {
 
     fn was_sealed(&self, change: &Change, sealed: bool) -> bool {
         let recorded = change.instance().and_then(|id| self.seen.as_ref()?.instances.get(id));
-        let before = recorded.is_some_and(|r| r.env == crate::ledger::EnvState::Sealed);
+        let before = recorded.is_some_and(|r| r.env != crate::ledger::EnvState::Open);
         self.guards.hold(Guard::SealedBeforePromote, sealed || before)
     }
 

@@ -119,7 +119,8 @@ impl<'a> View<'a> {
         })
     }
 
-    fn probe_url(&self, member: &Member) -> Option<String> {
+    /// Where its server is reached: at its instance's own address, else where it says itself.
+    pub fn probe_url(&self, member: &Member) -> Option<String> {
         let owner = self.owner(member).and_then(|id| self.instance(&id)?.client_url(&self.group.settings));
         owner.or_else(|| member.client_urls.first().cloned())
     }

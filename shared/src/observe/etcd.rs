@@ -26,16 +26,13 @@ impl Misses {
     /// Probes every server that may be a member, and reads the lists.
     pub async fn look(&mut self, etcd: &EtcdClient, group: &Group, ledger: Option<&Ledger>) -> EtcdView {
         let mut probes = self.probe(etcd, expected(group, ledger)).await;
-        let mut lists = BTreeMap::new();
-        if let Some(ledger) = ledger {
-            lists = read_lists(etcd, servers_to_list(group, ledger, &probes)).await;
-            let rest = strangers(group, ledger, &lists, &probes);
-            probes.extend(self.probe(etcd, rest).await);
-            let late = laggards(ledger, &probes);
-            probes.extend(self.probe(etcd, late).await);
-            let read = lists.values().any(|l| l.known().is_some());
-            self.lists = if read { 0 } else { self.lists + 1 };
-        }
+        let lists = read_lists(etcd, servers_to_list(group, ledger, &probes)).await;
+        let rest = strangers(group, ledger, &lists, &probes);
+        probes.extend(self.probe(etcd, rest).await);
+        let late = laggards(ledger, &probes);
+        probes.extend(self.probe(etcd, late).await);
+        let read = lists.values().any(|l| l.known().is_some());
+        self.lists = if read { 0 } else { self.lists + 1 };
         EtcdView { probes, lists, list_misses: self.lists }
     }
 
@@ -81,13 +78,14 @@ fn expected(group: &Group, ledger: Option<&Ledger>) -> BTreeSet<String> {
     there.filter_map(|i| i.client_url(&group.settings)).collect()
 }
 
-fn ours(status: &Status, ledger: &Ledger) -> bool {
-    ledger.cluster_id().is_none_or(|cluster| cluster == status.cluster)
+/// Without an identity, whoever answers may be of the cluster that is looked for.
+fn ours(status: &Status, ledger: Option<&Ledger>) -> bool {
+    ledger.and_then(Ledger::cluster_id).is_none_or(|cluster| cluster == status.cluster)
 }
 
 fn answered<'a>(
     probes: &'a BTreeMap<String, Probe>,
-    ledger: &'a Ledger,
+    ledger: Option<&'a Ledger>,
 ) -> impl Iterator<Item = (&'a String, &'a Status)> {
     probes.iter().filter_map(|(url, probe)| match probe {
         Probe::Answered(status) if ours(status, ledger) => Some((url, status)),
@@ -95,7 +93,7 @@ fn answered<'a>(
     })
 }
 
-fn leader<'a>(probes: &'a BTreeMap<String, Probe>, ledger: &'a Ledger) -> Option<(&'a String, &'a Status)> {
+fn leader<'a>(probes: &'a BTreeMap<String, Probe>, ledger: Option<&'a Ledger>) -> Option<(&'a String, &'a Status)> {
     answered(probes, ledger).filter(|(_, s)| s.leader == Some(s.member)).max_by_key(|(_, s)| s.term)
 }
 
@@ -103,15 +101,17 @@ fn leader<'a>(probes: &'a BTreeMap<String, Probe>, ledger: &'a Ledger) -> Option
 /// read yet; and every voter while a change is unsettled. With each the version that its status told.
 fn servers_to_list(
     group: &Group,
-    ledger: &Ledger,
+    ledger: Option<&Ledger>,
     probes: &BTreeMap<String, Probe>,
 ) -> BTreeMap<String, String> {
     let voters = || answered(probes, ledger).filter(|(_, s)| !s.learner);
     let first = leader(probes, ledger).or_else(|| voters().max_by_key(|(_, s)| s.applied));
     let url_of = |id: &InstanceId| group.instance(id)?.client_url(&group.settings);
-    let silent = ledger.instances.iter().filter(|(_, r)| !r.voted).filter_map(|(id, _)| url_of(id));
+    let recorded = ledger.into_iter().flat_map(|l| &l.instances);
+    let silent = recorded.filter(|(_, r)| !r.voted).filter_map(|(id, _)| url_of(id));
+    let unsettled = ledger.is_some_and(|l| !l.maybes.is_empty());
     let wanted: BTreeSet<String> = silent.collect();
-    let also = voters().filter(|(url, _)| !ledger.maybes.is_empty() || wanted.contains(*url));
+    let also = voters().filter(|(url, _)| unsettled || wanted.contains(*url));
     first.into_iter().chain(also).map(|(url, s)| (url.clone(), s.version.clone())).collect()
 }
 
@@ -133,17 +133,17 @@ async fn read_lists(
 /// asked: nobody answers there, or somebody else does.
 fn strangers(
     group: &Group,
-    ledger: &Ledger,
+    ledger: Option<&Ledger>,
     lists: &BTreeMap<String, Seen<MemberList>>,
     probes: &BTreeMap<String, Probe>,
 ) -> BTreeSet<String> {
     let current: BTreeSet<String> =
         group.instances.iter().filter_map(|i| i.client_url(&group.settings)).collect();
     let gone = |member: &Member| {
-        let owner = ledger.instance_of(member.id).cloned().unwrap_or_else(|| InstanceId(member.name.clone()));
-        group
-            .instance(&owner)
-            .map_or(ledger.instances.contains_key(&owner), |i| i.standing() == Standing::Missing)
+        let recorded = ledger.and_then(|l| l.instance_of(member.id)).cloned();
+        let owner = recorded.unwrap_or_else(|| InstanceId(member.name.clone()));
+        let known = ledger.is_some_and(|l| l.instances.contains_key(&owner));
+        group.instance(&owner).map_or(known, |i| i.standing() == Standing::Missing)
     };
     let members = lists.values().filter_map(Seen::known).flat_map(|l| &l.members);
     members
@@ -153,7 +153,7 @@ fn strangers(
         .collect()
 }
 
-fn laggards(ledger: &Ledger, probes: &BTreeMap<String, Probe>) -> BTreeSet<String> {
+fn laggards(ledger: Option<&Ledger>, probes: &BTreeMap<String, Probe>) -> BTreeSet<String> {
     let Some((_, leader)) = leader(probes, ledger) else {
         return BTreeSet::new();
     };
@@ -208,7 +208,7 @@ mod tests {
             let version = "3.6.16".to_owned();
             edits.push(Edit::RecordIdentity(Identity {
                 cluster: ClusterId(7),
-                seed_member: MemberId(1),
+                seed_member: Some(MemberId(1)),
                 version,
             }));
         }
@@ -235,7 +235,7 @@ mod tests {
     }
 
     fn asked(group: &Group, ledger: &Ledger, probes: &[(String, Probe)]) -> Vec<String> {
-        servers_to_list(group, ledger, &probes.iter().cloned().collect()).into_keys().collect()
+        servers_to_list(group, Some(ledger), &probes.iter().cloned().collect()).into_keys().collect()
     }
 
     #[test]
@@ -277,12 +277,20 @@ mod tests {
         let lists = BTreeMap::from([(url(1), Seen::Known(list))]);
         let probes = BTreeMap::from([probe(1, 1, 50, 7)]);
         let ledger = ledger(true, &[(2, true)]);
-        assert_eq!(strangers(&group, &ledger, &lists, &probes), BTreeSet::from([url(9)]));
+        assert_eq!(strangers(&group, Some(&ledger), &lists, &probes), BTreeSet::from([url(9)]));
+    }
+
+    #[test]
+    fn without_a_ledger_the_leader_is_asked_for_the_cluster_that_may_be_adopted() {
+        let group = group(&["InService", "InService", "InService"]);
+        let probes = BTreeMap::from([probe(1, 2, 50, 7), probe(2, 2, 60, 7), probe(3, 2, 55, 7)]);
+        assert_eq!(servers_to_list(&group, None, &probes).into_keys().collect::<Vec<_>>(), [url(2)]);
+        assert!(servers_to_list(&group, None, &BTreeMap::new()).is_empty());
     }
 
     #[test]
     fn only_a_follower_far_behind_is_asked_again() {
         let probes = BTreeMap::from([probe(1, 1, 5_000, 7), probe(2, 1, 4_000, 7), probe(3, 1, 3_999, 7)]);
-        assert_eq!(laggards(&ledger(true, &[]), &probes), BTreeSet::from([url(3)]));
+        assert_eq!(laggards(Some(&ledger(true, &[])), &probes), BTreeSet::from([url(3)]));
     }
 }

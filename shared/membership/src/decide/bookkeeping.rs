@@ -64,7 +64,7 @@ fn identity(v: View<'_>) -> Vec<Edit> {
     if v.phase() != Phase::Opened || v.ledger.generation.identity.is_some() {
         return Vec::new();
     }
-    let seed = &v.ledger.generation.seed;
+    let Some(seed) = &v.ledger.generation.seed else { return Vec::new() };
     let Some(url) = v.instance(&seed.instance).and_then(|i| i.client_url(&v.group.settings)) else {
         return Vec::new();
     };
@@ -81,7 +81,7 @@ fn identity(v: View<'_>) -> Vec<Edit> {
     }
     vec![Edit::RecordIdentity(Identity {
         cluster: status.cluster,
-        seed_member: status.member,
+        seed_member: Some(status.member),
         version: status.version.clone(),
     })]
 }

@@ -11,18 +11,11 @@ use crate::ledger::{Edit, Seed};
 use crate::observation::{Group, Observation, Seen};
 use crate::view::View;
 
-/// No ledger: the first generation is opened only if every instance is launching or on its way out and none of
-/// them runs an etcd. Silence alone is never evidence.
+/// No ledger, and no etcd answers: the first generation is opened only if every instance is launching or on its way
+/// out. Silence alone is never evidence.
 pub fn first_generation(obs: &Observation, group: &Group, guards: Guards, d: &mut Decision) {
     let mut free = true;
     for instance in &group.instances {
-        let url = instance.client_url(&group.settings).unwrap_or_default();
-        let answers =
-            matches!(obs.etcd.probes.get(&url), Some(Probe::Answered(_) | Probe::AuthenticationNeeded));
-        if !guards.hold(Guard::NothingAnswers, !answers) {
-            d.refuse(&instance.id, Refusal::EtcdWithoutLedger);
-            free = false;
-        }
         let standing = instance.standing();
         if standing == Standing::Unclear {
             d.refuse(&instance.id, Refusal::UnclearState);
@@ -80,7 +73,7 @@ pub fn choose_seed(
 
 /// Opened, and the seed has not been heard of: publish its env and wait. Nobody joins before its identity is known.
 pub fn founding(v: View<'_>, d: &mut Decision) {
-    let seed = &v.ledger.generation.seed.instance;
+    let Some(seed) = v.ledger.seed() else { return };
     match (&v.obs.parameters, v.instance(seed)) {
         (Seen::Known(parameters), Some(instance))
             if !parameters.envs.contains_key(seed) && instance.standing().stays() =>

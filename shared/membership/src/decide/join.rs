@@ -70,8 +70,8 @@ fn join_one(v: View<'_>, d: &mut Decision, instance: &Instance) -> bool {
 
 fn not_yet(v: View<'_>, peer_url: &str) -> Option<Wait> {
     let list = v.list()?;
-    let seed = &v.ledger.generation.seed.instance;
-    let seed_open = v.recorded(seed).is_some_and(|r| r.env == EnvState::Open);
+    let seed_open =
+        v.ledger.seed().and_then(|seed| v.recorded(seed)).is_some_and(|r| r.env == EnvState::Open);
     if !v.hold(Guard::SeedSealedFirst, !seed_open) {
         return Some(Wait::Seed);
     }

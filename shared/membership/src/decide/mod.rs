@@ -5,6 +5,7 @@
 //! hides a step of a later rule. The first change that is found is the proposal.
 
 mod abandoned;
+mod adopt;
 mod bookkeeping;
 mod dead;
 mod effect;
@@ -58,7 +59,11 @@ pub fn decide_with(obs: &Observation, now: Timestamp, me: Option<&Nonce>, guards
     }
     warm_pool(group, &mut d);
     let Some(ledger) = ledger else {
-        formation::first_generation(obs, group, guards, &mut d);
+        if guards.hold(Guard::NothingAnswers, !adopt::somebody_answers(obs, group)) {
+            formation::first_generation(obs, group, guards, &mut d);
+        } else {
+            adopt::adopt(obs, group, now, guards, &mut d);
+        }
         return d;
     };
     if !guards.hold(Guard::SameGroup, same_group(ledger, group)) {

@@ -30,7 +30,7 @@ pub fn phase(v: View<'_>) -> Vec<Edit> {
 /// it. Every voter has proven itself, and none could start empty any more.
 fn formed(v: View<'_>) -> bool {
     let Some(list) = v.list() else { return false };
-    let safe = |id: &InstanceId| v.recorded(id).is_some_and(|r| r.voted && r.env == EnvState::Sealed);
+    let safe = |id: &InstanceId| v.recorded(id).is_some_and(|r| r.voted && r.env != EnvState::Open);
     let good = list.voters().all(|m| v.proven(m) && v.ledger.instance_of(m.id).is_some_and(safe));
     let voters = list.voters().count();
     let stalled = v.ledger.aged(&MarkKey::Stalled, v.now, STALLED_FOR) && voters >= majority(v.group.desired);
@@ -43,7 +43,7 @@ fn dead_before_it_formed(v: View<'_>) -> bool {
     if v.ledger.instances.keys().all(|id| v.gone(id)) {
         return true;
     }
-    let seed = &v.ledger.generation.seed.instance;
+    let Some(seed) = v.ledger.seed() else { return false };
     if v.ledger.generation.identity.is_none() {
         let patience = v.group.settings.join_patience;
         let over = v.ledger.aged(&MarkKey::Joining(seed.clone()), v.now, patience);

@@ -89,14 +89,12 @@ pub fn publish(v: View<'_>, d: &mut Decision) {
 fn endpoints(v: View<'_>, list: &MemberList, parameters: &Parameters) -> Vec<String> {
     let healthy = |m: &&Member| {
         let Some(id) = v.owner(m) else { return v.proven(m) };
-        let published =
-            m.client_urls.first().is_some_and(|u| env::names(parameters.endpoints.as_ref(), Some(u)));
+        let published = v.probe_url(m).is_some_and(|u| env::names(parameters.endpoints.as_ref(), Some(&u)));
         let marked = v.ledger.marks.contains_key(&MarkKey::Unproven(id.clone()));
         let blip = published && !marked && v.standing(&id) != Standing::Missing;
         v.recorded(&id).is_none_or(|r| r.voted) && (v.proven(m) || blip)
     };
-    let mut urls: Vec<String> =
-        list.voters().filter(healthy).filter_map(|m| m.client_urls.first().cloned()).collect();
+    let mut urls: Vec<String> = list.voters().filter(healthy).filter_map(|m| v.probe_url(m)).collect();
     urls.sort();
     urls
 }

@@ -3,6 +3,7 @@
 use super::promote::ready;
 use crate::change::Change;
 use crate::decision::Decision;
+use crate::guard::Guard;
 use crate::ledger::EnvState;
 use crate::observation::Seen;
 use crate::view::View;
@@ -14,7 +15,8 @@ pub fn seal(v: View<'_>, d: &mut Decision) {
         let Some(member) = v.member(id).filter(|m| m.started()) else { continue };
         let Some(instance) = v.instance(id).filter(|i| v.no_env(i).is_none()) else { continue };
         let deleted = matches!(&v.obs.parameters, Seen::Known(p) if !p.envs.contains_key(id));
-        let due = recorded.env == EnvState::Open || deleted;
+        let ours = v.hold(Guard::ForeignHasNoEnv, recorded.env != EnvState::Foreign);
+        let due = recorded.env == EnvState::Open || deleted && ours;
         // A leaving voter too: nobody joins before the seed is sealed, and it waits for them.
         let standing = instance.standing();
         let there = standing.stays() || standing.leaves() && !member.learner;

@@ -117,7 +117,8 @@ pub fn hopeless(refusal: &Refusal) -> bool {
 pub fn mark(v: View<'_>, edits: &mut Vec<Edit>) {
     let key = MarkKey::Version(WRITES_NEW_ENTRIES);
     let stands = v.ledger.marks.get(&key);
-    let versions = others(v, None).into_iter().map(|(_, version)| Some(version?.minor));
+    let started = v.list().into_iter().flat_map(|l| &l.members).filter(|m| m.started());
+    let versions = started.map(|m| version(v, m).map(|version| version.minor));
     let known: Vec<Minor> = versions.clone().flatten().collect();
     let lowest = known.iter().min().copied();
     let all_known = known.len() == versions.count();

@@ -68,8 +68,8 @@ pub struct Generation {
     pub number: u32,
     /// etcd's `initial-cluster-token`.
     pub token: String,
-    /// The one instance that starts with state `new`.
-    pub seed: Seed,
+    /// The one instance that starts with state `new`; none where the cluster was adopted.
+    pub seed: Option<Seed>,
     /// Where its data came from.
     pub source: Source,
     /// When it was opened.
@@ -97,6 +97,8 @@ pub struct Seed {
 pub enum Source {
     /// It began empty.
     New,
+    /// Something else had created it, and it was running.
+    Adopted,
 }
 
 /// Where a generation's life stands.
@@ -118,9 +120,9 @@ pub enum Phase {
 pub struct Identity {
     /// Its cluster ID.
     pub cluster: ClusterId,
-    /// Its first member.
-    pub seed_member: MemberId,
-    /// The etcd version that founded it.
+    /// Its first member; none where the cluster was adopted.
+    pub seed_member: Option<MemberId>,
+    /// The etcd version that founded it, or that its leader ran when it was adopted.
     pub version: String,
 }
 
@@ -132,6 +134,8 @@ pub enum EnvState {
     Open,
     /// The member has started: an empty data directory is refused from now on.
     Sealed,
+    /// It has none: something else starts this member, and its start is not ours to shape.
+    Foreign,
 }
 
 /// An instance that was given an env.
@@ -220,6 +224,11 @@ impl Ledger {
     /// Since when the mark holds.
     pub fn since(&self, key: &MarkKey) -> Option<Timestamp> {
         self.marks.get(key).map(|m| m.since)
+    }
+
+    /// The seed's instance, where there was one.
+    pub fn seed(&self) -> Option<&InstanceId> {
+        self.generation.seed.as_ref().map(|seed| &seed.instance)
     }
 
     /// The instance that this member ID is recorded for.

@@ -1,5 +1,6 @@
 //! The edits of the ledger: each says what has become known, and keeps the document consistent.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
@@ -25,6 +26,8 @@ pub enum Edit {
         /// The seed.
         seed: Seed,
     },
+    /// Records a running cluster that something else created.
+    Adopt(Adoption),
     /// Records what the generation turned out to be.
     RecordIdentity(Identity),
     /// Moves the generation on.
@@ -91,9 +94,21 @@ impl fmt::Display for Edit {
             Edit::OpenGeneration { seed, .. } => {
                 write!(f, "open the next generation with seed {}", seed.instance)
             }
-            Edit::RecordIdentity(i) => {
-                write!(f, "record cluster {}, founded by member {}", i.cluster, i.seed_member)
+            Edit::Adopt(adoption) => {
+                write!(
+                    f,
+                    "adopt cluster {} as generation {}",
+                    adoption.identity.cluster, adoption.generation
+                )?;
+                adoption.members.iter().try_for_each(|(id, r)| match r.member {
+                    Some(member) => write!(f, ", member {member} on {id}, {:?}", r.env),
+                    None => Ok(()),
+                })
             }
+            Edit::RecordIdentity(Identity { cluster, seed_member: Some(founder), .. }) => {
+                write!(f, "record cluster {cluster}, founded by member {founder}")
+            }
+            Edit::RecordIdentity(Identity { cluster, .. }) => write!(f, "record cluster {cluster}"),
             Edit::SetPhase(phase) => write!(f, "phase {}", format!("{phase:?}").to_lowercase()),
             Edit::RecordMember { instance, member, .. } => write!(f, "record {instance} as member {member}"),
             Edit::RecordVoted(instance) => write!(f, "record that {instance} has voted"),
@@ -117,6 +132,21 @@ impl fmt::Display for Edit {
     }
 }
 
+/// A running cluster, as it was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Adoption {
+    /// Its name.
+    pub cluster: ClusterName,
+    /// The group.
+    pub group: GroupIdentity,
+    /// What it says of itself.
+    pub identity: Identity,
+    /// 1, or the generation that its members' envs still tell of.
+    pub generation: u32,
+    /// The members that answered on an instance of the group.
+    pub members: BTreeMap<InstanceId, Recorded>,
+}
+
 /// The most outcomes that are kept.
 const HISTORY: usize = 50;
 
@@ -128,6 +158,7 @@ pub fn apply(ledger: Option<Ledger>, edits: &[Edit], writer: &Writer, now: Times
             (before, Edit::OpenGeneration { cluster, group, seed }) => {
                 Some(open(before, cluster, group, seed, writer, now))
             }
+            (None, Edit::Adopt(adoption)) => Some(adopt(adoption, writer, now)),
             (None, _) => None,
             (Some(mut ledger), edit) => {
                 ledger.edit(edit, now);
@@ -165,7 +196,7 @@ fn open(
         generation: Generation {
             number,
             token: format!("{cluster}-{number}"),
-            seed: seed.clone(),
+            seed: Some(seed.clone()),
             source: Source::New,
             opened_at: now,
             opened_by: writer.request.to_string(),
@@ -179,6 +210,35 @@ fn open(
         history: before.map(|l| l.history).unwrap_or_default(),
     };
     ledger.remember(now, format!("generation {number} opened with seed {}", seed.instance));
+    ledger
+}
+
+/// The first ledger of a cluster that was running before.
+fn adopt(adoption: &Adoption, writer: &Writer, now: Timestamp) -> Ledger {
+    let (cluster, number) = (&adoption.cluster, adoption.generation);
+    let mut ledger = Ledger {
+        format: FORMAT,
+        revision: 0,
+        writer: writer.clone(),
+        at: now,
+        group: adoption.group.clone(),
+        generation: Generation {
+            number,
+            token: format!("{cluster}-{number}"),
+            seed: None,
+            source: Source::Adopted,
+            opened_at: now,
+            opened_by: writer.request.to_string(),
+            phase: Phase::Formed,
+            identity: Some(adoption.identity.clone()),
+        },
+        instances: adoption.members.clone(),
+        claim: None,
+        maybes: Vec::new(),
+        marks: Marks::new(),
+        history: Vec::new(),
+    };
+    ledger.remember(now, format!("cluster {} adopted as generation {number}", adoption.identity.cluster));
     ledger
 }
 
@@ -208,7 +268,7 @@ impl Ledger {
 
     fn edit(&mut self, edit: &Edit, now: Timestamp) {
         match edit {
-            Edit::OpenGeneration { .. } => {}
+            Edit::OpenGeneration { .. } | Edit::Adopt(_) => {}
             Edit::RecordIdentity(identity) => self.record_identity(identity, now),
             Edit::SetPhase(phase) => self.set_phase(*phase, now),
             Edit::RecordMember { instance, member, peer_url } => {
@@ -269,17 +329,14 @@ impl Ledger {
     }
 
     fn record_identity(&mut self, identity: &Identity, now: Timestamp) {
-        let seed = self.generation.seed.instance.clone();
         self.generation.identity = Some(identity.clone());
+        let (Some(seed), Some(member)) = (self.seed().cloned(), identity.seed_member) else { return };
         if let Some(recorded) = self.instances.get_mut(&seed) {
-            recorded.member = Some(identity.seed_member);
+            recorded.member = Some(member);
             recorded.voted = true;
         }
         self.marks.remove(&MarkKey::Joining(seed.clone()));
-        self.remember(
-            now,
-            format!("cluster {} founded by {seed}, member {}", identity.cluster, identity.seed_member),
-        );
+        self.remember(now, format!("cluster {} founded by {seed}, member {member}", identity.cluster));
     }
 
     fn record_member(&mut self, instance: &InstanceId, member: MemberId, peer_url: &str, now: Timestamp) {

@@ -2,17 +2,18 @@
 //!
 //! ```text
 //! group desired=3 max=5 paused retains no-launch-hook heartbeat=60 arn=other
-//! cluster phase=opened seed=i-1 no-identity generation=2 founded=3.5.35 | no-ledger
+//! cluster phase=opened seed=i-1 no-identity generation=2 founded=3.5.35 adopted | no-ledger
 //! i-1 InService voter=1 leader            an instance, its member, its probe, its record and its parameter
 //! i-4 Pending:Wait learner=4 unstarted age=60     waiting hooks are marked 5 s ago, unless `fresh`
 //! i-5 Missing voter=5 | ec2=terminated    not in the group any more
+//! i-6 InService voter=6 name=node-6 peer=node-6 foreign    adopted: its name, its peer URL's host, no env of ours
 //! member 9 voter name=x silent            a member that belongs to no instance
 //! mark gone/i-5 ago=10
 //! claim remove i-3 by=r2 nonce=n2 expires=30 (seconds from now; negative: expired)
 //! maybe promote i-4 asked=1 voters=1,2,3 deadline=-10 clean=-5
 //! lists none | lists 1,2 | list-misses 3 | unknown group|ledger|parameters
 //! list 3 without=4 | list 3 cluster=9 | list 3 served-by=1      what one member's own list says otherwise
-//! env i-9 | env i-4 stale | env i-4 minors=3.6    an env that nothing else tells of; an old one
+//! env i-9 | env i-4 stale | env i-4 minors=3.6 | env i-4 generation=3    an env that nothing else tells of; an old one
 //! endpoints i-1,i-2 | endpoints none | initial-cluster stale
 //! setting join-patience 60s | me n2
 //! ```
@@ -53,6 +54,8 @@ enum Env {
     Stale,
     /// Open, and written when only these minors could join.
     Minors(String),
+    /// Sealed, of this generation, and with no ledger to tell more.
+    Generation(u64),
 }
 
 struct Building {
@@ -123,14 +126,14 @@ impl Building {
             generation: Generation {
                 number: 1,
                 token: "c-1".into(),
-                seed,
+                seed: Some(seed),
                 source: Source::New,
                 opened_at: NOW.minus(Duration::from_secs(3600)),
                 opened_by: "r0".into(),
                 phase: Phase::Formed,
                 identity: Some(Identity {
                     cluster: OURS,
-                    seed_member: MemberId(1),
+                    seed_member: Some(MemberId(1)),
                     version: "3.6.16".into(),
                 }),
             },
@@ -197,10 +200,11 @@ impl Building {
             }
             "env" => {
                 let line = Line::parse(text, 2);
-                line.allow(&["stale", "minors"]);
+                line.allow(&["stale", "minors", "generation"]);
                 let minors = line.get("minors").map(|m| Env::Minors(m.to_owned()));
                 let other = if line.has("stale") { Env::Stale } else { Env::Sealed };
-                self.envs.insert(line.words[1].into(), minors.unwrap_or(other));
+                let told = line.number("generation").map(Env::Generation);
+                self.envs.insert(line.words[1].into(), told.or(minors).unwrap_or(other));
             }
             "list-misses" => self.list_misses = text.split_whitespace().nth(1).unwrap().parse().unwrap(),
             "unknown" => self.unknown.push(text.split_whitespace().nth(1).unwrap().to_owned()),
@@ -244,7 +248,7 @@ impl Building {
     }
 
     fn cluster_line(&mut self, line: &Line<'_>) {
-        line.allow(&["phase", "seed", "no-identity", "generation", "founded"]);
+        line.allow(&["phase", "seed", "no-identity", "generation", "founded", "adopted"]);
         let generation = &mut self.ledger().generation;
         generation.phase = match line.get("phase").unwrap_or("formed") {
             "opened" => Phase::Opened,
@@ -255,7 +259,7 @@ impl Building {
         };
         if let Some(seed) = line.get("seed") {
             generation.seed =
-                Seed { instance: seed.into(), peer_url: format!("http://{}:2380", address(seed)) };
+                Some(Seed { instance: seed.into(), peer_url: format!("http://{}:2380", address(seed)) });
         }
         if let Some(number) = line.number("generation") {
             generation.number = number as u32;
@@ -263,6 +267,9 @@ impl Building {
         }
         if let (Some(version), Some(identity)) = (line.get("founded"), generation.identity.as_mut()) {
             identity.version = version.to_owned();
+        }
+        if line.has("adopted") {
+            (generation.seed, generation.source) = (None, Source::Adopted);
         }
         if line.has("no-identity") {
             generation.identity = None;
@@ -297,6 +304,9 @@ impl Building {
             "version",
             "fresh",
             "sealed",
+            "name",
+            "peer",
+            "foreign",
         ]);
         let id = InstanceId::from(line.words[0]);
         let address = line.get("addr").map_or_else(|| address(id.as_str()), |a| format!("10.0.0.{a}"));
@@ -326,8 +336,8 @@ impl Building {
         let started = !line.has("unstarted");
         self.members.push(Member {
             id: member,
-            name: if started { id.to_string() } else { String::new() },
-            peer_urls: vec![format!("http://{address}:2380")],
+            name: if started { line.get("name").unwrap_or(id.as_str()).to_owned() } else { String::new() },
+            peer_urls: vec![format!("http://{}:2380", line.get("peer").unwrap_or(&address))],
             client_urls: if started { vec![format!("http://{address}:2379")] } else { Vec::new() },
             learner: line.has("learner"),
         });
@@ -385,7 +395,11 @@ impl Building {
             Recorded {
                 member,
                 peer_url: format!("http://{address}:2380"),
-                env: if open { EnvState::Open } else { EnvState::Sealed },
+                env: match (line.has("foreign"), open) {
+                    (true, _) => EnvState::Foreign,
+                    (false, true) => EnvState::Open,
+                    (false, false) => EnvState::Sealed,
+                },
                 voted: voter && !line.has("unvoted"),
             },
         );
@@ -393,7 +407,7 @@ impl Building {
             let mark = Mark { since: NOW.minus(Duration::from_secs(1)), applied: Some(u64::MAX) };
             ledger.marks.entry(MarkKey::Joining(id.clone())).or_insert(mark);
         }
-        if !line.has("unpublished") {
+        if !line.has("unpublished") && !line.has("foreign") {
             self.envs.insert(id.clone(), if open { Env::Open } else { Env::Sealed });
         }
     }

@@ -47,7 +47,14 @@ impl Building {
     }
 
     fn parameters(&self, list: MemberList) -> Parameters {
-        let Some(ledger) = &self.ledger else { return Parameters::default() };
+        let Some(ledger) = &self.ledger else {
+            let told = |kind: &Env| match kind {
+                Env::Generation(n) => format!("ETCD_ASG_GENERATION={n}\nETCD_ASG_DATA=present\n"),
+                _ => "ETCD_ASG_DATA=empty\n".to_owned(),
+            };
+            let envs = self.envs.iter().map(|(id, kind)| (id.clone(), told(kind))).collect();
+            return Parameters { envs, ..Parameters::default() };
+        };
         let voters = || list.voters().filter_map(|m| m.client_urls.first().cloned());
         let formed = ledger.generation.phase == Phase::Formed;
         let mut endpoints = self.endpoints.clone().or_else(|| formed.then(|| voters().collect()));
@@ -63,7 +70,9 @@ impl Building {
                 Some(instance) => {
                     let written = match kind {
                         Env::Minors(open) => open.split(',').filter_map(Minor::parse).collect(),
-                        Env::Open | Env::Sealed | Env::Stale => vec![Minor(3, 6), Minor(3, 7)],
+                        Env::Open | Env::Sealed | Env::Stale | Env::Generation(_) => {
+                            vec![Minor(3, 6), Minor(3, 7)]
+                        }
                     };
                     let held = written.last().map(|last| last.next()).filter(|_| written.len() == 1);
                     let minors = Minors { open: written, held };
