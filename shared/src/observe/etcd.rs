@@ -87,13 +87,16 @@ fn answered<'a>(
     probes: &'a BTreeMap<String, Probe>,
     ledger: Option<&'a Ledger>,
 ) -> impl Iterator<Item = (&'a String, &'a Status)> {
-    probes.iter().filter_map(|(url, probe)| match probe {
+    probes.iter().filter_map(move |(url, probe)| match probe {
         Probe::Answered(status) if ours(status, ledger) => Some((url, status)),
         Probe::Answered(_) | Probe::AuthenticationNeeded | Probe::Silent { .. } => None,
     })
 }
 
-fn leader<'a>(probes: &'a BTreeMap<String, Probe>, ledger: Option<&'a Ledger>) -> Option<(&'a String, &'a Status)> {
+fn leader<'a>(
+    probes: &'a BTreeMap<String, Probe>,
+    ledger: Option<&'a Ledger>,
+) -> Option<(&'a String, &'a Status)> {
     answered(probes, ledger).filter(|(_, s)| s.leader == Some(s.member)).max_by_key(|(_, s)| s.term)
 }
 

@@ -72,6 +72,11 @@ impl Cluster {
             request = request.tags(tag(&format!("etcd-asg:{setting}"), value));
         }
         request.send().await.context("creating the group")?;
+        Self::existing(account, name)
+    }
+
+    /// A group that is there already.
+    pub fn existing(account: Account, name: &str) -> Result<Self> {
         Ok(Self { account, name: name.to_owned(), etcd: Etcd::new(Duration::from_secs(2))? })
     }
 
@@ -171,6 +176,20 @@ impl Cluster {
             }
         }
         anyhow::bail!("nobody leads")
+    }
+
+    /// The instance whose own etcd says that it leads, whatever its name; waits while none does.
+    pub async fn leading_instance(&self) -> Result<String> {
+        until("somebody leads", LIMIT, || async {
+            for (instance, address) in self.addresses().await? {
+                let status = self.etcd.status(&format!("http://{address}:2379")).await;
+                if status.is_ok_and(|s| s.leader == s.member) {
+                    return Ok(instance);
+                }
+            }
+            anyhow::bail!("nobody leads")
+        })
+        .await
     }
 
     /// An instance in service that does not lead; waits while there is none.

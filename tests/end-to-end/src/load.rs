@@ -53,7 +53,12 @@ pub struct Account {
 impl Load {
     /// Starts writing below this prefix, at the endpoints that the cluster publishes.
     pub fn start(cluster: &Cluster, prefix: &str) -> Result<Self> {
-        let endpoints = Endpoints::default();
+        Self::beginning_at(cluster, prefix, Vec::new())
+    }
+
+    /// Starts writing below this prefix, at these client URLs until the cluster publishes its own.
+    pub fn beginning_at(cluster: &Cluster, prefix: &str, urls: Vec<String>) -> Result<Self> {
+        let endpoints = Endpoints::new(Mutex::new(urls));
         let follower = tokio::spawn(follow(cluster.clone(), endpoints.clone()));
         let mut load = Self::at(endpoints, prefix)?;
         load.follower = Some(AbortOnDrop(follower));

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where its surroundings fail")]
 
 mod address;
+mod adoption;
 mod api_faults;
 mod claimant;
 mod contention;
