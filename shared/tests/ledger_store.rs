@@ -31,10 +31,10 @@ fn ledger(revision: u64) -> Ledger {
         generation: Generation {
             number: 1,
             token: "main-1".to_owned(),
-            seed: Seed {
+            seed: Some(Seed {
                 instance: InstanceId::from("i-1234abcd"),
                 peer_url: "http://127.0.0.1:2380".to_owned(),
-            },
+            }),
             source: Source::New,
             opened_at: Timestamp(1),
             opened_by: "test".to_owned(),
