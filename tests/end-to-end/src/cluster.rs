@@ -149,6 +149,12 @@ impl Cluster {
         self.ledgers().await?.pop().context("there is no ledger yet")
     }
 
+    /// The instance that founded the cluster, or is to; an error while none is chosen.
+    pub async fn seed(&self) -> Result<String> {
+        let ledger = self.ledger().await?;
+        Ok(ledger.seed().context("there is no seed")?.to_string())
+    }
+
     /// The member list, by whichever endpoint answers.
     pub async fn members(&self) -> Result<Vec<Listed>> {
         let mut last = anyhow::anyhow!("there is no endpoint");

@@ -76,7 +76,7 @@ pub async fn replaced_before_removed_throughout(cluster: &Cluster, desired: usiz
         match change {
             Change::Promote { member, .. } => drop(voters.insert(member.to_string())),
             Change::Remove { member, voter: true, .. } => {
-                let gone = if member == seed { "seed".to_owned() } else { member.to_string() };
+                let gone = if Some(member) == seed { "seed".to_owned() } else { member.to_string() };
                 voters.remove(&gone);
             }
             _ => {}

@@ -42,7 +42,7 @@ fn the_seeds_env_is_published_again_after_it_was_sealed() {
         let (cluster, load) = scene.three_under_load().await?;
         let name = hold.caught().await?;
         arrived(&scene, "PutParameter").await?;
-        let seed = cluster.ledger().await?.generation.seed.instance.to_string();
+        let seed = cluster.seed().await?;
         assert!(name.ends_with(&seed), "it was the seed's: {name}");
         let env = env(&cluster, &seed).await?;
         assert!(env.contains("ETCD_ASG_DATA=present") && !env.contains("STATE=new"), "still sealed: {env}");

@@ -49,10 +49,7 @@ fn the_seed_is_killed_before_it_formed_anything() {
         |o| o.boot_delay = std::time::Duration::from_secs(4),
         |scene| async move {
             let cluster = scene.cluster(3).await?;
-            let seed = until("a seed is chosen", LIMIT, || async {
-                Ok(cluster.ledger().await?.seed().expect("a seed was chosen").to_string())
-            })
-            .await?;
+            let seed = until("a seed is chosen", LIMIT, || async { cluster.seed().await }).await?;
             cluster.kill(&seed).await?;
             cluster.replaces(&seed, 3).await?;
             let generation = cluster.ledger().await?.generation;

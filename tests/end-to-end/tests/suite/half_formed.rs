@@ -34,10 +34,7 @@ async fn formed_anew(cluster: &Cluster, founders: &[&str]) -> Result<()> {
 
 /// The seed of a generation that is just being founded.
 async fn seed(cluster: &Cluster) -> Result<String> {
-    until("a seed is chosen", LIMIT, || async {
-        Ok(cluster.ledger().await?.generation.seed.instance.to_string())
-    })
-    .await
+    until("a seed is chosen", LIMIT, || async { cluster.seed().await }).await
 }
 
 /// The seed's first joiner loses its power while its promotion is on its way: etcd promotes the dead one, and the
@@ -154,7 +151,7 @@ fn every_instance_boots_slowly() {
 fn the_seed_loses_its_disk() {
     on_a_stage(brisk, |scene| async move {
         let (cluster, load) = scene.under_load(3, &[("unproven-grace", "10")]).await?;
-        let seed = cluster.ledger().await?.generation.seed.instance.to_string();
+        let seed = cluster.seed().await?;
         scene.account.fault(json!({"fault": "wipe-disk", "instance": seed})).await?;
         cluster.replaces(&seed, 3).await?;
         let console = scene.account.page(&format!("console/{seed}")).await?;
