@@ -113,8 +113,10 @@ impl AutoScaling {
     pub async fn group(&self, name: &str) -> Result<Option<DescribedGroup>, AutoScalingError> {
         let call = self.client.describe_auto_scaling_groups().auto_scaling_group_names(name);
         let answer = call.send().await.map_err(|e| AwsFailure::of("DescribeAutoScalingGroups", e))?;
-        let found = answer.auto_scaling_groups().iter().find(|g| g.auto_scaling_group_name() == Some(name));
-        found.map(described).transpose()
+        match answer.auto_scaling_groups().iter().find(|g| g.auto_scaling_group_name() == Some(name)) {
+            Some(group) => self.with_warm_pool(group).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// All groups that bear the tag `etcd-asg:cluster`.
@@ -131,10 +133,28 @@ impl AutoScaling {
         while let Some(page) = pages.next().await {
             let page = page.map_err(|e| AwsFailure::of("DescribeAutoScalingGroups", e))?;
             for group in page.auto_scaling_groups() {
-                groups.push(described(group)?);
+                groups.push(self.with_warm_pool(group).await?);
             }
         }
         Ok(groups)
+    }
+
+    /// A group's own list leaves out the instances of its warm pool (EC2 Auto Scaling API, DescribeWarmPool); without
+    /// them, one in the pool would look like one that was detached.
+    async fn with_warm_pool(&self, group: &AutoScalingGroup) -> Result<DescribedGroup, AutoScalingError> {
+        let mut described = described(group)?;
+        if group.warm_pool_configuration().is_none() {
+            return Ok(described);
+        }
+        let call = self.client.describe_warm_pool().auto_scaling_group_name(&described.name);
+        let mut pages = call.into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|e| AwsFailure::of("DescribeWarmPool", e))?;
+            for instance in page.instances() {
+                described.instances.push(listed(instance)?);
+            }
+        }
+        Ok(described)
     }
 
     /// The group's hooks of ours.

@@ -83,6 +83,33 @@ pub async fn removed_voters(cluster: &Cluster) -> Result<Vec<Change>> {
     Ok(claimed(cluster).await?.into_iter().filter(voter).collect())
 }
 
+/// I12, over the whole life of a cluster: whenever the removal of a voter was claimed, more than `size` voted. Read
+/// from every claim that was ever written, so no moment is missed.
+pub async fn never_fewer_voters_than(cluster: &Cluster, size: usize) -> Result<()> {
+    for ledger in cluster.ledgers().await? {
+        let Some(claim) = ledger.claim else { continue };
+        if matches!(claim.proposal.change, Change::Remove { voter: true, .. }) {
+            let voters = claim.voters.len();
+            ensure!(
+                voters > size,
+                "revision {}: {} of {voters} voters, with {size} desired",
+                ledger.revision,
+                claim.proposal.change
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The instances that were ever set unhealthy by us.
+pub async fn set_unhealthy(cluster: &Cluster) -> Result<BTreeSet<String>> {
+    let unhealthy = |c: Change| match c {
+        Change::SetUnhealthy { instance } => Some(instance.to_string()),
+        _ => None,
+    };
+    Ok(claimed(cluster).await?.into_iter().filter_map(unhealthy).collect())
+}
+
 /// I12: this instance's voter was removed only after as many others voted as there were before it left.
 pub async fn replaced_before_removed(cluster: &Cluster, instance: &str) -> Result<()> {
     let changes = claimed(cluster).await?;

@@ -10,6 +10,7 @@ pub mod hold;
 pub mod image;
 pub mod load;
 pub mod narrator;
+pub mod operator;
 pub mod stage;
 pub mod wait;
 pub mod witness;

@@ -1,0 +1,183 @@
+//! The less usual ways of an instance: standby, detached, retained, a new root volume, a warm pool.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use aws_sdk_autoscaling::types::{
+    InstanceLifecyclePolicy, RetentionAction, RetentionTriggers, WarmPoolState,
+};
+use end_to_end::check;
+use end_to_end::cluster::{Cluster, LIMIT};
+use end_to_end::load::Load;
+use end_to_end::wait::until;
+use serde_json::json;
+
+use crate::support::{Scene, nothing_lost, on_a_stage};
+
+async fn with(scene: &Scene, settings: &[(&str, &str)]) -> Result<(Cluster, Load)> {
+    let cluster = Cluster::create(scene.account.clone(), "main", 3, settings).await?;
+    cluster.settles(3).await?;
+    let load = Load::start(&cluster, "load")?;
+    Ok((cluster, load))
+}
+
+/// A voter on standby keeps its vote: nothing is changed when it goes there, nor when it comes back.
+#[test]
+#[ignore = "make matrix"]
+fn a_voter_on_standby_stays_a_voter() {
+    on_a_stage(
+        |_| {},
+        |scene| async move {
+            let (cluster, load) = scene.three_under_load().await?;
+            let follower = cluster.follower().await?;
+            let before = check::claimed(&cluster).await?.len();
+            let enter = scene.account.autoscaling.enter_standby().auto_scaling_group_name(&cluster.name);
+            enter.instance_ids(&follower).should_decrement_desired_capacity(true).send().await?;
+            cluster.becomes(&follower, "Standby").await?;
+            cluster.had_their_chance(3).await?;
+            assert_eq!(cluster.members().await?.len(), 3);
+            let exit = scene.account.autoscaling.exit_standby().auto_scaling_group_name(&cluster.name);
+            exit.instance_ids(&follower).send().await?;
+            cluster.settles(3).await?;
+            assert_eq!(check::claimed(&cluster).await?.len(), before, "something was changed");
+            nothing_lost(&cluster, load).await
+        },
+    );
+}
+
+/// A detached instance runs on, outside the group; its voter leaves once its replacement votes.
+#[test]
+#[ignore = "make matrix"]
+fn a_detached_voter_is_replaced_before_it_is_removed() {
+    on_a_stage(
+        |_| {},
+        |scene| async move {
+            let (cluster, load) = scene.three_under_load().await?;
+            let leader = cluster.leader().await?;
+            let detach = scene.account.autoscaling.detach_instances().auto_scaling_group_name(&cluster.name);
+            detach.instance_ids(&leader).should_decrement_desired_capacity(false).send().await?;
+            cluster.replaces(&leader, 3).await?;
+            check::replaced_before_removed(&cluster, &leader).await?;
+            check::never_fewer_voters_than(&cluster, 3).await?;
+            nothing_lost(&cluster, load).await
+        },
+    );
+}
+
+/// One voter is frozen, and another's termination runs into its hook's timeout: without that one the quorum would be
+/// lost. The group's policy retains it, its vote goes on counting, and it is reported; when the frozen one thaws, its
+/// member is removed, and the instance is the operator's to end.
+#[test]
+#[ignore = "make matrix"]
+fn a_termination_that_would_cost_the_quorum_is_retained() {
+    on_a_stage(
+        // A terminate hook of 300 s lasts 3 s, a launch hook of 7,200 s 72 s.
+        |o| o.hook_time_scale = 100.0,
+        |scene| async move {
+            let (cluster, load) = scene.three_with_long_launches().await?;
+            let triggers =
+                RetentionTriggers::builder().terminate_hook_abandon(RetentionAction::Retain).build();
+            let policy = InstanceLifecyclePolicy::builder().retention_triggers(triggers).build();
+            let update = scene.account.autoscaling.update_auto_scaling_group();
+            update.auto_scaling_group_name(&cluster.name).instance_lifecycle_policy(policy).send().await?;
+            // Nobody may come to replace it meanwhile.
+            let suspend =
+                scene.account.autoscaling.suspend_processes().auto_scaling_group_name(&cluster.name);
+            suspend.scaling_processes("Launch").send().await?;
+            let (frozen, leader) = (cluster.follower().await?, cluster.leader().await?);
+            let nodes = cluster.nodes().await?;
+            let leaving = nodes.iter().map(|n| n.id.clone()).find(|id| *id != frozen && *id != leader);
+            let leaving = leaving.expect("a third instance");
+            scene.account.fault(json!({"fault": "pause", "instance": frozen})).await?;
+            cluster.terminate(&leaving).await?;
+            cluster.becomes(&leaving, "Terminating:Retained").await?;
+            cluster.had_their_chance(3).await?;
+            assert!(check::removed_voters(&cluster).await?.is_empty(), "its vote is needed");
+            let writes = load.so_far();
+            until("writes go on", LIMIT, || async {
+                ensure!(load.so_far() > writes + 10, "{} of them", load.so_far() - writes);
+                Ok(())
+            })
+            .await?;
+            scene.account.fault(json!({"fault": "resume", "instance": frozen})).await?;
+            let resume = scene.account.autoscaling.resume_processes().auto_scaling_group_name(&cluster.name);
+            resume.send().await?;
+            cluster.reports(&leaving, "it was retained").await?;
+            check::replaced_before_removed(&cluster, &leaving).await?;
+            cluster.kill(&leaving).await?;
+            cluster.replaces(&leaving, 3).await?;
+            nothing_lost(&cluster, load).await
+        },
+    );
+}
+
+/// It keeps its ID and address and loses its disk: it must not start, and is replaced.
+fn a_new_root_volume_for(who: fn(&membership::ledger::Ledger, String) -> String) {
+    on_a_stage(
+        |_| {},
+        |scene| async move {
+            let (cluster, load) = with(&scene, &[("unproven-grace", "10")]).await?;
+            let instance = who(&cluster.ledger().await?, cluster.follower().await?);
+            scene.account.ec2.create_replace_root_volume_task().instance_id(&instance).send().await?;
+            cluster.replaces(&instance, 3).await?;
+            let console = scene.account.page(&format!("console/{instance}")).await?;
+            assert!(console.contains("the root volume was replaced"), "{console}");
+            assert!(check::set_unhealthy(&cluster).await?.contains(&instance));
+            nothing_lost(&cluster, load).await
+        },
+    );
+}
+
+#[test]
+#[ignore = "make matrix"]
+fn a_follower_gets_a_new_root_volume() {
+    a_new_root_volume_for(|_, follower| follower);
+}
+
+/// Story 3: the seed's env once said `new`; it never founds a second cluster.
+#[test]
+fn the_seed_gets_a_new_root_volume_and_founds_nothing() {
+    a_new_root_volume_for(|ledger, _| ledger.generation.seed.instance.to_string());
+}
+
+/// The group takes its next instance from the pool: it joins when it leaves the pool, and not before.
+#[test]
+#[ignore = "make matrix"]
+fn a_warm_instance_joins_when_it_leaves_the_pool() {
+    for state in [WarmPoolState::Stopped, WarmPoolState::Running] {
+        on_a_stage(
+            |o| o.tick = Some(Duration::from_secs(3)),
+            |scene| async move {
+                let (cluster, load) = scene.three_under_load().await?;
+                let put = scene.account.autoscaling.put_warm_pool().auto_scaling_group_name(&cluster.name);
+                put.pool_state(state.clone()).max_group_prepared_capacity(4).send().await?;
+                let wanted = format!("Warmed:{state}");
+                let what = format!("one is {wanted}");
+                let warm = until(&what, LIMIT, || async {
+                    let pool = scene.account.autoscaling.describe_warm_pool();
+                    let pool = pool.auto_scaling_group_name(&cluster.name).send().await?;
+                    let one = pool
+                        .instances()
+                        .iter()
+                        .find(|i| i.lifecycle_state().is_some_and(|s| s.as_str() == wanted));
+                    let id = one.and_then(|i| i.instance_id()).map(str::to_owned);
+                    id.ok_or_else(|| anyhow::anyhow!("the pool holds {:?}", pool.instances()))
+                });
+                let warm = match warm.await {
+                    Ok(warm) => warm,
+                    Err(error) => {
+                        cluster.tell(&error).await;
+                        return Err(error);
+                    }
+                };
+                assert_eq!(cluster.members().await?.len(), 3, "it is no member yet");
+                let follower = cluster.follower().await?;
+                cluster.terminate(&follower).await?;
+                cluster.replaces(&follower, 3).await?;
+                let nodes = cluster.nodes().await?;
+                assert!(nodes.iter().any(|n| n.id == warm), "the warm one is the replacement: {nodes:?}");
+                nothing_lost(&cluster, load).await
+            },
+        );
+    }
+}
