@@ -30,8 +30,10 @@ pub enum Lifecycle {
     Terminated,
     /// Detaching or detached.
     Detached,
-    /// Its root volume is being replaced: same ID and address, its disk lost.
+    /// Its root volume is being replaced: same ID and address, its disk lost. The group launches nothing in its place.
     ReplacingRootVolume,
+    /// Its root volume is to be replaced, and the terminate hook waits before that.
+    ReplacingRootVolumeWait,
     /// In, or on the way into or out of, a warm pool, with the hook that waits there.
     Warmed(WarmHook),
     /// Anything else.
@@ -64,6 +66,7 @@ impl Lifecycle {
             "Terminating:Retained" => Lifecycle::Retained,
             "Terminated" => Lifecycle::Terminated,
             "Detaching" | "Detached" => Lifecycle::Detached,
+            "ReplacingRootVolume:Wait" => Lifecycle::ReplacingRootVolumeWait,
             _ if text.contains("RootVolume") => Lifecycle::ReplacingRootVolume,
             "Warmed:Pending:Wait" => Lifecycle::Warmed(WarmHook::Launch),
             "Warmed:Terminating:Wait" => Lifecycle::Warmed(WarmHook::Terminate),
@@ -163,7 +166,9 @@ impl Instance {
             Some(Lifecycle::PendingWait) => Standing::LaunchWaiting,
             Some(Lifecycle::InService) => Standing::InService,
             Some(Lifecycle::Standby) => Standing::Standby,
-            Some(Lifecycle::TerminatingWait) => Standing::Leaving { hook: true, retained: false },
+            Some(Lifecycle::TerminatingWait | Lifecycle::ReplacingRootVolumeWait) => {
+                Standing::Leaving { hook: true, retained: false }
+            }
             Some(Lifecycle::Retained) => Standing::Leaving { hook: false, retained: true },
             Some(Lifecycle::Terminating | Lifecycle::TerminatingProceed | Lifecycle::Terminated)
             | Some(Lifecycle::ReplacingRootVolume) => Standing::Leaving { hook: false, retained: false },
@@ -172,9 +177,15 @@ impl Instance {
         }
     }
 
-    /// Whether a terminate hook waits for this instance, dead or alive.
+    /// Whether a terminate hook waits for this instance, dead or alive. It waits before a new root volume, too (EC2
+    /// Auto Scaling user guide, "Replace root volumes during instance refresh").
     pub fn terminate_hook_waits(&self) -> bool {
-        self.lifecycle == Some(Lifecycle::TerminatingWait)
+        matches!(self.lifecycle, Some(Lifecycle::TerminatingWait | Lifecycle::ReplacingRootVolumeWait))
+    }
+
+    /// Whether it loses its disk and comes back in its own place: nothing is launched for it.
+    pub fn comes_back(&self) -> bool {
+        matches!(self.lifecycle, Some(Lifecycle::ReplacingRootVolume | Lifecycle::ReplacingRootVolumeWait))
     }
 
     /// Whether a launch hook waits for this instance, dead or alive.

@@ -31,6 +31,9 @@ pub fn is_done(action: &LifecycleAction, observation: &Observation) -> bool {
             i.lifecycle,
             None | Some(
                 Lifecycle::TerminatingProceed
+                    | Lifecycle::ReplacingRootVolume
+                    | Lifecycle::Pending
+                    | Lifecycle::PendingWait
                     | Lifecycle::Terminated
                     | Lifecycle::Retained
                     | Lifecycle::Detached
@@ -107,6 +110,10 @@ mod tests {
             ("Terminating:Wait", false),
             ("Terminating:Proceed", true),
             ("Terminating:Retained", true),
+            ("ReplacingRootVolume:Wait", false),
+            ("ReplacingRootVolume:Proceed", true),
+            ("RootVolumeReplaced", true),
+            ("Pending:Wait", true),
         ] {
             assert_eq!(done(Transition::Terminate, &seen(&[(ID, state)])), expected, "{state}");
         }

@@ -20,7 +20,7 @@ pub fn leave(v: View<'_>, d: &mut Decision) {
             d.effects.push(Effect::ContinueTerminate(id.clone()));
             continue;
         }
-        if !instance.standing().leaves() {
+        if !instance.standing().leaves() && !told_to_leave(v, instance) {
             continue;
         }
         match v.member(id) {
@@ -73,6 +73,13 @@ fn leave_voter(v: View<'_>, d: &mut Decision, instance: &Instance, voter: &Membe
     propose_removal(v, d, id.into(), voter);
 }
 
+/// Set unhealthy, with a voter that has long been silent, and still in service because its group launches first: what
+/// it launches could not join beside that voter, so it goes now.
+fn told_to_leave(v: View<'_>, instance: &Instance) -> bool {
+    let told = instance.standing() == Standing::InService && !instance.healthy;
+    told && v.member(&instance.id).is_some_and(|voter| !voter.learner && long_silent(v, &instance.id, voter))
+}
+
 /// Such a voter is nothing that its replacement could relieve: without it the others tolerate as many losses or more.
 /// And waiting would not end: etcd (3.5.30, 3.6.11 and newer) adds nobody unless a quorum of the larger cluster is
 /// connected, which beside one dead voter of three is nobody's to give.
@@ -91,7 +98,9 @@ fn replacement_is_missing(v: View<'_>) -> bool {
     let settled =
         |i: &Instance| i.standing() == Standing::InService && v.member(&i.id).is_some_and(|m| !m.learner);
     let proven = v.staying().filter(counts).filter(|i| v.votes(&i.id)).count();
-    let coming = v.staying().count() < v.group.desired || v.staying().any(|i| !settled(i));
+    // Whoever comes back with a new root volume keeps its place in the group: nobody is coming for it.
+    let back = v.group.instances.iter().filter(|i| i.comes_back()).count();
+    let coming = v.staying().count() + back < v.group.desired || v.staying().any(|i| !settled(i));
     proven < v.group.desired && coming
 }
 
