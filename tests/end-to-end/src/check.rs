@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, ensure};
 use membership::change::Change;
+use membership::ids::MemberId;
 use membership::ledger::{Ledger, Phase};
 
 use crate::cluster::Cluster;
@@ -99,6 +100,15 @@ pub async fn never_fewer_voters_than(cluster: &Cluster, size: usize) -> Result<(
         }
     }
     Ok(())
+}
+
+/// The members whose removal, as voters, was ever claimed: a claim that came to nothing is made again.
+pub async fn voters_told_to_go(cluster: &Cluster) -> Result<BTreeSet<MemberId>> {
+    let member = |c: Change| match c {
+        Change::Remove { member, voter: true, .. } => Some(member),
+        _ => None,
+    };
+    Ok(claimed(cluster).await?.into_iter().filter_map(member).collect())
 }
 
 /// The instances that were ever set unhealthy by us.

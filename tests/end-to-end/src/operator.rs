@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use aws_sdk_autoscaling::types::{InstanceMaintenancePolicy, InstanceRefresh, RefreshPreferences, Tag};
+use aws_sdk_autoscaling::types::{
+    DesiredConfiguration, InstanceMaintenancePolicy, InstanceRefresh, LaunchTemplate,
+    LaunchTemplateOverrides, LaunchTemplateSpecification, MixedInstancesPolicy, RefreshPreferences,
+    RefreshStrategy, Tag,
+};
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, LIMIT};
@@ -35,6 +39,22 @@ impl Cluster {
             RefreshPreferences::builder().min_healthy_percentage(min).max_healthy_percentage(max);
         let call = self.account.autoscaling.start_instance_refresh().auto_scaling_group_name(&self.name);
         call.preferences(preferences.build()).send().await.context("starting the refresh")?;
+        Ok(())
+    }
+
+    /// Starts an instance refresh that replaces the root volume of each instance in its place.
+    pub async fn refresh_root_volumes(&self) -> Result<()> {
+        let template =
+            LaunchTemplateSpecification::builder().launch_template_name("etcd").version("1").build();
+        let image =
+            LaunchTemplateOverrides::builder().instance_type("t4g.small").image_id("ami-0123456789abcdef0");
+        let launch =
+            LaunchTemplate::builder().launch_template_specification(template).overrides(image.build());
+        let policy = MixedInstancesPolicy::builder().launch_template(launch.build()).build();
+        let wanted = DesiredConfiguration::builder().mixed_instances_policy(policy).build();
+        let call = self.account.autoscaling.start_instance_refresh().auto_scaling_group_name(&self.name);
+        let call = call.strategy(RefreshStrategy::ReplaceRootVolume).desired_configuration(wanted);
+        call.send().await.context("starting the refresh")?;
         Ok(())
     }
 

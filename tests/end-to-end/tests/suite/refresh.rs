@@ -24,7 +24,7 @@ fn every_node_of_three(min: i32, max: i32) {
             let new = ids(&cluster).await?;
             assert!(old.is_disjoint(&new), "{old:?} became {new:?}");
             check::never_fewer_voters_than(&cluster, 3).await?;
-            assert_eq!(check::removed_voters(&cluster).await?.len(), 3, "each of them once");
+            assert_eq!(check::voters_told_to_go(&cluster).await?.len(), 3, "each of them once");
             println!(
                 "refresh {min} % to {max} %: {} s, {} writes, longest gap {} ms",
                 begun.elapsed().as_secs(),

@@ -17,7 +17,7 @@ fn three_grow_to_five_and_shrink_back() {
                 cluster.scale(size).await?;
                 cluster.settles(size as usize).await?;
             }
-            assert_eq!(check::removed_voters(&cluster).await?.len(), 2, "only those that were too many");
+            assert_eq!(check::voters_told_to_go(&cluster).await?.len(), 2, "only those that were too many");
             nothing_lost(&cluster, load).await
         },
     );

@@ -61,11 +61,13 @@ impl Scene {
         Ok((cluster, load))
     }
 
-    /// A formed cluster of three under a load, whose launch hook lasts 24 times as long as its terminate hook.
+    /// A formed cluster of three under a load, whose launch hook lasts 240 times as long as its terminate hook.
     pub async fn three_with_long_launches(&self) -> Result<(Cluster, Load)> {
         let cluster = self.cluster(0).await?;
-        let put = self.account.autoscaling.put_lifecycle_hook().auto_scaling_group_name(&cluster.name);
-        put.lifecycle_hook_name("etcd-asg-launch").heartbeat_timeout(7_200).send().await?;
+        for (hook, heartbeat) in [("etcd-asg-launch", 7_200), ("etcd-asg-terminate", 30)] {
+            let put = self.account.autoscaling.put_lifecycle_hook().auto_scaling_group_name(&cluster.name);
+            put.lifecycle_hook_name(hook).heartbeat_timeout(heartbeat).send().await?;
+        }
         cluster.scale(3).await?;
         cluster.settles(3).await?;
         let load = Load::start(&cluster, "load")?;
