@@ -33,8 +33,8 @@ impl Cluster {
         Ok(())
     }
 
-    /// Starts an instance refresh.
-    pub async fn refresh(&self, min: i32, max: i32) -> Result<()> {
+    /// Starts an instance refresh that keeps between these percentages of the desired capacity.
+    pub async fn refresh_within(&self, min: i32, max: i32) -> Result<()> {
         let preferences =
             RefreshPreferences::builder().min_healthy_percentage(min).max_healthy_percentage(max);
         let call = self.account.autoscaling.start_instance_refresh().auto_scaling_group_name(&self.name);

@@ -19,7 +19,7 @@ fn every_node_of_three(min: i32, max: i32) {
             let (cluster, load) = scene.three_under_load().await?;
             let old = ids(&cluster).await?;
             let begun = Instant::now();
-            cluster.refresh(min, max).await?;
+            cluster.refresh_within(min, max).await?;
             cluster.refreshes(3).await?;
             let new = ids(&cluster).await?;
             assert!(old.is_disjoint(&new), "{old:?} became {new:?}");
