@@ -113,7 +113,7 @@ fn a_termination_that_would_cost_the_quorum_is_retained() {
 
 /// It keeps its ID and address and loses its disk: it must not start, and is replaced. The group launches before it
 /// terminates, and etcd takes no joiner beside a dead voter: that voter has to go first.
-fn a_new_root_volume_for(launch_first: bool, who: fn(&membership::ledger::Ledger, String) -> String) {
+fn a_new_root_volume(launch_first: bool, for_the_seed: bool) {
     on_a_stage(
         |_| {},
         |scene| async move {
@@ -121,7 +121,7 @@ fn a_new_root_volume_for(launch_first: bool, who: fn(&membership::ledger::Ledger
             if launch_first {
                 cluster.maintain(100, 200).await?;
             }
-            let instance = who(&cluster.ledger().await?, cluster.follower().await?);
+            let instance = if for_the_seed { cluster.seed().await? } else { cluster.follower().await? };
             scene.account.ec2.create_replace_root_volume_task().instance_id(&instance).send().await?;
             cluster.replaces(&instance, 3).await?;
             let console = scene.account.page(&format!("console/{instance}")).await?;
@@ -135,13 +135,14 @@ fn a_new_root_volume_for(launch_first: bool, who: fn(&membership::ledger::Ledger
 #[test]
 #[ignore = "make matrix"]
 fn a_follower_gets_a_new_root_volume() {
-    a_new_root_volume_for(true, |_, follower| follower);
+    a_new_root_volume(true, false);
 }
 
 /// Story 3: the seed's env once said `new`; it never founds a second cluster.
 #[test]
+#[ignore = "make matrix"]
 fn the_seed_gets_a_new_root_volume_and_founds_nothing() {
-    a_new_root_volume_for(false, |ledger, _| ledger.generation.seed.instance.to_string());
+    a_new_root_volume(false, true);
 }
 
 /// A refresh by root volume: each instance keeps its ID and address, leaves with its voter, and joins anew with an
