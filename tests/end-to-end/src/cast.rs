@@ -1,6 +1,6 @@
 //! Who is who in a group, and how a story sends them off.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::cluster::{Cluster, LIMIT};
 use crate::wait::until;
@@ -33,6 +33,16 @@ impl Cluster {
             let nodes = self.nodes().await?;
             let new = nodes.into_iter().map(|n| n.id).find(|id| !known.contains(id));
             new.context("none was launched yet")
+        })
+        .await
+    }
+
+    /// Waits until a learner is listed, started or not.
+    pub async fn has_a_learner(&self) -> Result<()> {
+        until("a learner is listed", LIMIT, || async {
+            let members = self.members().await?;
+            ensure!(members.iter().any(|m| m.learner), "the members are {members:?}");
+            Ok(())
         })
         .await
     }

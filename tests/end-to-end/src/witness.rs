@@ -99,6 +99,13 @@ pub async fn given_up(cluster: &Cluster) -> Result<BTreeSet<String>> {
     Ok(given_up.collect())
 }
 
+/// What became of the changes whose description begins so, in the words of the ledger's history.
+pub async fn outcomes(cluster: &Cluster, change: &str) -> Result<BTreeSet<String>> {
+    let versions = cluster.ledgers().await?;
+    let lines = versions.iter().flat_map(|l| &l.history).filter(|o| o.text.contains(change));
+    Ok(lines.map(|o| format!("{} {}", o.at.0, o.text)).collect())
+}
+
 /// How often this instance's addition was claimed.
 pub async fn added(cluster: &Cluster, instance: &str) -> Result<usize> {
     let added = |c: &&Change| matches!(c, Change::AddLearner { instance: i, .. } if i.as_str() == instance);

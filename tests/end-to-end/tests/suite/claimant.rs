@@ -6,7 +6,6 @@ use anyhow::{Context, Result, ensure};
 use end_to_end::cluster::{Cluster, LIMIT};
 use end_to_end::hold::Hold;
 use end_to_end::wait::until;
-use end_to_end::witness;
 use membership::change::Change;
 use serde_json::json;
 
@@ -171,11 +170,7 @@ fn the_removal_of_a_learner_arrives_late() {
         let known: Vec<String> = cluster.nodes().await?.into_iter().map(|n| n.id).collect();
         cluster.terminate(&leaving).await?;
         let joiner = cluster.newcomer(&known).await?;
-        until("it is added", LIMIT, || async {
-            ensure!(witness::added(&cluster, &joiner).await? > 0, "not yet");
-            Ok(())
-        })
-        .await?;
+        cluster.has_a_learner().await?;
         let late = json!({"fault": "api", "service": "etcd", "operation": "cluster/member/remove",
             "caller": "function", "effect": "late", "millis": 15_000, "count": 1});
         let hold = Hold::on(&scene.account, late).await?;
