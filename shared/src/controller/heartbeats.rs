@@ -54,8 +54,10 @@ fn wait<'a>(
     } else {
         (&group.terminate_hook, MarkKey::TerminateWaiting(id))
     };
-    let ledger = observation.ledger.known()?.as_ref()?;
-    Some((hook.as_ref().ok()?, ledger.since(&mark)?))
+    let marked = observation.ledger.known()?.as_ref().and_then(|ledger| ledger.since(&mark));
+    // While a group is paused nothing is written, so a wait that began since has no mark: it counts as old.
+    let since = marked.or_else(|| group.settings.paused.then_some(Timestamp(0)));
+    Some((hook.as_ref().ok()?, since?))
 }
 
 /// At most every third of the heartbeat timeout, and not in the first quarter of the wait: most waits are over before.
@@ -66,7 +68,39 @@ fn due(timeout: Duration, since: Timestamp, last: Option<Timestamp>, now: Timest
 
 #[cfg(test)]
 mod tests {
+    use membership::etcd::EtcdView;
+    use membership::ledger::GroupIdentity;
+    use membership::observation::Seen;
+    use membership::settings::Settings;
+
     use super::*;
+
+    #[test]
+    fn a_paused_group_s_hook_counts_as_old_where_nobody_could_write_down_since_when_it_waits() {
+        let hook = Ok(Hook { name: "launch".to_owned(), heartbeat: Duration::from_secs(60) });
+        let mut group = Group {
+            identity: GroupIdentity { name: "g".to_owned(), arn: "a".to_owned(), vpc: String::new() },
+            desired: 1,
+            max: 1,
+            launch_hook: hook,
+            terminate_hook: Err("none".to_owned()),
+            retains: false,
+            instances: Vec::new(),
+            settings: Settings::default(),
+        };
+        let observation = Observation {
+            cluster: "c".into(),
+            group: Seen::Unknown("not needed".to_owned()),
+            ledger: Seen::Known(None),
+            parameters: Seen::Unknown("not needed".to_owned()),
+            etcd: EtcdView::default(),
+        };
+        let action = KeepAlive { instance: "i-1234abcd".into(), launch: true };
+        assert_eq!(wait(&action, &group, &observation), None, "the next look will have written it");
+        group.settings.paused = true;
+        let since = wait(&action, &group, &observation).map(|(_, since)| since);
+        assert_eq!(since, Some(Timestamp(0)));
+    }
 
     #[test]
     fn a_heartbeat_comes_after_a_quarter_and_then_every_third() {

@@ -55,6 +55,7 @@ pub fn decide_with(obs: &Observation, now: Timestamp, me: Option<&Nonce>, guards
     };
     if !guards.hold(Guard::NotPaused, !group.settings.paused) {
         d.refuse(Subject::Cluster, Refusal::Paused);
+        every_hook_alive(group, &mut d);
         return d;
     }
     warm_pool(group, &mut d);
@@ -194,6 +195,16 @@ fn keep_alive(v: View<'_>, d: &mut Decision) {
             d.keep_alive.push(KeepAlive { instance: id.clone(), launch: true });
         } else if instance.terminate_hook_waits() && (v.list().is_none() || v.member(id).is_some()) {
             d.keep_alive.push(KeepAlive { instance: id.clone(), launch: false });
+        }
+    }
+}
+
+/// A heartbeat is no change: an operator at work must not lose a launch, or a leaving voter, to a hook's timeout.
+fn every_hook_alive(group: &Group, d: &mut Decision) {
+    for instance in &group.instances {
+        let launch = instance.launch_hook_waits();
+        if launch || instance.terminate_hook_waits() {
+            d.keep_alive.push(KeepAlive { instance: instance.id.clone(), launch });
         }
     }
 }
