@@ -24,12 +24,12 @@ help: ## what there is
 	@printf 'etcd-asg: an etcd cluster on an Auto Scaling group\n\n'
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
 
-demo: build ## a cluster forms, heals and hands over, on a local region with real etcd (first time: about 7 minutes)
+demo: build ## a cluster forms, heals, hands over, scales, is refreshed, with real etcd (first time: about 10 minutes)
 	@etcd=$$($(provide_etcd)) && ETCD_BIN_DIR="$$etcd" "$(bin)/demo"
 
 test: build test-instance test-templates test-conformance test-rust ## all tests, the fault matrix in its short form
 
-matrix: build etcd-all ## the full fault matrix (about 40 minutes)
+matrix: build etcd-all ## the full fault matrix, on every version of etcd (about an hour; ONLY=name: a part)
 	@etcd=$$($(provide_etcd)) && ETCD_BIN_DIR="$$etcd" RUST_TEST_THREADS=$(E2E_JOBS) \
 	  $(phase) 'the full fault matrix' \
 	  cargo test -p end-to-end --test suite --locked $(quiet) -- --include-ignored $(ONLY)
