@@ -4,13 +4,12 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use end_to_end::check;
 use end_to_end::cluster::{Cluster, LIMIT};
 use end_to_end::load::Load;
 use end_to_end::wait::until;
 use serde_json::{Value, json};
 
-use crate::support::{Scene, nothing_lost, on_a_stage};
+use crate::support::{Scene, nothing_lost, on_a_stage, only_removed};
 
 /// Two preallocated logs of 64 MB, and room to run.
 const DISK_MIB: u32 = 256;
@@ -52,11 +51,7 @@ async fn fill(scene: &Scene, cluster: &Cluster, instance: &str) -> Result<()> {
 async fn replaced_when_full(scene: Scene, instance: String, cluster: Cluster, load: Load) -> Result<()> {
     fill(&scene, &cluster, &instance).await?;
     cluster.replaces(&instance, 3).await?;
-    assert_eq!(
-        check::removed_voters(&cluster).await?.len(),
-        1,
-        "only the one with the full disk was removed"
-    );
+    only_removed(&cluster, &[&instance]).await?;
     nothing_lost(&cluster, load).await
 }
 

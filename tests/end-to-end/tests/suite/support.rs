@@ -1,5 +1,6 @@
 //! The shape that most tests share.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use end_to_end::cluster::Cluster;
 use end_to_end::load::Load;
 use end_to_end::stage::Stage;
 use end_to_end::witness;
+use membership::ids::InstanceId;
 use region::Options;
 
 /// Runs a test on a region of its own, which ends also when the test fails.
@@ -82,5 +84,14 @@ pub async fn nothing_lost(cluster: &Cluster, load: Load) -> Result<()> {
     witness::changes_only_under_claim(cluster).await?;
     let generation = cluster.ledger().await?.generation.number;
     anyhow::ensure!(generation == 1, "there were {generation} clusters");
+    Ok(())
+}
+
+/// Of all voters only those of these instances were removed, each of them, however often a removal had to be claimed.
+pub async fn only_removed(cluster: &Cluster, instances: &[&str]) -> Result<()> {
+    let removed = check::removed_voters(cluster).await?;
+    let of: BTreeSet<&str> = removed.iter().filter_map(|c| c.instance().map(InstanceId::as_str)).collect();
+    let wanted: BTreeSet<&str> = instances.iter().copied().collect();
+    anyhow::ensure!(of == wanted, "these were to be removed: {wanted:?}; these were: {removed:?}");
     Ok(())
 }
