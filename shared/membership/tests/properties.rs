@@ -62,7 +62,7 @@ const SERVES: [(Guard, &[&str], u64); 7] = [
     (Guard::MajorityKept, &["I3"], 397),
     (Guard::ReplacementFirst, &["I12"], 13),
     (Guard::GoneIsProven, &["I2", "I9"], 77),
-    (Guard::ClaimIsFree, &["I10"], 0),
+    (Guard::ClaimIsFree, &["I10"], 23),
     (Guard::AllGoneBeforeNext, &["I2"], 1),
     (Guard::SealedBeforePromote, &["I5"], 64),
     (Guard::LookAgain, &["I3"], 11),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::leave::overdue;
 use super::{propose_membership, propose_removal, versions};
 use crate::change::Change;
 use crate::decision::{Decision, Refusal, Subject, Wait};
@@ -92,6 +93,11 @@ fn not_yet(v: View<'_>, peer_url: &str) -> Option<Wait> {
     if !v.hold(Guard::MajorityKept, electorate.has_quorum()) {
         let proven = electorate.voters.intersection(&electorate.proven).count();
         return Some(Wait::Quorum { proven, voters: electorate.voters.len() });
+    }
+    if let Some(other) = overdue(v)
+        && !v.hold(Guard::DeadFirst, false)
+    {
+        return Some(Wait::OtherHealing(other));
     }
     if !v.hold(Guard::VersionsKnown, versions::open(v, None).is_some()) {
         return Some(Wait::Fact("the version of any member".to_owned()));

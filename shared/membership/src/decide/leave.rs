@@ -4,7 +4,7 @@ use super::marks::missed;
 use super::propose_removal;
 use crate::change::{Change, Effect};
 use crate::decision::{Decision, Refusal, Wait};
-use crate::etcd::Member;
+use crate::etcd::{Member, Probe};
 use crate::guard::Guard;
 use crate::ids::InstanceId;
 use crate::instance::{Instance, Standing};
@@ -84,8 +84,25 @@ fn told_to_leave(v: View<'_>, instance: &Instance) -> bool {
 /// And waiting would not end: etcd (3.5.30, 3.6.11 and newer) adds nobody unless a quorum of the larger cluster is
 /// connected, which beside one dead voter of three is nobody's to give.
 fn long_silent(v: View<'_>, id: &InstanceId, voter: &Member) -> bool {
+    missed(v, voter) && unproven_for_grace(v, id)
+}
+
+fn unproven_for_grace(v: View<'_>, id: &InstanceId) -> bool {
     let grace = v.ledger.aged(&MarkKey::Unproven(id.clone()), v.now, v.group.settings.unproven_grace);
-    missed(v, voter) && v.hold(Guard::UnprovenForGrace, grace)
+    v.hold(Guard::UnprovenForGrace, grace)
+}
+
+/// Whom rule 8 removes as soon as it was missed often enough in this invocation. An add beside such a voter would be
+/// refused and tried again until the invocation's end, so that it never was missed often enough.
+pub fn overdue(v: View<'_>) -> Option<InstanceId> {
+    let goes = |i: &&Instance| i.standing().leaves() || (i.standing() == Standing::InService && !i.healthy);
+    let silent = |i: &&Instance| {
+        v.member(&i.id).is_some_and(|m| {
+            let unreadable = matches!(v.probe(m), Some(Probe::AuthenticationNeeded));
+            !m.learner && !v.proven(m) && !unreadable && unproven_for_grace(v, &i.id)
+        })
+    };
+    v.group.instances.iter().filter(goes).find(silent).map(|i| i.id.clone())
 }
 
 /// Fewer proven voters in service than desired, and more are coming. Only in-service instances count: a launching
