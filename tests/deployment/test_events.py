@@ -92,14 +92,19 @@ class Replay(unittest.TestCase):
         return next((i for i, s in self.region.group("demo").items() if s == state), None)
 
     def after_launch(self, instance):
-        self.assertEqual(self.region.settled("demo", 1), [instance])
+        self.in_service(1)
+        self.assertEqual(list(self.region.group("demo")), [instance])
+
+    def in_service(self, size):
+        """The function is done once the last one votes and is published; the instance completes its own launch then."""
+        self.region.wait_for(f"all {size} are in service", lambda: self.region.settled("demo", size), 60)
 
     def before_tick(self):
         self.region.call("autoscaling", "SetDesiredCapacity", AutoScalingGroupName="demo", DesiredCapacity="3")
         self.region.wait_for("two more wait", lambda: list(self.region.group("demo").values()).count("Pending:Wait") == 2)
 
     def after_tick(self, _):
-        self.assertTrue(self.region.settled("demo", 3))
+        self.in_service(3)
 
     def members(self):
         """The leader's instance, and the others'."""
@@ -125,7 +130,7 @@ class Replay(unittest.TestCase):
 
     def gone(self, instance):
         self.region.wait_for(
-            "it is replaced", lambda: self.region.settled("demo", 3, [instance]), 20
+            "it is replaced", lambda: self.region.settled("demo", 3, [instance]), 60
         )
 
     after_terminate = after_terminate_leader = gone
