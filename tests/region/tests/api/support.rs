@@ -13,7 +13,7 @@ use region::site::{REGION, SECRET_ACCESS_KEY};
 use region::{Options, Region};
 
 /// How long a condition may take at most; none is expected to take long.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A region and a client of each service.
 pub struct Fixture {
