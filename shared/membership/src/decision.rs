@@ -290,6 +290,8 @@ pub enum Refusal {
     Retained,
     /// Its terminate hook is over and its voter is needed.
     NeededAtDeadline,
+    /// The operator ended its cluster, and the group, which may grow again, did not end it.
+    EndedAndRuns,
     /// It has no address yet.
     NoAddress,
     /// Its etcd's version may not vote beside the others.
@@ -346,6 +348,9 @@ impl fmt::Display for Refusal {
             Refusal::NeededAtDeadline => {
                 f.write_str("its time to leave is over, and without its voter the quorum would be lost")
             }
+            Refusal::EndedAndRuns => f.write_str(
+                "its cluster was ended by the maximum size 0 and it still runs, managed by nobody; terminate it, or delete the ledger, and its cluster is adopted again",
+            ),
             Refusal::NoAddress => f.write_str("it has no address yet"),
             Refusal::Version { version, why } => write!(f, "etcd {version} may not vote here: {why}"),
         }

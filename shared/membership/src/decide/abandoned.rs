@@ -41,9 +41,14 @@ pub fn abandoned(v: View<'_>, d: &mut Decision) {
     delete_envs(v, d);
 }
 
-/// The operator ended the cluster: hooks are completed as they come.
+/// The operator ended the cluster: hooks are completed as they come. Where the maximum size was raised again before
+/// the group ended an instance, it runs on and nobody manages it: that is reported, and left to the operator.
 pub fn ended(v: View<'_>, d: &mut Decision) {
     for instance in &v.group.instances {
+        let serves = matches!(instance.standing(), Standing::InService | Standing::Standby);
+        if serves && v.group.max > 0 && v.recorded(&instance.id).is_some() {
+            d.refuse(&instance.id, Refusal::EndedAndRuns);
+        }
         if instance.terminate_hook_waits() {
             d.effects.push(Effect::ContinueTerminate(instance.id.clone()));
         }
