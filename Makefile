@@ -32,7 +32,7 @@ test: build test-instance test-templates test-conformance test-rust ## all tests
 matrix: build etcd-all ## the full fault matrix, on every version of etcd (about an hour; ONLY=name: a part)
 	@etcd=$$($(provide_etcd)) && ETCD_BIN_DIR="$$etcd" RUST_TEST_THREADS=$(E2E_JOBS) \
 	  $(phase) 'the full fault matrix' \
-	  cargo test -p end-to-end --test suite --locked $(quiet) -- --include-ignored $(ONLY)
+	  cargo test --workspace --test suite --locked $(quiet) -- --include-ignored $(ONLY)
 
 test-rust: build
 	@etcd=$$($(provide_etcd)) && ETCD_BIN_DIR="$$etcd" RUST_TEST_THREADS=$(E2E_JOBS) \
