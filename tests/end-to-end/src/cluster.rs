@@ -134,19 +134,30 @@ impl Cluster {
         .await
     }
 
+    /// The env of an instance as it stands, not as a stale read may show it.
+    pub async fn env(&self, instance: &str) -> Result<String> {
+        let state = self.account.state().await?;
+        let value = &state["parameters"][format!("/etcd-asg/{}/instances/{instance}", self.name)]["value"];
+        Ok(value.as_str().with_context(|| format!("{instance} has no env"))?.to_owned())
+    }
+
     /// Every version of the ledger, oldest first.
     pub async fn ledgers(&self) -> Result<Vec<Ledger>> {
-        let keys: Vec<String> = serde_json::from_str(&self.account.page("ledgers").await?)?;
-        let wanted = format!("/{}/ledger.json", self.name);
-        let key = keys.iter().find(|k| k.ends_with(&wanted)).context("there is no ledger yet")?;
-        let versions: Vec<serde_json::Value> =
-            serde_json::from_str(&self.account.page(&format!("ledgers/{key}")).await?)?;
-        versions.iter().map(|v| Ok(Ledger::from_json(v["body"].to_string().as_bytes())?)).collect()
+        self.kept("").await
     }
 
     /// The ledger as it stands.
     pub async fn ledger(&self) -> Result<Ledger> {
-        self.ledgers().await?.pop().context("there is no ledger yet")
+        self.kept("?last=true").await?.pop().context("there is no ledger yet")
+    }
+
+    async fn kept(&self, which: &str) -> Result<Vec<Ledger>> {
+        let keys: Vec<String> = serde_json::from_str(&self.account.page("ledgers").await?)?;
+        let wanted = format!("/{}/ledger.json", self.name);
+        let key = keys.iter().find(|k| k.ends_with(&wanted)).context("there is no ledger yet")?;
+        let page = self.account.page(&format!("ledgers/{key}{which}")).await?;
+        let versions: Vec<serde_json::Value> = serde_json::from_str(&page)?;
+        versions.iter().map(|v| Ok(Ledger::from_json(v["body"].to_string().as_bytes())?)).collect()
     }
 
     /// The instance that founded the cluster, or is to; an error while none is chosen.

@@ -1,9 +1,10 @@
 //! The region's own pages below `/_region`.
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::autoscaling;
@@ -26,7 +27,7 @@ async fn state(State(parts): State<Parts>) -> Json<Value> {
         .keys()
         .into_iter()
         .map(|key| {
-            let last = parts.storage.versions(&key).pop();
+            let last = parts.storage.last(&key);
             (key, json!(last))
         })
         .collect();
@@ -56,11 +57,24 @@ async fn ledgers(State(parts): State<Parts>) -> Json<Value> {
     Json(json!(parts.storage.keys()))
 }
 
+/// Which versions are wanted.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Wanted {
+    /// The last one only: whoever asks ten times a second need not read the whole history each time.
+    last: bool,
+}
+
 async fn ledger(
     State(parts): State<Parts>,
     Path(key): Path<String>,
+    Query(wanted): Query<Wanted>,
 ) -> Result<Json<Value>, (StatusCode, String)> {
-    let versions = parts.storage.versions(&key);
+    let versions = if wanted.last {
+        parts.storage.last(&key).into_iter().collect()
+    } else {
+        parts.storage.versions(&key)
+    };
     if versions.is_empty() {
         let bucket = &parts.site.options.bucket;
         let text =

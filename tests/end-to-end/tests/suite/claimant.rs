@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use end_to_end::cluster::{Cluster, LIMIT};
+use end_to_end::cluster::LIMIT;
 use end_to_end::hold::Hold;
 use end_to_end::wait::until;
 use membership::change::Change;
@@ -21,13 +21,6 @@ async fn arrived(scene: &Scene, call: &str) -> Result<()> {
     .await
 }
 
-/// The env of an instance as it stands, not as a stale read may show it.
-async fn env(cluster: &Cluster, instance: &str) -> Result<String> {
-    let state = cluster.account.state().await?;
-    let value = &state["parameters"][format!("/etcd-asg/{}/instances/{instance}", cluster.name)]["value"];
-    Ok(value.as_str().with_context(|| format!("{instance} has no env"))?.to_owned())
-}
-
 /// Story 4, the late publisher: the first writing of the seed's env, `new` and for an empty disk, arrives long after
 /// the seed was sealed. It must not take the seal away: a seed that then lost its disk would be born twice.
 #[test]
@@ -43,7 +36,7 @@ fn the_seeds_env_is_published_again_after_it_was_sealed() {
         arrived(&scene, "PutParameter").await?;
         let seed = cluster.seed().await?;
         assert!(name.ends_with(&seed), "it was the seed's: {name}");
-        let env = env(&cluster, &seed).await?;
+        let env = cluster.env(&seed).await?;
         assert!(env.contains("ETCD_ASG_DATA=present") && !env.contains("STATE=new"), "still sealed: {env}");
         nothing_lost(&cluster, load).await
     });
@@ -67,7 +60,7 @@ fn a_joiners_env_is_repaired_late() {
         cluster.terminate(&leaving).await?;
         let joiner = cluster.newcomer(&known).await?;
         scene.account.pause(&joiner).await?;
-        until("its env is published", LIMIT, || async { env(&cluster, &joiner).await.map(drop) }).await?;
+        until("its env is published", LIMIT, || async { cluster.env(&joiner).await.map(drop) }).await?;
         let late = json!({"fault": "api", "service": "ssm", "operation": "PutParameter", "caller": "function",
             "target": joiner, "effect": "late", "millis": 10_000, "count": 1});
         let hold = Hold::on(&scene.account, late).await?;
@@ -76,7 +69,7 @@ fn a_joiners_env_is_repaired_late() {
         scene.account.resume(&joiner).await?;
         cluster.replaces(&leaving, 3).await?;
         arrived(&scene, "PutParameter").await?;
-        let env = env(&cluster, &joiner).await?;
+        let env = cluster.env(&joiner).await?;
         assert!(env.contains("ETCD_ASG_DATA=present"), "it votes, and may not start empty: {env}");
         nothing_lost(&cluster, load).await
     });

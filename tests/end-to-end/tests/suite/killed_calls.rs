@@ -16,11 +16,11 @@ use crate::support::{Scene, nothing_lost, on_a_stage};
 
 /// The calls from the one that begins a step to the one that closes it: claim, a whole second look (about ten calls),
 /// the change, its close. What follows is the next step's.
-const CALLS: u64 = 16;
+pub const CALLS: u64 = 16;
 /// A call without a claim, and the few after it.
 const FEW: u64 = 6;
 
-fn quick(options: &mut region::Options) {
+pub fn quick(options: &mut region::Options) {
     options.function_timeout = Duration::from_secs(12);
     options.tick = Some(Duration::from_secs(3));
 }
@@ -34,11 +34,11 @@ fn ledger_says(part: &str) -> Value {
     json!({"service": "s3", "operation": "PutObject", "body_contains": part})
 }
 
-fn claim(change: &str) -> Value {
+pub fn claim(change: &str) -> Value {
     ledger_says(&format!("\"change\": \"{change}\""))
 }
 
-async fn set_kills(scene: &Scene, call: u64, from: &[Value]) -> Result<()> {
+pub async fn set_kills(scene: &Scene, call: u64, from: &[Value]) -> Result<()> {
     scene.account.fault(json!({"fault": "clear"})).await?;
     let kills = from.iter().map(|from| kill(call, from)).collect();
     scene.account.fault(Value::Array(kills)).await
@@ -52,16 +52,16 @@ async fn fired(scene: &Scene) -> Result<Vec<u64>> {
 }
 
 /// Adds up over the rounds: each step must have been hit at its first call, and somewhere beyond.
-struct Tally {
+pub struct Tally {
     killed: Vec<u64>,
 }
 
 impl Tally {
-    fn new(steps: usize) -> Self {
+    pub fn new(steps: usize) -> Self {
         Self { killed: vec![0; steps] }
     }
 
-    async fn add(&mut self, scene: &Scene, call: u64) -> Result<()> {
+    pub async fn add(&mut self, scene: &Scene, call: u64) -> Result<()> {
         let now = fired(scene).await?;
         println!("call {call}: killed {now:?}");
         for (sum, now) in self.killed.iter_mut().zip(now) {
@@ -70,7 +70,7 @@ impl Tally {
         Ok(())
     }
 
-    fn all_hit(&self, steps: &[&str]) -> Result<()> {
+    pub fn all_hit(&self, steps: &[&str]) -> Result<()> {
         let missed: Vec<_> = steps.iter().zip(&self.killed).filter(|(_, killed)| **killed == 0).collect();
         ensure!(missed.is_empty(), "nobody was killed in these steps: {missed:?}");
         Ok(())

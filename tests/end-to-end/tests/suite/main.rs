@@ -20,6 +20,7 @@ mod heal;
 mod input;
 mod joiner;
 mod killed_calls;
+mod killed_rare;
 mod lifecycle;
 mod partition;
 mod refresh;

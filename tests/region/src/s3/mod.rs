@@ -92,6 +92,11 @@ impl Storage {
         self.versions.of(&self.site.options.bucket, key)
     }
 
+    /// The last body that was written under a key.
+    pub fn last(&self, key: &str) -> Option<Written> {
+        self.versions.last(&self.site.options.bucket, key)
+    }
+
     /// The keys of the ledgers' bucket that were ever written.
     pub fn keys(&self) -> Vec<String> {
         self.versions.keys(&self.site.options.bucket)

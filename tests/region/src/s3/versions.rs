@@ -48,6 +48,11 @@ impl Versions {
         self.lock().get(&(bucket.to_owned(), key.to_owned())).cloned().unwrap_or_default()
     }
 
+    /// The last version of one object.
+    pub fn last(&self, bucket: &str, key: &str) -> Option<Written> {
+        self.lock().get(&(bucket.to_owned(), key.to_owned()))?.last().cloned()
+    }
+
     /// The keys of a bucket that were ever written.
     pub fn keys(&self, bucket: &str) -> Vec<String> {
         self.lock().keys().filter(|(in_bucket, _)| in_bucket == bucket).map(|(_, key)| key.clone()).collect()

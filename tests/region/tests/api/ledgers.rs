@@ -68,6 +68,7 @@ async fn of_fifty_racing_compare_and_swaps_exactly_one_wins() {
     let stored: serde_json::Value = serde_json::from_slice(&stored).expect("JSON");
     assert_eq!(kept[1]["body"], stored);
     assert_eq!((&kept[1]["number"], &kept[1]["caller"]), (&2.into(), &"outside".into()));
+    assert_eq!(versions(&fixture, "ledgers/c/ledger.json?last=true").await, kept[1..]);
     fixture.region.shutdown().await;
 }
 
