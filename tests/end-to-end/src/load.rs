@@ -15,7 +15,7 @@ use crate::wait::until;
 /// How many writers write side by side.
 const WRITERS: usize = 4;
 /// After each acknowledged write a writer rests this long: a steady load, not a stress test.
-const REST: Duration = Duration::from_millis(20);
+const REST: Duration = Duration::from_millis(50);
 
 /// The client URLs to write to, as they are known now.
 pub type Endpoints = Arc<Mutex<Vec<String>>>;
