@@ -80,7 +80,7 @@ async fn chapters(stage: &Stage, begun: Instant) -> Result<()> {
     let formed = Step { what: "three form a cluster", took: started.elapsed(), writes: 0, longest_gap: None };
 
     say(begun, "WRITE from now on: four writers at the published endpoints");
-    let load = Load::start(&cluster, "demo")?;
+    let load = Load::dense(&cluster, "demo")?;
     let mut story = Story { begun, cluster: cluster.clone(), load, steps: vec![formed] };
     story.killed().await?;
     story.terminated().await?;

@@ -30,7 +30,7 @@ fn may_mount() -> bool {
 async fn under_load(scene: &Scene) -> Result<(Cluster, Load)> {
     let cluster = Cluster::create(scene.account.clone(), "main", 3, &[("unproven-grace", "10s")]).await?;
     cluster.settles(3).await?;
-    let load = Load::start(&cluster, "load")?;
+    let load = Load::dense(&cluster, "load")?;
     Ok((cluster, load))
 }
 

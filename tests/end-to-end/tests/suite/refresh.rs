@@ -4,6 +4,7 @@ use std::time::Instant;
 use anyhow::Result;
 use end_to_end::check;
 use end_to_end::cluster::Cluster;
+use end_to_end::load::Load;
 
 use crate::support::{nothing_lost, on_a_stage};
 
@@ -16,7 +17,9 @@ fn every_node_of_three(min: i32, max: i32) {
     on_a_stage(
         |_| {},
         |scene| async move {
-            let (cluster, load) = scene.three_under_load().await?;
+            let cluster = scene.cluster(3).await?;
+            cluster.settles(3).await?;
+            let load = Load::dense(&cluster, "load")?;
             let old = ids(&cluster).await?;
             let begun = Instant::now();
             cluster.refresh_within(min, max).await?;

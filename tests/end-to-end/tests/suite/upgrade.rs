@@ -88,7 +88,7 @@ fn a_3_7_is_held_while_the_log_of_3_5_has_not_moved_on() {
         cluster.runs("3.6.16").await?;
         let old = refused(&scene, &cluster, "3.7.3", "may not join cluster main yet").await?;
         dry_run_says(&scene, "entries of 3.5 may still be in the log").await?;
-        let load = Load::start(&cluster, "load")?;
+        let load = Load::dense(&cluster, "load")?;
         whole(&cluster, &old, "3.6.16", &load).await?;
         refreshed(&cluster).await?;
         cluster.runs("3.7.3").await?;
@@ -117,7 +117,7 @@ async fn three_on(scene: &Scene, version: &str, settings: &[(&str, &str)]) -> Re
 
 async fn three_under_load_on(scene: &Scene, version: &str) -> Result<(Cluster, Load)> {
     let cluster = three_on(scene, version, &[("join-patience", PATIENCE)]).await?;
-    let load = Load::start(&cluster, "load")?;
+    let load = Load::dense(&cluster, "load")?;
     Ok((cluster, load))
 }
 

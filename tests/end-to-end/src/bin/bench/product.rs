@@ -86,7 +86,7 @@ async fn settled_run(stage: &Stage, cluster: &Cluster, figures: &mut Vec<Figure>
 
 async fn replaced_in_turn(cluster: &Cluster, plain: &Plain, figures: &mut Vec<Figure>) -> Result<()> {
     eprintln!("replacing every node in turn under load …");
-    let load = Load::start(cluster, "turn")?;
+    let load = Load::dense(cluster, "turn")?;
     let nodes = cluster.nodes().await?;
     for node in &nodes {
         cluster.terminate(&node.id).await?;
@@ -126,7 +126,7 @@ async fn killed(cluster: &Cluster, plain: &Plain, figures: &mut Vec<Figure>) -> 
 
 async fn leader_killed(cluster: &Cluster, plain: &Plain, figures: &mut Vec<Figure>) -> Result<()> {
     eprintln!("killing the leader under load …");
-    let load = Load::start(cluster, "leader")?;
+    let load = Load::dense(cluster, "leader")?;
     let leader = cluster.leader().await?;
     cluster.kill(&leader).await?;
     cluster.replaces(&leader, 3).await?;
