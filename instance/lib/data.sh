@@ -15,6 +15,8 @@ has_log() { compgen -G "$member_data/member/wal/*.wal" >/dev/null; }
 
 has_anything() { [[ -n $(ls -A "$member_data" 2>/dev/null) ]]; }
 
+# Fails where the disk is new, its member has run, and the parameter may yet let it join anew: an instance that got a new
+# root volume in its place boots before the controller has written that.
 check_data_directory() {
   if [[ -e $stamp_file ]]; then
     check_stamp
@@ -22,7 +24,10 @@ check_data_directory() {
     refuse "$UNKNOWN_DATA" "$member_data holds data, and no stamp beside it says of which cluster; if it is not needed, move it away and start again"
   fi
   if { [[ ${env[ETCD_ASG_DATA]} == present ]] || [[ -e $data_dir/joined ]]; } && ! has_log; then
-    refuse "$DATA_GONE" "$member_data is empty, but this member has already run in generation ${env[ETCD_ASG_GENERATION]} of $cluster; a voter that comes back without its data can lose acknowledged writes, so it must be replaced: terminate instance $instance"
+    [[ ! -e $stamp_file ]] ||
+      refuse "$DATA_GONE" "$member_data is empty, but this member has already run in generation ${env[ETCD_ASG_GENERATION]} of $cluster; a voter that comes back without its data can lose acknowledged writes, so it must be replaced: terminate instance $instance"
+    say_once "$data_dir is new, but this member has already run in generation ${env[ETCD_ASG_GENERATION]} of $cluster; a voter that comes back without its data can lose acknowledged writes: not starting, and waiting for the controller to let it join anew (it got a new root volume in its place) or to have instance $instance replaced"
+    return 1
   fi
 }
 

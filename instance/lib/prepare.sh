@@ -7,8 +7,7 @@ prepare() {
   wait_for_instance_id
   read_stamp
   wait_for_environment
-  check_data_directory
-  until has_log || check_minor; do
+  until check_data_directory && { has_log || check_minor; }; do
     pause
     wait_for_environment
   done

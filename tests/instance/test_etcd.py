@@ -85,8 +85,11 @@ class RealEtcd(Case):
         self.stop(running)
 
         shutil.rmtree(self.machine.data)
-        status, said = self.machine.start_unit()
-        self.assertEqual(status, 81, said)
+        process = self.machine.start("prepare")
+        reads = len(self.cloud.reads)
+        self.cloud.wait_until(lambda: len(self.cloud.reads) > reads + 3)
+        self.assertFalse((self.machine.run_dir / "environment").exists(), "a lost disk is not started")
+        self.assertIsNone(process.poll(), "it waits to be let in anew, or to be replaced")
 
     def test_a_wrong_string_ends_at_once_and_the_repaired_one_starts(self):
         self.publish_seed(ETCD_INITIAL_CLUSTER=f"{INSTANCE}=http://127.0.0.1:1")

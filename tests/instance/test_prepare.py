@@ -68,6 +68,19 @@ class Waits(Case):
         self.assertEqual(status, 0)
         self.assertEqual(said.count("etcd 3.7.3 may not join cluster red yet"), 1, said)
 
+    def test_on_a_new_disk_of_a_member_that_has_run_for_a_parameter_that_lets_it_join_anew(self):
+        self.publish(ETCD_ASG_DATA="present")
+        process = self.machine.start("prepare")
+        self.cloud.wait_until(lambda: len(self.cloud.reads) > 3)
+        self.assertFalse((self.machine.data / "stamp").exists())
+        self.assertFalse((self.machine.run_dir / "environment").exists())
+        self.publish()
+        status, said = self.machine.finish(process)
+        self.assertEqual(status, 0)
+        self.assertEqual(said.count("is new, but this member has already run"), 1, said)
+        self.assertIn("lose acknowledged writes", said)
+        self.assertTrue((self.machine.data / "stamp").exists())
+
     def test_for_a_parameter_of_the_generation_on_the_disk(self):
         self.machine.began(GENERATION="2", TOKEN=CLUSTER + "-2")
         self.publish()
@@ -166,14 +179,10 @@ class OutageOfSsm(Case):
 
 
 class Refuses(Case):
-    def test_an_empty_disk_under_a_sealed_parameter(self):
-        self.publish(ETCD_ASG_DATA="present")
-        self.assert_refused(81, "already run", "terminate instance " + INSTANCE)
-
     def test_a_stamped_disk_without_its_log_under_a_sealed_parameter(self):
         self.publish(ETCD_ASG_DATA="present")
         self.machine.began(log=False)
-        self.assert_refused(81, "lose acknowledged writes")
+        self.assert_refused(81, "lose acknowledged writes", "terminate instance " + INSTANCE)
 
     def test_a_joined_member_without_its_log_even_before_it_is_sealed(self):
         self.publish()

@@ -12,7 +12,7 @@ use membership::ledger::{Ledger, Phase};
 use crate::account::Account;
 use crate::etcd::{Etcd, Listed};
 use crate::image::launch_template;
-use crate::wait::until;
+use crate::wait::{in_the_end, until};
 
 /// How long a cluster may take to settle in a test: far above what it needs, far below for ever.
 pub const LIMIT: Duration = Duration::from_secs(240);
@@ -251,7 +251,7 @@ impl Cluster {
     /// Waits until it is settled at this size.
     pub async fn settles(&self, size: usize) -> Result<()> {
         let settled =
-            until(&format!("{} settles at {size}", self.name), LIMIT, || self.is_settled(size)).await;
+            in_the_end(&format!("{} settles at {size}", self.name), LIMIT, || self.is_settled(size)).await;
         if let Err(error) = &settled {
             self.tell(error).await;
         }
@@ -261,7 +261,7 @@ impl Cluster {
     /// Waits until this instance has left the group and the cluster is settled again.
     pub async fn replaces(&self, instance: &str, size: usize) -> Result<()> {
         let what = format!("{instance} leaves the group");
-        let left = until(&what, LIMIT, || async {
+        let left = in_the_end(&what, LIMIT, || async {
             ensure!(self.nodes().await?.iter().all(|n| n.id != instance), "it is still there");
             Ok(())
         });

@@ -11,7 +11,7 @@ use aws_sdk_autoscaling::types::{
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, LIMIT};
-use crate::wait::until;
+use crate::wait::{in_the_end, until};
 
 /// Every instance of a group may take as long as a cluster may take to settle.
 const REFRESH_LIMIT: Duration = Duration::from_secs(900);
@@ -66,7 +66,7 @@ impl Cluster {
 
     /// Waits until the latest instance refresh is successful and the cluster settled.
     pub async fn refreshes(&self, size: usize) -> Result<()> {
-        let done = until("the refresh is done", REFRESH_LIMIT, || async {
+        let done = in_the_end("the refresh is done", REFRESH_LIMIT, || async {
             let refresh = self.last_refresh().await?;
             let status = refresh.status().map(|s| s.as_str().to_owned()).unwrap_or_default();
             ensure!(
@@ -100,7 +100,7 @@ impl Cluster {
     /// Waits until a dry run says this about this instance, or about the `cluster`.
     pub async fn reports(&self, about: &str, words: &str) -> Result<()> {
         let what = format!("the dry run says {words:?} about {about}");
-        let reported = until(&what, LIMIT, || async {
+        let reported = in_the_end(&what, LIMIT, || async {
             let answer = self.dry_run().await?;
             let notes = answer["decision"]["notes"].as_array().cloned().unwrap_or_default();
             let says = |note: &Value| {
@@ -131,7 +131,7 @@ impl Cluster {
     /// Waits until so many more invocations have ended: the functions had their chance to do something.
     pub async fn had_their_chance(&self, times: usize) -> Result<()> {
         let before = self.invocations().await?;
-        until(&format!("{times} invocations end"), LIMIT, || async {
+        in_the_end(&format!("{times} invocations end"), LIMIT, || async {
             let now = self.invocations().await?;
             ensure!(now >= before + times, "{} ended", now - before);
             Ok(())

@@ -54,7 +54,7 @@ fn the_leader_freezes_with_an_addition_and_thaws_when_the_next_one_freezes() {
         scene.account.resume(&first).await?;
         let acknowledged = load.so_far();
         until("the others go on", LIMIT, || async {
-            ensure!(load.so_far() > acknowledged + 100, "nothing is acknowledged");
+            ensure!(load.so_far() > acknowledged + 20, "nothing is acknowledged");
             Ok(())
         })
         .await?;
