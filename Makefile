@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test matrix test-rust test-instance test-templates test-conformance lint-templates validate-sam invoke status verify fix region build etcd etcd-all bench clean
+.PHONY: help demo test matrix test-rust test-instance test-templates test-conformance test-page lint-templates validate-sam invoke status verify fix region build etcd etcd-all bench clean
 
 PORT ?= 4600
 # End-to-end tests each run a region with up to nine etcds of their own: more at once only slows all down.
@@ -25,9 +25,9 @@ help: ## what there is
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
 
 demo: build ## a cluster forms, heals, hands over, scales, is refreshed, with real etcd (first time: about 10 minutes)
-	@etcd=$$($(provide_etcd)) && ETCD_BIN_DIR="$$etcd" "$(bin)/demo"
+	@etcd=$$($(provide_etcd)) && ETCD_BIN_DIR="$$etcd" "$(bin)/demo" --timeline "$(target)/demo-timeline.html"
 
-test: build test-instance test-templates test-conformance test-rust ## all tests, the fault matrix in its short form
+test: build test-instance test-templates test-conformance test-page test-rust ## all tests, the fault matrix in its short form
 
 matrix: build etcd-all ## the full fault matrix, on every version of etcd (about an hour; ONLY=name: a part)
 	@etcd=$$($(provide_etcd)) && ETCD_BIN_DIR="$$etcd" RUST_TEST_THREADS=$(E2E_JOBS) \
@@ -53,6 +53,12 @@ test-conformance: build
 	@moto=$$(tools/provide.sh moto_server) && etcd=$$(tools/provide-etcd.sh) && ETCD_BIN_DIR="$$etcd" \
 	  PYTHONDONTWRITEBYTECODE=1 $(phase) 'the region answers as moto does' \
 	  "$$(dirname "$$moto")/python" -m unittest discover --start-directory tests/conformance
+
+# Skipped, and said so, where there is no Chromium: Debian's package chromium, or CHROMIUM names one.
+test-page: build
+	@etcd=$$(tools/provide-etcd.sh) && ETCD_BIN_DIR="$$etcd" PYTHONDONTWRITEBYTECODE=1 \
+	  $(phase) 'the region'"'"'s page in a browser' \
+	  python3 -W error::ResourceWarning -m unittest discover --start-directory tests/page
 
 lint-templates: ## cfn-lint on the templates
 	@$(phase) 'templates' tools/check-templates.sh

@@ -10,8 +10,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from template import REPOSITORY
-
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 BUILT = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")) / "debug"
 
 
@@ -55,12 +54,20 @@ class LocalRegion:
         body = event if isinstance(event, bytes) else json.dumps(event).encode()
         return json.loads(self.request(f"/_region/invoke/{function}", body))
 
-    def call(self, service, action, **parameters):
-        """A call of the query protocol; the region reads the service from the signature's scope, and checks no more."""
+    def signed_for(self, service):
+        """The region reads the service from the signature's scope, and checks no more."""
         scope = f"AKIATEST/20260101/{self.variables['AWS_REGION']}/{service}/aws4_request"
-        headers = {"Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"}
+        return {"Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"}
+
+    def call(self, service, action, **parameters):
+        """A call of the query protocol."""
         form = {"Action": action, "Version": "2011-01-01", **parameters}
-        return self.request("/", urllib.parse.urlencode(form).encode(), headers)
+        return self.request("/", urllib.parse.urlencode(form).encode(), self.signed_for(service))
+
+    def call_json(self, service, target, body):
+        """A call of the JSON protocol."""
+        headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": target, **self.signed_for(service)}
+        return self.request("/", json.dumps(body).encode(), headers)
 
     def create_group(self, name, group):
         """Makes a group of the properties of an AWS::AutoScaling::AutoScalingGroup."""

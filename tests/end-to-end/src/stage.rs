@@ -40,6 +40,16 @@ impl Stage {
         self.region.endpoint()
     }
 
+    /// The address of the region's page.
+    pub fn page(&self) -> String {
+        self.region.page()
+    }
+
+    /// The region's page as it is now, in one file that needs no region.
+    pub async fn snapshot_page(&self) -> String {
+        self.region.snapshot_page().await
+    }
+
     /// A group of this size, with both hooks and the tags that make it ours.
     pub async fn group(&self, name: &str, size: i32) -> Result<Cluster> {
         Cluster::create(self.account.clone(), name, size, &[]).await

@@ -16,6 +16,7 @@ pub mod lambda;
 pub mod machines;
 pub mod network;
 pub mod options;
+mod page;
 pub mod proxy;
 mod region;
 mod s3;

@@ -179,6 +179,7 @@ fn greeting(region: &Region, seed: u64) -> String {
     let endpoint = region.endpoint();
     format!(
         "# The region is up; seed {seed}; instances on {network}/24; state: {endpoint}/_region/state
+# Watch it at {page}
 export AWS_ENDPOINT_URL={endpoint}
 export AWS_REGION={REGION}
 export AWS_DEFAULT_REGION={REGION}
@@ -191,5 +192,6 @@ export AWS_SECRET_ACCESS_KEY={SECRET_ACCESS_KEY}
 #     LifecycleHookName=launch,LifecycleTransition=autoscaling:EC2_INSTANCE_LAUNCHING,HeartbeatTimeout=300 \\
 #     LifecycleHookName=terminate,LifecycleTransition=autoscaling:EC2_INSTANCE_TERMINATING,HeartbeatTimeout=300",
         network = region.network().address(0),
+        page = region.page(),
     )
 }

@@ -18,7 +18,7 @@ use crate::proxy::Proxy;
 use crate::s3::Storage;
 use crate::ssm::Parameters;
 use crate::world::World;
-use crate::{Network, Options, Site, http};
+use crate::{Network, Options, Site, http, page};
 
 /// All parts of one region. Cheap to clone.
 #[derive(Clone)]
@@ -91,6 +91,16 @@ impl Region {
     /// `http://127.0.0.1:PORT`, for `AWS_ENDPOINT_URL`.
     pub fn endpoint(&self) -> &str {
         &self.parts.site.endpoint
+    }
+
+    /// The address of the page that a person looks at.
+    pub fn page(&self) -> String {
+        format!("{}/_region/", self.endpoint())
+    }
+
+    /// The same page with what it shows now in it: one file, which needs no region any more.
+    pub async fn snapshot_page(&self) -> String {
+        page::snapshot(&self.parts).await
     }
 
     /// The network of the instances.

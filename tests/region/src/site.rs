@@ -34,6 +34,8 @@ pub struct Site {
     pub endpoint: String,
     /// An existing directory for everything that the region writes; removed at its end.
     pub state_dir: PathBuf,
+    /// When the region started.
+    pub started: SystemTime,
     /// What happened.
     pub timeline: Timeline,
     random: Arc<Mutex<StdRng>>,
@@ -44,7 +46,16 @@ impl Site {
     pub fn new(options: Arc<Options>, network: Arc<Network>, endpoint: String, state_dir: PathBuf) -> Self {
         let random = Arc::new(Mutex::new(StdRng::seed_from_u64(options.seed)));
         let links = Links::new(network.octets());
-        Self { options, network, links, endpoint, state_dir, timeline: Timeline::default(), random }
+        Self {
+            options,
+            network,
+            links,
+            endpoint,
+            state_dir,
+            started: SystemTime::now(),
+            timeline: Timeline::default(),
+            random,
+        }
     }
 
     /// True with the given probability (0.0 to 1.0), from the region's seeded chance.

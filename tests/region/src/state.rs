@@ -1,5 +1,7 @@
 //! The region's own pages below `/_region`.
 
+use std::time::SystemTime;
+
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::routing::get;
@@ -9,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::autoscaling;
 use crate::region::Parts;
+use crate::site::timestamp;
 
 /// The routes served here: the state, consoles and ledgers.
 pub fn routes(parts: Parts) -> Router {
@@ -21,14 +24,22 @@ pub fn routes(parts: Parts) -> Router {
 }
 
 async fn state(State(parts): State<Parts>) -> Json<Value> {
+    let mut shown = present(&parts).await;
+    shown["invocations"] = parts.faults.invocations();
+    shown["timeline"] = json!(parts.site.timeline.entries());
+    Json(shown)
+}
+
+/// What is there now: all but the invocations and the timeline, which grow with the time.
+pub async fn present(parts: &Parts) -> Value {
     let mut shown = parts.world.look(autoscaling::state);
     let ledgers: Map<_, _> = parts
         .storage
         .keys()
         .into_iter()
         .map(|key| {
-            let last = parts.storage.last(&key);
-            (key, json!(last))
+            let last = parts.storage.look(&key, |versions| json!(versions.last()));
+            (key, last)
         })
         .collect();
     shown["seed"] = parts.site.options.seed.into();
@@ -42,11 +53,11 @@ async fn state(State(parts): State<Parts>) -> Json<Value> {
     shown["links"] = json!({ "cut": cut, "hidden from functions": hidden });
     shown["machines"] = parts.machines.state();
     shown["functions"] = parts.functions.state();
-    shown["invocations"] = parts.faults.invocations();
     shown["calls"] = parts.faults.counts();
     shown["faults"] = parts.faults.state();
-    shown["timeline"] = json!(parts.site.timeline.entries());
-    Json(shown)
+    shown["started"] = timestamp(parts.site.started).into();
+    shown["now"] = timestamp(SystemTime::now()).into();
+    shown
 }
 
 async fn console(State(parts): State<Parts>, Path(instance): Path<String>) -> String {
@@ -71,7 +82,7 @@ async fn ledger(
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<Value>, (StatusCode, String)> {
     let versions = if wanted.last {
-        parts.storage.last(&key).into_iter().collect()
+        parts.storage.look(&key, |versions| versions.last().cloned().into_iter().collect())
     } else {
         parts.storage.versions(&key)
     };

@@ -59,7 +59,15 @@ impl Timeline {
 
     /// All entries still kept, oldest first.
     pub fn entries(&self) -> Vec<Entry> {
-        self.lock().kept.iter().cloned().collect()
+        self.entries_after(None)
+    }
+
+    /// The entries still kept whose number is greater, oldest first; all without a number.
+    pub fn entries_after(&self, number: Option<u64>) -> Vec<Entry> {
+        let entries = self.lock();
+        let first = entries.kept.front().map_or(0, |entry| entry.number);
+        let known = number.map_or(0, |number| (number + 1).saturating_sub(first));
+        entries.kept.iter().skip(usize::try_from(known).unwrap_or(usize::MAX)).cloned().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {

@@ -2,12 +2,14 @@
 //! outright and replaced, the leader's instance is terminated in order and hands over, three become five and three
 //! again, and an instance refresh replaces every node.
 //!
-//! Ends with a table, and with a non-zero exit code if anything promised did not hold.
+//! Ends with a table, where it was asked for with the timeline as a file, and with a non-zero exit code if anything
+//! promised did not hold.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use end_to_end::check;
 use end_to_end::cluster::Cluster;
@@ -24,6 +26,9 @@ struct Arguments {
     /// How often the schedule ticks, in seconds.
     #[arg(long, default_value_t = 10.0)]
     tick: f64,
+    /// Write the region's page to this file at the end, with all that happened in it.
+    #[arg(long)]
+    timeline: Option<PathBuf>,
     /// Show what the region and its functions log.
     #[arg(long)]
     verbose: bool,
@@ -62,13 +67,27 @@ async fn demo(arguments: &Arguments, begun: Instant) -> Result<()> {
     })
     .await?;
     println!("A region runs at {}, hostile: events come late and twice, reads are stale.", stage.endpoint());
-    println!("Its instances are real etcds on loopback addresses, its functions the real binaries.\n");
+    println!("Its instances are real etcds on loopback addresses, its functions the real binaries.");
+    println!("Watch it at {}\n", stage.page());
     let outcome = tokio::select! {
         outcome = chapters(&stage, begun) => outcome,
         _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
     };
+    // A run that failed is the one whose timeline is wanted most.
+    let written = match &arguments.timeline {
+        Some(file) => write_timeline(&stage, file).await,
+        None => Ok(()),
+    };
     stage.end().await;
-    outcome
+    outcome.and(written)
+}
+
+async fn write_timeline(stage: &Stage, file: &Path) -> Result<()> {
+    let page = stage.snapshot_page().await;
+    let written = std::fs::write(file, page);
+    written.with_context(|| format!("the timeline cannot be written to {}", file.display()))?;
+    println!("\nThe timeline, for a browser: {}", file.display());
+    Ok(())
 }
 
 async fn chapters(stage: &Stage, begun: Instant) -> Result<()> {

@@ -184,11 +184,27 @@ impl Journal {
         json!(self.finished.iter().chain(self.running.values()).collect::<Vec<_>>())
     }
 
+    /// The invocations with the number of their calls instead of each.
+    pub fn summaries(&self) -> Value {
+        self.finished.iter().chain(self.running.values()).map(Invocation::summary).collect()
+    }
+
     fn running_of(&mut self, caller: &Caller) -> Option<&mut Invocation> {
         match caller {
             Caller::Function { process, .. } => self.running.get_mut(process),
             Caller::Instance(_) | Caller::Outside => None,
         }
+    }
+}
+
+impl Invocation {
+    fn summary(&self) -> Value {
+        // A u64 holds the milliseconds of 500 million years.
+        let began = u64::try_from(self.began).unwrap_or(u64::MAX);
+        json!({
+            "request": self.request, "function": self.function, "process": self.process, "began": began,
+            "millis": self.millis, "outcome": self.outcome, "calls": self.calls.len(),
+        })
     }
 }
 

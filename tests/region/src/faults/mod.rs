@@ -195,6 +195,11 @@ impl Faults {
         self.lock().journal.invocations()
     }
 
+    /// The same invocations with the number of their calls only.
+    pub fn invocation_summaries(&self) -> Value {
+        self.lock().journal.summaries()
+    }
+
     /// Adds a rule of the kinds `api` and `kill-function`; answers its ID.
     pub fn add(&self, fault: Fault) -> u64 {
         self.lock().rules.add(fault)

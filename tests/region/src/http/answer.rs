@@ -1,6 +1,7 @@
 //! Answers and errors in the form of each service.
 
 use axum::body::Body;
+use hyper::header::{HeaderValue, LOCATION};
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -127,6 +128,14 @@ pub fn unsigned() -> Response<Body> {
         ),
     };
     error.into_answer("autoscaling", "unsigned")
+}
+
+/// Where a browser is sent that opened the port itself.
+pub fn see_page() -> Response<Body> {
+    let mut answer = Response::new(Body::empty());
+    *answer.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+    answer.headers_mut().insert(LOCATION, HeaderValue::from_static("/_region/"));
+    answer
 }
 
 fn respond(status: u16, content_type: &str, request_id: &str, body: String) -> Response<Body> {

@@ -12,8 +12,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use hyper::body::Incoming;
+use hyper::header::ACCEPT;
 use hyper::service::{Service, service_fn};
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -25,7 +26,7 @@ pub use query::Params;
 pub use xml::to_xml;
 
 use crate::region::Parts;
-use crate::{faults, lambda, state};
+use crate::{faults, lambda, page, state};
 
 /// Why a connection is dropped without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +50,7 @@ struct Server {
 /// Serves the port until `stop`; returns when no connection and no call is left.
 pub async fn serve(listener: TcpListener, parts: Parts, stop: CancellationToken) {
     let own = state::routes(parts.clone())
+        .merge(page::routes(parts.clone()))
         .merge(faults::routes(parts.clone()))
         .merge(lambda::routes(parts.clone()));
     let tasks = TaskTracker::new();
@@ -79,16 +81,23 @@ async fn connection(stream: TcpStream, server: Arc<Server>) {
     }
 }
 
+/// Whether somebody opened the port in a browser: no client of AWS asks for HTML, nor without a signature.
+fn is_a_browsers(request: &Request<Incoming>) -> bool {
+    let accepted = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
+    let wants_html = accepted.is_some_and(|types| types.contains("text/html"));
+    request.method() == Method::GET && request.uri().path() == "/" && wants_html
+}
+
 impl Server {
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, NoAnswer> {
         let path = request.uri().path();
-        if path.starts_with("/_region/") || path.starts_with("/_lambda/") {
+        if path == "/_region" || path.starts_with("/_region/") || path.starts_with("/_lambda/") {
             let answer: Result<_, Infallible> =
                 TowerToHyperService::new(self.own.clone()).call(request.map(Body::new)).await;
             return Ok(answer.unwrap_or_else(|never| match never {}));
         }
         let Some(signature) = signature::of(&request) else {
-            return Ok(answer::unsigned());
+            return Ok(if is_a_browsers(&request) { answer::see_page() } else { answer::unsigned() });
         };
         let (head, body) = request.into_parts();
         let body = axum::body::to_bytes(Body::new(body), usize::MAX).await?;

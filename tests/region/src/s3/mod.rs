@@ -89,12 +89,12 @@ impl Storage {
 
     /// All bodies that were written under a key, in order.
     pub fn versions(&self, key: &str) -> Vec<Written> {
-        self.versions.of(&self.site.options.bucket, key)
+        self.look(key, <[Written]>::to_vec)
     }
 
-    /// The last body that was written under a key.
-    pub fn last(&self, key: &str) -> Option<Written> {
-        self.versions.last(&self.site.options.bucket, key)
+    /// Looks at the bodies that were written under a key, in order, without a copy.
+    pub fn look<T>(&self, key: &str, look: impl FnOnce(&[Written]) -> T) -> T {
+        self.versions.look(&self.site.options.bucket, key, look)
     }
 
     /// The keys of the ledgers' bucket that were ever written.

@@ -43,14 +43,9 @@ impl Versions {
         number
     }
 
-    /// The versions of one object, oldest first.
-    pub fn of(&self, bucket: &str, key: &str) -> Vec<Written> {
-        self.lock().get(&(bucket.to_owned(), key.to_owned())).cloned().unwrap_or_default()
-    }
-
-    /// The last version of one object.
-    pub fn last(&self, bucket: &str, key: &str) -> Option<Written> {
-        self.lock().get(&(bucket.to_owned(), key.to_owned()))?.last().cloned()
+    /// Looks at the versions of one object, oldest first.
+    pub fn look<T>(&self, bucket: &str, key: &str, look: impl FnOnce(&[Written]) -> T) -> T {
+        look(self.lock().get(&(bucket.to_owned(), key.to_owned())).map_or(&[], Vec::as_slice))
     }
 
     /// The keys of a bucket that were ever written.

@@ -8,7 +8,7 @@ use region::site::{REGION, SECRET_ACCESS_KEY};
 
 use crate::support::{Fixture, options};
 
-fn store(fixture: &Fixture) -> AmazonS3 {
+pub fn store(fixture: &Fixture) -> AmazonS3 {
     AmazonS3Builder::new()
         .with_endpoint(fixture.region.endpoint())
         .with_allow_http(true)
@@ -21,7 +21,7 @@ fn store(fixture: &Fixture) -> AmazonS3 {
         .expect("a store")
 }
 
-fn options_for(mode: PutMode) -> PutOptions {
+pub fn options_for(mode: PutMode) -> PutOptions {
     PutOptions { mode, ..PutOptions::default() }
 }
 

@@ -9,6 +9,7 @@ mod groups;
 mod hooks;
 mod instances;
 mod ledgers;
+mod page;
 mod parameters;
 mod processes;
 mod refresh;

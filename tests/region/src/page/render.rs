@@ -1,0 +1,73 @@
+//! The document: the page's parts in one file, and what a snapshot has in it.
+
+use serde_json::Value;
+
+const INDEX: &str = include_str!("index.html");
+const STYLE: &str = concat!(
+    include_str!("style/base.css"),
+    include_str!("style/parts.css"),
+    include_str!("style/timeline.css")
+);
+/// One module: the later files use what the earlier ones define.
+const SCRIPT: &str = concat!(
+    include_str!("script/dom.js"),
+    include_str!("script/words.js"),
+    include_str!("script/records.js"),
+    include_str!("script/lanes.js"),
+    include_str!("script/marks.js"),
+    include_str!("script/draw.js"),
+    include_str!("script/timeline.js"),
+    include_str!("script/account.js"),
+    include_str!("script/groups.js"),
+    include_str!("script/ledger.js"),
+    include_str!("script/rest.js"),
+    include_str!("script/main.js")
+);
+
+/// The page that asks its region.
+pub fn live() -> String {
+    document("")
+}
+
+/// The page that shows what is in it, and asks nobody.
+pub fn snapshot(view: &Value) -> String {
+    document(&inert(view))
+}
+
+fn document(data: &str) -> String {
+    // Whatever else got into the page, the browser runs and applies only what carries this page's own nonce.
+    let nonce = uuid::Uuid::new_v4().simple().to_string();
+    let page = INDEX.replace("{nonce}", &nonce).replace("{style}", STYLE).replace("{script}", SCRIPT);
+    // The data comes last: nothing in it is taken for a place in the page.
+    page.replacen("{data}", data, 1)
+}
+
+/// JSON that ends no element and opens none: these signs stand in JSON's strings only, where each may be escaped.
+fn inert(view: &Value) -> String {
+    view.to_string().replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_a_snapshot_holds_ends_no_element_and_reads_back_the_same() {
+        let view = json!({"<!--": "</script><script>alert(1)</script>", "place": "{script}{nonce}{data}", "&lt;": 1});
+        let text = inert(&view);
+        assert!(!text.contains(['<', '>', '&']), "{text}");
+        assert_eq!(serde_json::from_str::<Value>(&text).expect("JSON"), view);
+        let page = snapshot(&view);
+        assert_eq!(page.matches("{script}{nonce}{data}").count(), 1);
+        assert_eq!(page.matches("<script").count(), live().matches("<script").count());
+    }
+
+    #[test]
+    fn no_page_has_the_nonce_of_another_and_no_place_is_left() {
+        assert_ne!(live(), live());
+        for place in ["{nonce}", "{style}", "{script}", "{data}"] {
+            assert!(!live().contains(place), "{place}");
+        }
+    }
+}
