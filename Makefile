@@ -78,7 +78,10 @@ region: build ## the local region in the foreground, for the AWS CLI (PORT=4600)
 	@etcd=$$($(provide_etcd)) && \
 	  exec "$(bin)/region" --port $(PORT) --functions-dir "$(bin)" --instance-dir instance --etcd-dir "$$etcd"
 
-invoke: build ## replays a sample event on the region (EVENT=launch INSTANCE=i-… GROUP=demo)
+# What is missing is said before anything is built.
+invoke: ## replays a sample event on the region (EVENT=launch INSTANCE=i-… GROUP=demo)
+	@tools/invoke.sh --check $(EVENT)
+	@$(MAKE) --no-print-directory build
 	@INSTANCE=$(INSTANCE) GROUP=$(GROUP) tools/invoke.sh $(EVENT)
 
 status: ## what a cluster is doing, on the region or a real account (CLUSTER=name, STACK=etcd-asg, JSON=1)
