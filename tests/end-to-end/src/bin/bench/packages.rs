@@ -17,7 +17,8 @@ pub fn sizes() -> Result<Figure> {
 }
 
 fn figure(built: &Path) -> Figure {
-    let size = |name: &str| std::fs::metadata(built.join(name).join("bootstrap.zip")).map(|found| found.len());
+    let size =
+        |name: &str| std::fs::metadata(built.join(name).join("bootstrap.zip")).map(|found| found.len());
     let (measured, reached) = match FUNCTIONS.map(size) {
         [Ok(launch), Ok(terminate), Ok(reconcile)] => {
             let sizes = [launch, terminate, reconcile];
