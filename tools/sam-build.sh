@@ -6,5 +6,4 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 sam=$(tools/provide.sh sam)
 cargo_lambda=$(tools/provide.sh cargo-lambda)
 tools/provide-target.sh
-# SAM runs `cargo lambda`, one function after the other, in one target folder.
 PATH=$(dirname "$cargo_lambda"):$PATH SAM_CLI_TELEMETRY=0 exec "$sam" build
