@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test matrix test-rust test-instance test-templates test-conformance test-page lint-templates validate-sam invoke status verify fix region build etcd etcd-all bench clean
+.PHONY: help demo test matrix test-rust test-instance test-templates test-conformance test-page lint-templates validate-sam invoke status verify fix region build package sam-build deploy etcd etcd-all bench clean
 
 PORT ?= 4600
 # End-to-end tests each run a region with up to nine etcds of their own: more at once only slows all down.
@@ -22,7 +22,7 @@ export CARGO_TARGET_DIR := $(target)
 
 help: ## what there is
 	@printf 'etcd-asg: an etcd cluster on an Auto Scaling group\n\n'
-	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 demo: build ## a cluster forms, heals, hands over, scales, is refreshed, with real etcd (first time: about 10 minutes)
 	@etcd=$$($(provide_etcd)) && ETCD_BIN_DIR="$$etcd" "$(bin)/demo" --timeline "$(target)/demo-timeline.html"
@@ -84,7 +84,10 @@ region: build ## the local region in the foreground, for the AWS CLI (PORT=4600)
 	@etcd=$$($(provide_etcd)) && \
 	  exec "$(bin)/region" --port $(PORT) --functions-dir "$(bin)" --instance-dir instance --etcd-dir "$$etcd"
 
-invoke: build ## replays a sample event on the region (EVENT=launch INSTANCE=i-… GROUP=demo)
+# What is missing is said before anything is built.
+invoke: ## replays a sample event on the region (EVENT=launch INSTANCE=i-… GROUP=demo)
+	@tools/invoke.sh --check $(EVENT)
+	@$(MAKE) --no-print-directory build
 	@INSTANCE=$(INSTANCE) GROUP=$(GROUP) tools/invoke.sh $(EVENT)
 
 status: ## what a cluster is doing, on the region or a real account (CLUSTER=name, STACK=etcd-asg, JSON=1)
@@ -94,6 +97,15 @@ status: ## what a cluster is doing, on the region or a real account (CLUSTER=nam
 build: etcd ## the functions, the region, the demo (debug)
 	@$(phase) 'functions and region (first time: about 6 minutes)' \
 	  cargo build --workspace --bins --locked $(quiet)
+
+package: ## the functions' packages for Lambda (arm64), and their sizes (first time: about 20 minutes)
+	@$(phase) 'packages (first time: about 20 minutes)' tools/package.sh
+
+sam-build: ## the deployment as the SAM CLI builds it, in .aws-sam/ (installs the SAM CLI: 340 MB)
+	@$(phase) 'the deployment (first time: about 20 minutes)' tools/sam-build.sh
+
+deploy: ## the functions to your AWS account (STACK=etcd-asg PARAMETERS='VpcId=… SubnetIds=…,…')
+	@python3 tools/deploy.py $(or $(STACK),etcd-asg) $(PARAMETERS)
 
 etcd: ## etcd for tests and the demo, in .tools/ (ETCD=3.5.35: that version)
 	@$(provide_etcd) >/dev/null

@@ -4,6 +4,7 @@
 #
 # The region must run (make region), and its export lines be in the environment.
 # INSTANCE, GROUP   put in the place of the sample's own instance and group
+# invoke.sh --check EVENT only says what is missing, if anything is.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -35,10 +36,18 @@ wait_for_port() {
   fail "cargo lambda watch does not answer on port $1"
 }
 
-event=${1:?"usage: invoke.sh EVENT, one of: $(cd "$root/events" && echo *.json | sed 's/\.json//g')"}
+known() { cd "$root/events" && echo *.json | sed 's/\.json//g'; }
+
+check_only=
+if [[ ${1:-} == --check ]]; then check_only=yes && shift; fi
+event=${1:-}
+[[ -n $event ]] || fail "which event? make invoke EVENT=…, one of: $(known)"
 [[ -f $event ]] || event=$root/events/${event%.json}.json
-[[ -f $event ]] || fail "there is no such event; there are: $(cd "$root/events" && echo *.json | sed 's/\.json//g')"
+[[ -f $event ]] || fail "there is no event ${1}; there are: $(known)"
 [[ -n ${AWS_ENDPOINT_URL:-} ]] || fail "AWS_ENDPOINT_URL is not set: start the region (make region) and paste the export lines that it prints"
+curl --silent --noproxy '*' --output /dev/null "$AWS_ENDPOINT_URL/_region/state" ||
+  fail "no region answers at $AWS_ENDPOINT_URL: start it (make region) and paste the export lines that it prints"
+[[ -z $check_only ]] || exit 0
 cargo_lambda=$(tools=$root/tools && "$tools/provide.sh" cargo-lambda)
 work=$(mktemp -d)
 pids=()

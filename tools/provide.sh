@@ -9,7 +9,7 @@ declare -A packages=(
   [cfn-lint]='cfn-lint==1.58.0'
   [sam]='aws-sam-cli==1.170.0'
   [moto_server]='moto[server]==5.2.5'
-  [cargo-lambda]='cargo-lambda==1.9.2'
+  [cargo-lambda]='cargo-lambda==1.9.2 ziglang==0.17.1' # zig links for arm64
 )
 
 name=${1:?"usage: provide.sh NAME"}

@@ -9,6 +9,7 @@ stack's output Reconcile.
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -74,13 +75,25 @@ def aws(*arguments):
     except FileNotFoundError as error:
         raise Failed("the AWS CLI is not installed; for the local region set AWS_ENDPOINT_URL") from error
     if done.returncode != 0:
-        raise Failed(f"aws {' '.join(arguments[:2])}: {done.stderr.strip()}")
+        words = " ".join(done.stderr.split())
+        raise Failed(f"aws {' '.join(arguments[:2])}: {words} (the local region instead: the export lines of make region)")
     return done.stdout
 
 
 def known(part):
     """What was seen, or None; the dry run tells each part as {"Known": …} or {"Unknown": why}."""
     return part.get("Known") if isinstance(part, dict) else None
+
+
+def lifecycle(state):
+    """Auto Scaling's own word for a state, as far as the functions keep it apart."""
+    if isinstance(state, dict):
+        ((kind, what),) = state.items()
+        pool = {"None": "Warmed", "Launch": "Warmed:Pending:Wait", "Terminate": "Warmed:Terminating:Wait"}
+        return what if kind == "Other" else pool[what]
+    if state == "Retained":
+        return "Terminating:Retained"
+    return state and re.sub("(Wait|Proceed)$", r":\1", state)
 
 
 def summary(answer, now):
@@ -103,7 +116,7 @@ def summary(answer, now):
         probe = probes.get(member["id"]) if member else None
         rows.append({
             "instance": name or None,
-            "lifecycle": instance.get("lifecycle"),
+            "lifecycle": lifecycle(instance.get("lifecycle")),
             "address": instance.get("address"),
             "member": member and member["id"],
             "role": member and ("leader" if member["id"] == leader else "learner" if member["learner"] else "voter"),
@@ -175,11 +188,11 @@ def screen(told):
     if not told["list"]:
         yield "  no member gave its list"
     yield ""
-    yield f"  {'instance':<20} {'lifecycle':<18} {'role':<8} {'answers':<8} {'etcd':<8} member"
+    yield f"  {'instance':<20} {'lifecycle':<24} {'role':<8} {'answers':<8} {'etcd':<8} member"
     for row in told["members"]:
         role = row["role"] or "–"
         answers = ("yes" if row["answers"] else "NO") if row["member"] else "–"
-        line = f"  {row['instance'] or '(not started)':<20} {row['lifecycle'] or 'not in the group':<18} {role:<8} {answers:<8} {row['version'] or '–':<8} "
+        line = f"  {row['instance'] or '(not started)':<20} {row['lifecycle'] or 'not in the group':<24} {role:<8} {answers:<8} {row['version'] or '–':<8} "
         yield line + (f"{int(row['member']):x}" if row["member"] else "–") + (f"  ALARM {row['alarms']}" if row["alarms"] else "")
     yield ""
     if claim := told["inFlight"]:
@@ -200,11 +213,13 @@ def screen(told):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("cluster")
+    parser.add_argument("cluster", nargs="?")
     parser.add_argument("--stack", default=os.environ.get("STACK") or "etcd-asg", help="the functions' stack; default etcd-asg")
     parser.add_argument("--json", action="store_true", help="for machines")
     arguments = parser.parse_args()
     try:
+        if not arguments.cluster:
+            raise Failed("which cluster? make status CLUSTER=name, the value of its group's tag etcd-asg:cluster")
         answer = ask(arguments.cluster, arguments.stack)
     except Failed as failure:
         print(f"status: {failure}", file=sys.stderr)

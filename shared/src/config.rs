@@ -78,6 +78,11 @@ impl Config {
         Self::from_source(|name| env::var(name).ok().filter(|value| !value.is_empty()))
     }
 
+    /// What `RUST_LOG` says, in the notation of the crate `tracing`: which parts log how much.
+    pub fn log_levels() -> Option<String> {
+        env::var("RUST_LOG").ok()
+    }
+
     /// Reads variables from wherever `get` takes them; TLS files from the disk.
     pub fn from_source(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let bucket = get("ETCD_ASG_BUCKET")

@@ -10,6 +10,7 @@ use membership::ids::{RequestId, Timestamp};
 use serde_json::{Value, json};
 
 use crate::adapters::chain;
+use crate::config::Config;
 use crate::controller::{ControllerError, Outcome, deadline, now};
 use crate::event::EventError;
 use crate::services::Services;
@@ -32,7 +33,7 @@ where
     F: Fn(Arc<Services>, Delivery) -> R,
     R: Future<Output = Result<Value, ControllerError>>,
 {
-    telemetry::start();
+    telemetry::start(Config::log_levels().as_deref());
     let services = Arc::new(Services::from_environment().await.inspect_err(|error| {
         tracing::error!(reason = chain(error), "the function cannot start");
     })?);

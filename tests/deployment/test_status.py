@@ -76,7 +76,7 @@ class Screen(unittest.TestCase):
     def test_who_is_a_member_who_votes_and_who_leads(self):
         rows = {row["instance"]: (row["lifecycle"], row["role"], row["answers"]) for row in self.told["members"]}
         self.assertEqual(rows, {
-            "i-11": ("TerminatingWait", "leader", True),
+            "i-11": ("Terminating:Wait", "leader", True),
             "i-12": ("InService", "voter", False),
             "i-13": (None, "learner", False),
         })
@@ -96,6 +96,31 @@ class Screen(unittest.TestCase):
 
     def test_what_could_not_be_seen_is_said(self):
         self.assertIn("  the parameters could not be seen: GetParametersByPath was not answered", self.lines)
+
+    def test_each_state_of_the_core_has_a_word(self):
+        core = (REPOSITORY / "shared" / "membership" / "src" / "instance.rs").read_text()
+
+        def variants(enum):
+            body = re.search(rf"pub enum {enum} \{{\n(.*?)\n\}}", core, re.S).group(1)
+            return re.findall(r"^    ([A-Z]\w+)(\(\w+\))?,", body, re.M)
+
+        plain = {name: name for name, holds in variants("Lifecycle") if not holds}
+        plain |= {"Retained": "Terminating:Retained", "PendingWait": "Pending:Wait", "TerminatingProceed": "Terminating:Proceed"}
+        self.assertEqual({name for name, holds in variants("Lifecycle") if holds}, {"Warmed", "Other"})
+        holding = {hook: {"Warmed": hook} for hook, _ in variants("WarmHook")} | {"Quarantined": {"Other": "Quarantined"}}
+        answer = dry_run()
+        states = [*plain, *holding.values()]
+        group = answer["observation"]["group"]["Known"]
+        group["instances"] = [{"id": f"i-{n:02}", "lifecycle": state, "address": None} for n, state in enumerate(states)]
+        told = status.summary(answer, NOW)
+        shown = {row["instance"]: row["lifecycle"] for row in told["members"]}
+        for number, state in enumerate(states):
+            word = shown[f"i-{number:02}"]
+            self.assertNotRegex(word, "[a-z](Wait|Proceed)|[{']")
+            if isinstance(state, str) and not state.endswith(("Wait", "Proceed")):
+                self.assertEqual(word, plain[state])
+        self.assertLessEqual({"Warmed:Pending:Wait", "Quarantined", "Pending:Wait"}, set(shown.values()))
+        list(status.screen(told))
 
     def test_it_is_one_screen(self):
         self.assertLess(len(self.lines), 24)
@@ -152,6 +177,11 @@ esac''', "demo", "--stack", "mine", "--json")
                 done = self.run_with(aws, "demo")
                 self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (1, "", 1), done.stderr)
                 self.assertIn(words, done.stderr)
+
+    def test_without_a_name_it_asks_for_one(self):
+        done = self.run_with("exit 1")
+        self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (1, "", 1), done.stderr)
+        self.assertIn("which cluster? make status CLUSTER=name", done.stderr)
 
     def test_a_region_that_is_not_there(self):
         variables = {**os.environ, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import tomllib
 import unittest
 
 from template import CLUSTER, REPOSITORY, Template, actions, listed, statements
@@ -77,12 +78,17 @@ class Functions(unittest.TestCase):
         ledger = re.search(r'DEFAULT_LEDGER_PREFIX: &str = "(.*)"', source("shared", "src", "config.rs")).group(1)
         self.assertEqual(self.variables["ETCD_ASG_LEDGER_PREFIX"], ledger)
 
-    def test_each_function_of_the_repository_is_deployed_by_its_name(self):
-        deployed = {
-            f["Metadata"]["BuildProperties"]["Binary"]
-            for f in self.template.resources("AWS::Serverless::Function").values()
-        }
-        self.assertEqual(deployed, {path.name for path in (REPOSITORY / "functions").iterdir()})
+    def test_each_function_of_the_repository_is_built_in_its_folder_and_deployed_by_its_name(self):
+        """SAM builds the binary that it is told of, in the folder that it is told of, and passes no further flags on."""
+        built = {}
+        for function in self.template.resources("AWS::Serverless::Function").values():
+            self.assertEqual(set(function["Metadata"]["BuildProperties"]), {"Binary"})
+            built[function["Properties"]["CodeUri"]] = function["Metadata"]["BuildProperties"]["Binary"]
+        there = {}
+        for manifest in (REPOSITORY / "functions").glob("*/Cargo.toml"):
+            package = tomllib.loads(manifest.read_text())["package"]["name"]
+            there[f"functions/{manifest.parent.name}"] = package
+        self.assertEqual(built, there)
 
     def test_the_functions_know_their_own_timeout(self):
         timeout = self.template.raw["Globals"]["Function"]["Timeout"]

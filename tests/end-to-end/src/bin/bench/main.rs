@@ -3,6 +3,7 @@
 //! The region is friendly here (no stale reads, no doubled events), so that the figures are the product's.
 
 mod figure;
+mod packages;
 mod plain;
 mod product;
 mod starts;
@@ -21,7 +22,7 @@ use self::figure::table;
 const HEAD: &str = "# Figures
 
 Written by `make bench`: one run on one machine, the debug build, on a friendly local region. The ratios are what to
-compare; the seconds depend on the machine. Sizes of the release packages are not measured yet.
+compare; the seconds depend on the machine. The packages are those that `make package` left, if it was run.
 
 ";
 
@@ -58,6 +59,7 @@ async fn run() -> Result<()> {
     let measured = product::measure(&stage, &plain, &mut figures).await;
     stage.end().await;
     measured?;
+    figures.push(packages::sizes()?);
     let table = table(&figures);
     println!("{table}");
     if let Some(path) = arguments.out {

@@ -1,0 +1,51 @@
+//! The sizes of the functions' packages, where `make package` has built them.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::figure::Figure;
+
+const FUNCTIONS: [&str; 3] = ["instance-launch", "instance-terminate", "reconcile"];
+const GOAL: u64 = 4_000_000;
+
+/// What is uploaded for each function, and is downloaded at each cold start.
+pub fn sizes() -> Result<Figure> {
+    let exe = std::env::current_exe()?;
+    let target = exe.parent().and_then(Path::parent).context("a program stands below the target folder")?;
+    Ok(figure(&target.join("lambda")))
+}
+
+fn figure(built: &Path) -> Figure {
+    let size =
+        |name: &str| std::fs::metadata(built.join(name).join("bootstrap.zip")).map(|found| found.len());
+    let (measured, reached) = match FUNCTIONS.map(size) {
+        [Ok(launch), Ok(terminate), Ok(reconcile)] => {
+            let sizes = [launch, terminate, reconcile];
+            let told = FUNCTIONS.iter().zip(sizes);
+            let told = told.map(|(name, size)| format!("{name} {:.2} MB", size as f64 / 1e6));
+            (told.collect::<Vec<_>>().join(", "), Some(sizes.iter().all(|size| *size <= GOAL)))
+        }
+        _ => ("not built: make package".to_owned(), None),
+    };
+    Figure { what: "function package (arm64), zipped", measured, goal: "at most 4 MB", reached }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FUNCTIONS, figure};
+
+    #[test]
+    fn a_package_above_the_goal_is_told_and_so_is_a_missing_one() {
+        let built = tempfile::tempdir().unwrap();
+        assert_eq!(figure(built.path()).measured, "not built: make package");
+        for (name, size) in FUNCTIONS.iter().zip([3_990_000, 4_000_000, 4_000_001]) {
+            let folder = built.path().join(name);
+            std::fs::create_dir(&folder).unwrap();
+            std::fs::File::create(folder.join("bootstrap.zip")).unwrap().set_len(size).unwrap();
+        }
+        let told = figure(built.path());
+        assert_eq!(told.measured, "instance-launch 3.99 MB, instance-terminate 4.00 MB, reconcile 4.00 MB");
+        assert_eq!(told.reached, Some(false));
+    }
+}
