@@ -3,11 +3,13 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test matrix test-rust test-instance test-templates test-conformance test-page lint-templates validate-sam invoke status verify fix region build package sam-build deploy etcd etcd-all bench clean
+.PHONY: help demo test matrix sim fuzz mutants test-rust test-instance test-templates test-conformance test-page lint-templates validate-sam invoke status verify fix region build package sam-build deploy etcd etcd-all bench clean
 
 PORT ?= 4600
 # End-to-end tests each run a region with up to nine etcds of their own: more at once only slows all down.
 E2E_JOBS ?= 3
+# For each target of `make fuzz`, in seconds.
+TIME ?= 60
 
 target := $(abspath $(or $(CARGO_TARGET_DIR),target))
 bin := $(target)/debug
@@ -33,6 +35,18 @@ matrix: build etcd-all ## the full fault matrix, on every version of etcd (about
 	@etcd=$$($(provide_etcd)) && ETCD_BIN_DIR="$$etcd" RUST_TEST_THREADS=$(E2E_JOBS) \
 	  $(phase) 'the full fault matrix' \
 	  cargo test --workspace --test suite --locked $(quiet) -- --include-ignored $(ONLY)
+
+# SEED, or LIFE with SIZE and DAYS, repeats one.
+sim: ## years of a simulated group, and hostile minutes by the thousand (YEARS=10 SEEDS=2000; some minutes)
+	@$(phase) 'years of virtual time' cargo test --profile sim -p membership --test properties --locked $(quiet) \
+	  -- --ignored --exact long::long_histories --nocapture
+
+# A nightly toolchain is needed: RUSTUP_AUTO_INSTALL does not bring it.
+fuzz: ## every parser of what comes from outside under libFuzzer (TIME=60 s each; TARGET=name: one)
+	@$(phase) 'fuzzing' tools/fuzz.sh $(TIME) $(TARGET)
+
+mutants: ## cargo-mutants on the pure core (hours; ARGS='--file …': a part)
+	@$(phase) 'mutants of the pure core' tools/mutants.sh $(ARGS)
 
 test-rust: build
 	@etcd=$$($(provide_etcd)) && ETCD_BIN_DIR="$$etcd" RUST_TEST_THREADS=$(E2E_JOBS) \

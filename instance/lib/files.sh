@@ -13,20 +13,22 @@ write_synced() {
 # no quote, backslash, dollar sign or backquote is, and nothing beyond ASCII.
 read_settings() {
   local -n into=$2
-  local line name value number=0
+  local line name value shown number=0
   local key_value="^($3)=(.*)\$" quoted='^"([^"]*)"$' plain='^[]!#%&()*+,./0-9:;<=>?@A-Z[^_a-z{|}~ -]*$'
   into=() problem=
   while IFS= read -r line || [[ -n $line ]]; do
     number=$((number + 1))
     [[ -z $line || $line == '#'* ]] && continue
+    # A refusal goes to the console: what is no printable character there is none in it.
+    shown=${line:0:80} shown=${shown//[^ -~]/?}
     if [[ ! $line =~ $key_value ]]; then
-      problem="line $number is not a setting known here: '${line:0:80}'"
+      problem="line $number is not a setting known here: '$shown'"
       return 1
     fi
     name=${BASH_REMATCH[1]} value=${BASH_REMATCH[-1]}
     [[ $value =~ $quoted ]] && value=${BASH_REMATCH[1]}
     if [[ ! $value =~ $plain ]]; then
-      problem="line $number has characters that no setting needs: '${line:0:80}'"
+      problem="line $number has characters that no setting needs: '$shown'"
       return 1
     fi
     if [[ -n ${into[$name]+set} ]]; then

@@ -75,10 +75,12 @@ use_kept_environment() {
 
 # read_environment FILE NAME: fills `env`, or refuses.
 read_environment() {
-  local required
+  local required format name of
   read_settings "$1" env 'ETCD_[A-Z0-9_]+' || refuse "$NOT_UNDERSTOOD" "in $2, $problem"
-  [[ ${env[ETCD_ASG_FORMAT]:-} == 1 ]] ||
-    refuse "$NOT_UNDERSTOOD" "$2 has the format '${env[ETCD_ASG_FORMAT]:-}' and this script knows only 1: install the script that belongs to the functions"
+  # A refusal quotes so much of what it was given that it stays a sentence.
+  format=${env[ETCD_ASG_FORMAT]:-} name=${env[ETCD_NAME]:-} of=${env[ETCD_ASG_CLUSTER]:-}
+  [[ $format == 1 ]] ||
+    refuse "$NOT_UNDERSTOOD" "$2 has the format '${format:0:80}' and this script knows only 1: install the script that belongs to the functions"
   for required in ETCD_NAME ETCD_INITIAL_CLUSTER ETCD_INITIAL_CLUSTER_TOKEN ETCD_LISTEN_PEER_URLS \
     ETCD_LISTEN_CLIENT_URLS ETCD_INITIAL_ADVERTISE_PEER_URLS ETCD_ADVERTISE_CLIENT_URLS ETCD_ASG_CLUSTER; do
     [[ -n ${env[$required]:-} ]] || refuse "$NOT_UNDERSTOOD" "$2 lacks $required: see the functions' logs"
@@ -87,8 +89,8 @@ read_environment() {
     ${env[ETCD_ASG_GENERATION]:-} =~ ^[1-9][0-9]{0,17}$ ]] ||
     refuse "$NOT_UNDERSTOOD" "$2 has no valid ETCD_INITIAL_CLUSTER_STATE, ETCD_ASG_DATA or ETCD_ASG_GENERATION: see the functions' logs"
   [[ -z ${env[ETCD_DATA_DIR]:-} ]] || refuse "$NOT_UNDERSTOOD" "$2 sets ETCD_DATA_DIR, which is this host's own affair"
-  [[ ${env[ETCD_NAME]} == "$instance" && ${env[ETCD_ASG_CLUSTER]} == "$cluster" ]] ||
-    refuse "$NOT_UNDERSTOOD" "$2 is meant for member ${env[ETCD_NAME]} of cluster ${env[ETCD_ASG_CLUSTER]}, and this is $instance of $cluster"
+  [[ $name == "$instance" && $of == "$cluster" ]] ||
+    refuse "$NOT_UNDERSTOOD" "$2 is meant for member ${name:0:80} of cluster ${of:0:100}, and this is $instance of $cluster"
 }
 
 write_stamp() {

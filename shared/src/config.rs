@@ -6,6 +6,7 @@ use std::time::Duration;
 use std::{env, fs, io};
 
 use membership::settings::Settings;
+use membership::words::quoted;
 use thiserror::Error;
 
 use crate::adapters::autoscaling::CLUSTER_TAG;
@@ -139,10 +140,10 @@ fn function_timeout(get: impl Fn(&str) -> Option<String>) -> Result<Duration, Co
     let Some(value) = get(name) else {
         return Ok(DEFAULT_FUNCTION_TIMEOUT);
     };
-    match value.trim_end_matches('s').parse::<u64>() {
+    match value.strip_suffix('s').unwrap_or(&value).parse::<u64>() {
         Ok(seconds) if FUNCTION_TIMEOUTS.contains(&seconds) => Ok(Duration::from_secs(seconds)),
         _ => {
-            let reason = format!("{value:?} is not a time from 10 to 900 seconds");
+            let reason = format!("{} is not a time from 10 to 900 seconds", quoted(&value));
             Err(ConfigError::Wrong { name: name.to_owned(), reason })
         }
     }
@@ -209,6 +210,7 @@ mod tests {
             (vec![], "ETCD_ASG_BUCKET is not set"),
             (vec![("ETCD_ASG_BUCKET", "b"), ("ETCD_ASG_CLIENT_PORT", "0")], "ETCD_ASG_CLIENT_PORT"),
             (vec![("ETCD_ASG_BUCKET", "b"), ("ETCD_ASG_FUNCTION_TIMEOUT", "1h")], "10 to 900"),
+            (vec![("ETCD_ASG_BUCKET", "b"), ("ETCD_ASG_FUNCTION_TIMEOUT", "60ss")], "10 to 900"),
             (vec![("ETCD_ASG_BUCKET", "b"), ("ETCD_ASG_TLS_CERT_FILE", "/none/c.pem")], "/none/c.pem"),
         ] {
             let error = config(&variables).unwrap_err().to_string();

@@ -2,6 +2,7 @@
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use membership::ids::{ClusterName, InstanceId};
+use membership::words::{one_line, quoted};
 use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
@@ -20,13 +21,13 @@ pub enum EventError {
     #[error("the event is not text in UTF-8")]
     NotText,
     /// Not JSON.
-    #[error("the event is not JSON: {0}")]
+    #[error("the event is not JSON: {}", one_line(.0))]
     NotJson(String),
     /// JSON, and no event.
-    #[error("the event is not an EventBridge event: {0}")]
+    #[error("the event is not an EventBridge event: {}", one_line(.0))]
     NotAnEvent(String),
     /// An event of another service.
-    #[error("the event comes from {found:?}, this function accepts {wanted}")]
+    #[error("the event comes from {}, this function accepts {wanted}", quoted(.found))]
     WrongSource {
         /// Its source.
         found: String,
@@ -34,7 +35,7 @@ pub enum EventError {
         wanted: &'static str,
     },
     /// An event of another kind.
-    #[error("the event is a {found:?}, this function accepts {wanted}")]
+    #[error("the event is a {}, this function accepts {wanted}", quoted(.found))]
     WrongKind {
         /// Its detail-type.
         found: String,
@@ -42,10 +43,10 @@ pub enum EventError {
         wanted: &'static str,
     },
     /// Its detail is not what its kind promises.
-    #[error("the event's detail is wrong: {0}")]
+    #[error("the event's detail is wrong: {}", one_line(.0))]
     WrongDetail(String),
     /// A manual invocation that is not understood.
-    #[error("the manual invocation is wrong: {0}")]
+    #[error("the manual invocation is wrong: {}", one_line(.0))]
     WrongRequest(String),
 }
 
@@ -147,7 +148,10 @@ pub fn lifecycle(body: &[u8], transition: Transition) -> Result<LifecycleEvent, 
     let detail: LifecycleDetail = detail(event.detail)?;
     if detail.lifecycle_transition != transition.name() {
         let (found, wanted) = (detail.lifecycle_transition, transition.name());
-        return Err(EventError::WrongDetail(format!("LifecycleTransition is {found:?}, not {wanted:?}")));
+        return Err(EventError::WrongDetail(format!(
+            "LifecycleTransition is {}, not {wanted:?}",
+            quoted(&found)
+        )));
     }
     for (field, value) in [
         ("AutoScalingGroupName", &detail.auto_scaling_group_name),

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::words::quoted;
+
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -58,7 +60,7 @@ impl InstanceId {
         if hex && (digits.len() == 8 || digits.len() == 17) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(format!("{text:?} is not an instance ID (i- and 8 or 17 hexadecimal digits)"))
+            Err(format!("{} is not an instance ID (i- and 8 or 17 hexadecimal digits)", quoted(text)))
         }
     }
 }
@@ -70,7 +72,7 @@ impl ClusterName {
         if (1..=100).contains(&text.len()) && text.bytes().all(allowed) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(format!("{text:?} is not a cluster name (1 to 100 letters, digits, '_', '.' or '-')"))
+            Err(format!("{} is not a cluster name (1 to 100 letters, digits, '_', '.' or '-')", quoted(text)))
         }
     }
 }
@@ -96,7 +98,7 @@ macro_rules! number_id {
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = String::deserialize(deserializer)?;
-                text.parse().map(Self).map_err(|_| de::Error::custom(format!("{text:?} is not a decimal 64-bit ID")))
+                text.parse().map(Self).map_err(|_| de::Error::custom(format!("{} is not a decimal 64-bit ID", quoted(&text))))
             }
         }
     };

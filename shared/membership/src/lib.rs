@@ -22,3 +22,4 @@ pub mod seen;
 pub mod settings;
 pub mod version;
 mod view;
+pub mod words;

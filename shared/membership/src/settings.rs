@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::words::{one_line, quoted};
+
 /// How one cluster is run. Each value comes from the group's tag `etcd-asg:<name>`, else the function's
 /// environment, else the default here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +82,7 @@ impl Settings {
     ///
     /// The error is one sentence that names the setting, the value and what is allowed.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
-        let wrong = |allowed: &str| format!("setting {name}: {value:?} is not {allowed}");
+        let wrong = |allowed: &str| format!("setting {name}: {} is not {allowed}", quoted(value));
         let span = |low: u64, high: u64, allowed: &str| match duration(value) {
             Some(d) if d.as_secs() >= low && d.as_secs() <= high => Ok(d),
             _ => Err(wrong(allowed)),
@@ -103,7 +105,10 @@ impl Settings {
             "join-patience" => self.join_patience = span(10, 7200, "a time from 10s to 2h")?,
             "unproven-grace" => self.unproven_grace = span(10, 3600, "a time from 10s to 1h")?,
             "leave-patience" => self.leave_patience = span(0, 48 * 3600, "a time from 0 to 48h")?,
-            _ => return Err(format!("setting {name} is not known; known are {}", Self::NAMES.join(", "))),
+            _ => {
+                let (name, known) = (one_line(name), Self::NAMES.join(", "));
+                return Err(format!("setting {name} is not known; known are {known}"));
+            }
         }
         Ok(())
     }

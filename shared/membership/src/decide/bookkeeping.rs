@@ -13,9 +13,10 @@ type Stage<'a> = &'a dyn Fn(View<'_>) -> Vec<Edit>;
 /// All edits that this observation calls for, and the ledger with them applied. An edit that opens a generation
 /// comes last and alone decides the round.
 pub fn bring_up_to_date(read: View<'_>, me: Option<&Nonce>) -> (Vec<Edit>, Ledger) {
-    let stages: [Stage<'_>; 7] = [
+    let stages: [Stage<'_>; 8] = [
         &|v| expired_claim(v, me),
         &identity,
+        &foreigners,
         &maybes::settle,
         &first_votes,
         &marks::marks,
@@ -84,6 +85,27 @@ fn identity(v: View<'_>) -> Vec<Edit> {
         seed_member: Some(status.member),
         version: status.version.clone(),
     })]
+}
+
+/// An instance that nothing is recorded for, and whose server answers as a member that is nobody's: the group's list
+/// missed it when its cluster was adopted, or it was attached later. Its voter is not to be taken for none.
+fn foreigners(v: View<'_>) -> Vec<Edit> {
+    let Some(list) = v.list() else {
+        return Vec::new();
+    };
+    let unrecorded =
+        v.group.instances.iter().filter(|i| v.member(&i.id).is_none() && v.recorded(&i.id).is_none());
+    unrecorded
+        .filter_map(|instance| {
+            let url = instance.client_url(&v.group.settings)?;
+            let Some(Probe::Answered(status)) = v.obs.etcd.probes.get(&url) else { return None };
+            let ours = v.hold(Guard::SameCluster, v.ledger.cluster_id() == Some(status.cluster));
+            let member = list.get(status.member).filter(|m| ours && m.started() && v.owner(m).is_none())?;
+            let peer_url = member.peer_urls.first()?.clone();
+            let (instance, voter) = (instance.id.clone(), !member.learner);
+            Some(Edit::RecordForeign { instance, member: member.id, peer_url, voter })
+        })
+        .collect()
 }
 
 /// A new voter has answered a linearizable read: the next change may come.

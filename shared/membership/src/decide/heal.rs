@@ -3,6 +3,7 @@
 use super::marks::missed;
 use crate::change::Change;
 use crate::decision::{Decision, Refusal, Wait};
+use crate::etcd::Member;
 use crate::guard::Guard;
 use crate::ids::InstanceId;
 use crate::instance::{Instance, Standing};
@@ -56,7 +57,10 @@ fn heal_one(v: View<'_>, d: &mut Decision, instance: &Instance) {
         d.wait(id, Wait::OtherHealing(other));
         return;
     }
-    let kept = v.member(id).is_none_or(|m| v.electorate().may_lose(m.id));
+    let may_lose = |m: &Member| v.electorate().may_lose(m.id);
+    // Where nothing is known of its member, a voter that is known to be nowhere may be here.
+    let mut strangers = v.list().into_iter().flat_map(|l| l.voters()).filter(|m| v.owner(m).is_none());
+    let kept = v.member(id).map_or_else(|| strangers.all(may_lose), may_lose);
     if v.hold(Guard::KillKeepsMajority, kept) {
         d.propose(change, None);
     } else {

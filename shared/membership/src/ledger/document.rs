@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::marks::{MarkKey, Marks};
 use crate::change::{Change, Proposal};
 use crate::ids::{ClusterId, InstanceId, MemberId, Nonce, RequestId, Timestamp};
+use crate::words::one_line;
 
 /// The format that this version reads and writes.
 pub const FORMAT: u32 = 1;
@@ -196,7 +197,7 @@ pub struct Outcome {
 #[derive(Debug, Error)]
 pub enum LedgerError {
     /// It is not JSON, or not a ledger.
-    #[error("the ledger cannot be read: {0}")]
+    #[error("the ledger cannot be read: {}", one_line(.0))]
     Malformed(#[from] serde_json::Error),
     /// Another version wrote it.
     #[error("the ledger has format {0}, this version knows only {FORMAT}: deploy the version that wrote it")]

@@ -41,6 +41,17 @@ pub enum Edit {
         /// Its peer URL.
         peer_url: String,
     },
+    /// Records an instance whose server answers as a member that is recorded for nobody: something else starts it.
+    RecordForeign {
+        /// The instance.
+        instance: InstanceId,
+        /// Its member.
+        member: MemberId,
+        /// Its peer URL.
+        peer_url: String,
+        /// Whether it votes.
+        voter: bool,
+    },
     /// Its member has answered a linearizable read as a voter.
     RecordVoted(InstanceId),
     /// Its env was sealed.
@@ -111,6 +122,9 @@ impl fmt::Display for Edit {
             Edit::RecordIdentity(Identity { cluster, .. }) => write!(f, "record cluster {cluster}"),
             Edit::SetPhase(phase) => write!(f, "phase {}", format!("{phase:?}").to_lowercase()),
             Edit::RecordMember { instance, member, .. } => write!(f, "record {instance} as member {member}"),
+            Edit::RecordForeign { instance, member, .. } => {
+                write!(f, "record {instance}, whose server answers as member {member}")
+            }
             Edit::RecordVoted(instance) => write!(f, "record that {instance} has voted"),
             Edit::RecordSealed(instance) => write!(f, "record that {instance} is sealed"),
             Edit::Claim(claim) => write!(f, "claim: {}", claim.proposal.change),
@@ -273,6 +287,11 @@ impl Ledger {
             Edit::SetPhase(phase) => self.set_phase(*phase, now),
             Edit::RecordMember { instance, member, peer_url } => {
                 self.record_member(instance, *member, peer_url, now);
+            }
+            Edit::RecordForeign { instance, member, peer_url, voter } => {
+                let (member, peer_url) = (Some(*member), peer_url.clone());
+                let recorded = Recorded { member, peer_url, env: EnvState::Foreign, voted: *voter };
+                self.instances.insert(instance.clone(), recorded);
             }
             Edit::RecordVoted(instance) => {
                 if let Some(recorded) = self.instances.get_mut(instance) {

@@ -27,8 +27,9 @@ pub struct Cluster {
     pub missed_since: Option<u64>,
     /// When the leader's connections began: etcd refuses changes for 5 s from then.
     pub connected_since: u64,
-    /// The last acknowledged write.
+    /// The last acknowledged write, and the last that an etcd before 3.6 may have written.
     pub acked: u64,
+    pub old_entries: u64,
     /// The ledger said that it formed.
     pub formed: bool,
     /// When each member last took part, and when it last did not, or was deaf to the functions.
@@ -181,6 +182,7 @@ impl World {
         let Some(cluster) = self.clusters.get_mut(&id) else { return };
         cluster.acked += count;
         let (acked, leader) = (cluster.acked, cluster.leader.unwrap_or_default());
+        self.note_old_entries(id);
         let cluster = self.clusters[&id].clone();
         let live = self.live_voters(&cluster);
         let needed = majority(cluster.voters().len());

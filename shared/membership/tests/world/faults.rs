@@ -14,6 +14,9 @@ use super::{START, World};
 impl World {
     /// Whether this host's disk may be lost.
     pub fn may_be_lost(&self, id: &InstanceId) -> bool {
+        if self.awaits_adoption() {
+            return false;
+        }
         let Some(data) = self.hosts.get(id).and_then(|h| h.data.clone()) else { return true };
         let Some(cluster) = self.clusters.get(&data.cluster).filter(|c| c.formed) else { return true };
         let mut worlds: Vec<BTreeSet<u64>> = vec![cluster.voters()];
@@ -41,7 +44,7 @@ impl World {
         if self.rng.chance(3 * rate) {
             self.lose_something();
         }
-        if self.rng.chance(2 * rate) {
+        if self.rng.chance(2 * rate) && !self.awaits_adoption() {
             self.operator();
         }
         let doubled = if self.rng.chance(200) { 2 } else { 1 };
@@ -58,28 +61,34 @@ impl World {
         }
     }
 
-    fn any(&mut self, which: impl Fn(&Host) -> bool) -> Option<InstanceId> {
+    pub fn any(&mut self, which: impl Fn(&Host) -> bool) -> Option<InstanceId> {
         let ids: Vec<InstanceId> = self.hosts.values().filter(|h| which(h)).map(|h| h.id.clone()).collect();
         self.rng.pick(&ids).cloned()
     }
 
     fn freeze_or_cut(&mut self) {
         let Some(id) = self.any(|h| h.etcd == Etcd::Running) else { return };
-        let until =
-            self.now + self.rng.between(500, if self.rng.clone().chance(200) { 90_000 } else { 8_000 });
-        match self.rng.between(0, 3) {
+        let longest = if self.rng.clone().chance(200) { 90_000 } else { 8_000 };
+        let until = self.now + self.rng.between(500, longest);
+        let what = self.rng.between(0, 3);
+        self.silence(&id, until, what);
+    }
+
+    /// It freezes, or is cut off from its peers, or is deaf to the functions.
+    pub fn silence(&mut self, id: &InstanceId, until: u64, what: u64) {
+        match what {
             0 | 1 => {
                 self.tell(format!("{id} freezes until {}", (until - START) / 1000));
-                self.edit(&id, |h| h.frozen_until = until);
+                self.edit(id, |h| h.frozen_until = until);
             }
             2 => {
                 self.tell(format!("{id} is cut off from its peers until {}", (until - START) / 1000));
                 let now = self.now;
-                self.edit(&id, |h| (h.cut_since, h.cut_until) = (now, until));
+                self.edit(id, |h| (h.cut_since, h.cut_until) = (now, until));
             }
             _ => {
                 self.tell(format!("{id} does not answer the functions until {}", (until - START) / 1000));
-                self.edit(&id, |h| h.deaf_until = until);
+                self.edit(id, |h| h.deaf_until = until);
             }
         }
     }
@@ -103,7 +112,7 @@ impl World {
     }
 
     /// The root volume is replaced: same ID, same address, an empty disk.
-    fn lose_disk(&mut self, id: &InstanceId) {
+    pub fn lose_disk(&mut self, id: &InstanceId) {
         let in_service = self.hosts.get(id).is_some_and(|h| h.lifecycle == Some(Lifecycle::InService));
         if !in_service {
             return;
@@ -127,9 +136,14 @@ impl World {
                 }
             }
             5..=8 if self.group.max > 0 => {
-                let desired = *self.rng.pick(&[1, 3, 3, 5]).unwrap_or(&3);
+                let desired = *self.rng.pick(&[1, 3, 3, 5, 5, 7]).unwrap_or(&3);
                 self.tell(format!("desired capacity is {desired}"));
                 self.group.desired = desired;
+            }
+            _ if self.rng.chance(300) => {
+                if let Some(etcd) = self.next_etcd().filter(|_| self.upgrades) {
+                    self.new_template(etcd);
+                }
             }
             _ if self.rng.chance(150) && self.group.max > 0 => {
                 self.tell("the group is emptied: desired capacity and maximum size are 0".to_owned());
@@ -139,11 +153,18 @@ impl World {
         }
     }
 
+    /// A new version of the launch template, and a refresh that brings it everywhere.
+    pub fn new_template(&mut self, etcd: &'static str) {
+        self.group.template += 1;
+        (self.group.etcd, self.group.refreshing) = (etcd, true);
+        self.tell(format!("a refresh begins, with etcd {etcd}"));
+    }
+
     /// An emptied group grows again once all its instances are gone.
     pub fn operator_tick(&mut self) {
         if self.group.max == 0 && self.hosts.values().all(|h| h.lifecycle.is_none()) {
             self.tell("the group grows again".to_owned());
-            (self.group.desired, self.group.max) = (3, 5);
+            (self.group.desired, self.group.max) = (3, 7);
         }
         if self.group.max > 0 && self.group.desired == 0 {
             self.group.desired = 3;

@@ -6,7 +6,6 @@ use membership::instance::{Lifecycle, Vitality};
 use super::World;
 use super::host::{Etcd, Host};
 
-pub const HEARTBEAT: u64 = 90_000;
 /// EC2 lists a terminated instance for a while.
 const LISTED: u64 = 60_000;
 
@@ -17,9 +16,21 @@ pub struct Group {
     pub launched: u32,
     pub next_launch: u64,
     pub free_addresses: Vec<String>,
+    /// The launch template: which of its versions is launched, and the etcd in its image.
+    pub template: u32,
+    pub etcd: &'static str,
+    /// An instance refresh replaces what an older template launched.
+    pub refreshing: bool,
+    /// Its maintenance policy: whoever is set unhealthy stays until its replacement is in service.
+    pub launches_first: bool,
+    /// The zone where nothing runs and nothing is launched, and until when.
+    pub lost_zone: (u32, u64),
 }
 
-fn stays(host: &Host) -> bool {
+/// How many zones the group's subnets are in.
+pub const ZONES: u32 = 3;
+
+pub fn stays(host: &Host) -> bool {
     matches!(
         host.lifecycle,
         Some(
@@ -38,19 +49,50 @@ impl World {
         for id in ids {
             self.advance(&id);
         }
-        let (now, staying) = (self.now, self.hosts.values().filter(|h| stays(h)).count());
-        if staying < self.group.desired && now >= self.group.next_launch {
+        let staying: Vec<&Host> = self.hosts.values().filter(|h| stays(h)).collect();
+        let ids = |which: &dyn Fn(&Host) -> bool| -> Vec<InstanceId> {
+            staying.iter().filter(|h| which(h)).map(|h| h.id.clone()).collect()
+        };
+        let (all, old) = (ids(&|_| true), ids(&|h| self.group.refreshing && self.is_old(h)));
+        let held = ids(&|h| self.is_held(h));
+        let serving = ids(&|h| h.lifecycle == Some(Lifecycle::InService) && h.healthy && h.machine());
+        let wanted = self.group.desired + usize::from(!old.is_empty()).max(held.len());
+        if all.len() < wanted && self.now >= self.group.next_launch {
             self.launch();
-        } else if staying > self.group.desired {
-            let all: Vec<InstanceId> =
-                self.hosts.values().filter(|h| stays(h)).map(|h| h.id.clone()).collect();
-            if let Some(id) = self.rng.pick(&all).cloned() {
+        } else if all.len() > wanted {
+            let from = if old.is_empty() { &all } else { &old };
+            if let Some(id) = self.rng.pick(from).cloned() {
                 self.terminate(&id, "scale-in");
             }
+        } else if serving.len() >= self.group.desired && !held.is_empty() {
+            held.iter().for_each(|id| self.terminate(id, "its health, replaced"));
+        } else if serving.len() > self.group.desired
+            && let Some(id) = self.rng.pick(&old).cloned()
+        {
+            self.terminate(&id, "the refresh");
         }
     }
 
-    fn launch(&mut self) {
+    pub fn is_old(&self, host: &Host) -> bool {
+        host.template < self.group.template
+    }
+
+    /// It is to be replaced, and stays until its replacement is in service.
+    fn is_held(&self, host: &Host) -> bool {
+        let noticed = host.notice_at.is_some_and(|at| self.now >= at);
+        let in_service = host.lifecycle == Some(Lifecycle::InService) && host.machine();
+        self.group.launches_first && in_service && !host.healthy && noticed
+    }
+
+    /// The zone with the fewest instances, of those that are there.
+    fn zone(&self) -> u32 {
+        let lost = |zone: &u32| self.now < self.group.lost_zone.1 && *zone == self.group.lost_zone.0;
+        let there = (0..ZONES).filter(|zone| !lost(zone));
+        let count = |zone: &u32| self.hosts.values().filter(|h| stays(h) && h.zone == *zone).count();
+        there.min_by_key(count).unwrap_or(0)
+    }
+
+    pub fn launch(&mut self) {
         let (now, number) = (self.now, self.group.launched + 1);
         self.group.launched = number;
         self.group.next_launch = now + if self.rng.chance(500) { 0 } else { self.rng.between(1_000, 15_000) };
@@ -61,7 +103,10 @@ impl World {
             format!("10.0.0.{number}")
         };
         let id = InstanceId(format!("i-{number:08x}"));
-        self.tell(format!("{id} is launched at {address}"));
+        let (zone, template, etcd) = (self.zone(), self.group.template, self.group.etcd);
+        self.tell(format!("{id} is launched at {address} in zone {zone} with etcd {etcd}"));
+        self.event();
+        self.tally.launches += 1;
         let host = Host {
             id: id.clone(),
             address,
@@ -77,7 +122,12 @@ impl World {
             stamp: None,
             data: None,
             etcd: Etcd::Booting,
-            next: now + self.rng.between(1_000, 20_000),
+            next: now + self.boot_time(),
+            zone,
+            template,
+            version: etcd,
+            foreign: false,
+            doomed_at: None,
             frozen_until: 0,
             cut_until: 0,
             cut_since: 0,
@@ -86,6 +136,11 @@ impl World {
             leader: None,
         };
         self.hosts.insert(id, host);
+    }
+
+    fn boot_time(&mut self) -> u64 {
+        let (low, high, slow) = self.boots;
+        if self.rng.chance(slow) { self.rng.between(high, 5 * high) } else { self.rng.between(low, high) }
     }
 
     fn advance(&mut self, id: &InstanceId) {
@@ -122,6 +177,7 @@ impl World {
             let at = now + self.rng.between(1_000, 20_000);
             match host.notice_at {
                 None => self.edit(id, |h| h.notice_at = Some(at)),
+                Some(_) if self.is_held(&host) => {}
                 Some(_) => self.terminate(id, "its health"),
             }
         }
@@ -154,16 +210,20 @@ impl World {
     }
 
     fn goes(&mut self, id: &InstanceId, to: Lifecycle) {
-        let now = self.now;
+        let (now, heartbeat) = (self.now, self.heartbeat);
         self.tell(format!("{id} is {to:?}"));
+        let hooked = matches!(to, Lifecycle::PendingWait | Lifecycle::TerminatingWait);
         self.edit(id, |h| {
             h.since = now;
-            if matches!(to, Lifecycle::PendingWait | Lifecycle::TerminatingWait) {
-                h.hook_deadline = now + HEARTBEAT;
-                h.hook_cap = now + 100 * HEARTBEAT;
+            if hooked {
+                h.hook_deadline = now + heartbeat;
+                h.hook_cap = now + 100 * heartbeat;
             }
             h.lifecycle = Some(to);
         });
+        if hooked {
+            self.event();
+        }
     }
 
     /// The group ends an instance in order: its terminate hook waits first.
@@ -178,6 +238,7 @@ impl World {
     pub fn machine_dies(&mut self, id: &InstanceId) {
         let now = self.now;
         self.tell(format!("{id} dies"));
+        self.event();
         self.holder_died(id);
         self.edit(id, |h| {
             (h.ec2, h.ec2_since) = (Vitality::Stopping, now);

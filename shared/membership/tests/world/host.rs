@@ -37,6 +37,14 @@ pub struct Host {
     pub deaf_until: u64,
     pub term: u64,
     pub leader: Option<u64>,
+    pub zone: u32,
+    /// Which version of the launch template it came from, and its etcd's version.
+    pub template: u32,
+    pub version: &'static str,
+    /// Something else created its member, and starts it.
+    pub foreign: bool,
+    /// When its machine is taken away, where that was announced.
+    pub doomed_at: Option<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,6 +118,9 @@ impl World {
 
     /// Published means a healthy voter of a formed cluster: the instance completes its own launch.
     fn ready(&mut self, id: &InstanceId) {
+        if self.now < self.outage.parameters.max(self.outage.group) {
+            return;
+        }
         let endpoints = self.ssm.read("endpoints", self.now, &mut self.rng).unwrap_or_default();
         let Some(host) = self.hosts.get(id) else { return };
         let url = host.client_url();
@@ -119,6 +130,15 @@ impl World {
     }
 
     fn boot(&mut self, id: &InstanceId) {
+        let unreachable = self.now < self.outage.parameters;
+        let started_elsewhere = self.hosts.get(id).is_some_and(|h| h.foreign);
+        if unreachable || started_elsewhere {
+            // What has joined before starts with what it has; a foreign member that lost its disk is nobody's to start.
+            if self.hosts.get(id).is_some_and(|h| h.data.is_some()) {
+                self.start_again(id);
+            }
+            return;
+        }
         let Some(env) = self.ssm.read(&format!("instances/{id}"), self.now, &mut self.rng) else { return };
         let Some(host) = self.hosts.get_mut(id) else { return };
         let token = env::value(&env, "ETCD_INITIAL_CLUSTER_TOKEN").unwrap_or_default().to_owned();
@@ -130,10 +150,11 @@ impl World {
             host.etcd = Etcd::Stopped("an empty disk under a sealed env");
             self.tell(format!("{id} refuses to start: an empty disk under a sealed env"));
         } else {
-            host.stamp = Some(token.clone());
             if env::value(&env, "ETCD_INITIAL_CLUSTER_STATE") == Some("new") {
+                host.stamp = Some(token.clone());
                 self.found(id, &token);
-            } else {
+            } else if self.may_start(id, &env) {
+                self.edit(id, |h| h.stamp = Some(token.clone()));
                 self.start_as_joiner(id, &env);
             }
         }
@@ -185,6 +206,7 @@ impl World {
             }
             return;
         }
+        self.check_version(id, cluster);
         self.runs(id, Data { cluster, member, log: 0 });
         self.tell(format!("{id} starts as member {member:x}"));
     }

@@ -203,6 +203,9 @@ impl World {
             return Some("the ledger's cluster does not exist".to_owned());
         };
         let hosts: Vec<&Host> = self.hosts.values().filter(|h| h.lifecycle.is_some()).collect();
+        if self.group.refreshing && hosts.iter().any(|h| self.is_old(h)) {
+            return Some("the refresh is not done".to_owned());
+        }
         let serving = |h: &&&Host| {
             let voter = h.member().and_then(|m| cluster.members.get(&m)).is_some_and(|m| !m.learner);
             h.lifecycle == Some(Lifecycle::InService) && h.healthy && h.well(self.now) && voter

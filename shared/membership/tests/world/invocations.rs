@@ -11,7 +11,6 @@ use membership::observation::{Observation, Seen};
 use std::collections::BTreeMap;
 
 use super::World;
-use super::group::HEARTBEAT;
 use super::letters::{Basis, Call, Place};
 
 /// The platform kills an invocation after this long.
@@ -60,7 +59,19 @@ pub enum What {
 }
 
 impl World {
+    /// Something happened to an instance: where events are on, a function is told, now and then twice or never.
+    pub fn event(&mut self) {
+        if self.events {
+            let times = if self.rng.chance(50) { self.rng.between(0, 1) * 2 } else { 1 };
+            (0..times).for_each(|_| self.invoke());
+        }
+    }
+
     pub fn invoke(&mut self) {
+        if self.now < self.outage.functions {
+            return;
+        }
+        self.tally.invocations += 1;
         self.ids += 1;
         let (id, now) = (self.ids, self.now);
         let request = RequestId(format!("r{id}"));
@@ -95,7 +106,9 @@ impl World {
     /// One stage of one invocation.
     pub fn run(&mut self, id: u64) {
         let Some(mut run) = self.runs.remove(&id) else { return };
-        let killed = self.now >= run.deadline || (self.hostile() && self.rng.chance(3));
+        let killed = self.now >= run.deadline
+            || (self.hostile() && self.rng.chance(3))
+            || (self.now < self.outage.crashes && self.rng.chance(40));
         if killed {
             if run.invocation.holds_claim() {
                 self.tell(format!("r{id} dies with its claim"));
@@ -196,10 +209,13 @@ impl World {
     }
 
     fn keep_alive(&mut self, decision: &Decision) {
-        let now = self.now;
+        let (now, heartbeat) = (self.now, self.heartbeat);
+        if now < self.outage.group {
+            return;
+        }
         for kept in &decision.keep_alive {
             if !self.hostile() || self.rng.chance(950) {
-                self.edit(&kept.instance, |h| h.hook_deadline = h.hook_deadline.max(now + HEARTBEAT));
+                self.edit(&kept.instance, |h| h.hook_deadline = h.hook_deadline.max(now + heartbeat));
             }
         }
     }
@@ -286,6 +302,13 @@ impl World {
     /// A call lands; its answer reaches the invocation that still waits for it, or nobody.
     pub fn land(&mut self, id: u64, landing: Landing) {
         let run = landing.run;
+        let swallowed = match &landing.what {
+            What::Write { .. } => self.now < self.outage.store,
+            What::Effect { effect, .. } => self.outage.swallows(effect, self.now),
+        };
+        if swallowed {
+            return;
+        }
         let stage = match landing.what {
             What::Write { ledger, over } => {
                 Stage::Written(self.compare_and_swap(run, *ledger, over.as_deref()))

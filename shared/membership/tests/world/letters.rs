@@ -7,10 +7,13 @@ use membership::change::{Change, Effect};
 use membership::etcd::MemberList;
 use membership::ids::{InstanceId, MemberId};
 use membership::quorum::majority;
+use membership::version::{Minor, Version};
 
 use super::World;
 use super::etcd::{Cluster, Listed};
+use super::host::{Etcd, Host};
 use super::rng::hash;
+use super::versions::version;
 
 /// etcd refuses changes for so long after a connection began.
 const WINDOW: u64 = 5_000;
@@ -123,11 +126,26 @@ impl World {
         }
     }
 
-    /// etcd's strict check: voters that are connected, which a frozen one still is, and for 5 s.
-    fn unhealthy(&self, cluster: &Cluster, voters: &BTreeSet<u64>) -> bool {
+    /// etcd's strict check: so many voters must be connected, which a frozen one still is, and for 5 s.
+    fn unhealthy(&self, cluster: &Cluster, voters: &BTreeSet<u64>, needed: usize) -> bool {
         let young = self.now < cluster.connected_since + WINDOW && cluster.voters().len() > 1;
-        let connected = |m: &&u64| self.host_of(cluster.id, **m).is_some_and(|h| h.machine());
-        young || voters.iter().filter(connected).count() < majority(voters.len())
+        let runs = |h: &Host| h.machine() && h.etcd == Etcd::Running;
+        let connected = |m: &&u64| self.host_of(cluster.id, **m).is_some_and(runs);
+        young || voters.iter().filter(connected).count() < needed
+    }
+
+    /// How many voters an add wants connected: before 3.5.30 and 3.6.11 all of them, from then on a quorum of one
+    /// more than there are.
+    fn needed_to_add(&self, cluster: &Cluster, leader: u64) -> usize {
+        let version = self.host_of(cluster.id, leader).map(version);
+        let newer = |v: Version| match v.minor {
+            Minor(3, 5) => v.patch >= Some(30),
+            Minor(3, 6) => v.patch >= Some(11),
+            minor => minor > Minor(3, 6),
+        };
+        let voters = cluster.voters().len();
+        // One alone is never refused for company that it cannot have.
+        if version.is_some_and(newer) && voters > 1 { majority(voters + 1) } else { voters }
     }
 
     fn commit_add(&mut self, call: &Call, cluster: &Cluster, leader: u64, url: &str) -> Reply {
@@ -137,7 +155,7 @@ impl World {
         if cluster.members.values().any(|m| m.learner) {
             return Reply::Refused("too many learner members in cluster", false);
         }
-        if self.unhealthy(cluster, &cluster.voters()) {
+        if self.unhealthy(cluster, &cluster.voters(), self.needed_to_add(cluster, leader)) {
             return Reply::Refused("unhealthy cluster", true);
         }
         let member = hash(&format!("{url} {} {}", cluster.token, self.now / 1000));
@@ -176,7 +194,8 @@ impl World {
         let Some(listed) = cluster.members.get(&member) else { return Reply::Done };
         let mut after = cluster.clone();
         after.members.remove(&member);
-        if !listed.learner && self.unhealthy(cluster, &after.voters()) {
+        let left = after.voters();
+        if !listed.learner && self.unhealthy(cluster, &left, majority(left.len())) {
             return Reply::Refused("unhealthy cluster", true);
         }
         after.removed.insert(member);
@@ -187,6 +206,7 @@ impl World {
 
     fn applied(&mut self, call: &Call, before: &Cluster, after: Cluster) {
         self.tell(format!("etcd applies: {}", call.change));
+        self.tally.applied += 1;
         self.check_change(call, before, &after);
         let (id, log) = (after.id, after.acked + 1);
         for voter in self.live_voters(before) {

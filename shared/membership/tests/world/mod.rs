@@ -2,6 +2,7 @@
 //! and any number of invocations of the real protocol at once. Safety is checked at every step; then the faults stop
 //! and it must settle.
 
+mod adopted;
 mod effects;
 mod etcd;
 mod faults;
@@ -10,9 +11,14 @@ mod host;
 mod invariants;
 mod invocations;
 mod letters;
+mod misfortunes;
 mod observe;
+mod outage;
 mod rng;
 mod ssm;
+pub mod tally;
+mod versions;
+pub mod years;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -28,10 +34,14 @@ use group::Group;
 use host::Host;
 use invocations::{Landing, Run};
 use letters::Call;
+use outage::Outage;
 use rng::Rng;
 use ssm::Ssm;
+use tally::Tally;
+use versions::{STEPS, USUAL};
 
 const TICK: u64 = 250;
+const HEARTBEAT: u64 = 90_000;
 pub const START: u64 = 1_000_000;
 /// How long things go wrong, and how long it may then take to settle.
 const HOSTILE: u64 = 300_000;
@@ -62,6 +72,18 @@ pub struct World {
     /// Missing from both services for a moment.
     pub hidden: Option<InstanceId>,
     pub hidden_until: u64,
+    /// The hooks' heartbeat timeout.
+    pub heartbeat: u64,
+    /// How long a boot takes, at least and mostly at most, and how many in a thousand take longer.
+    pub boots: (u64, u64, u64),
+    /// Whether what happens to an instance wakes a function.
+    pub events: bool,
+    /// Whether operators bring newer versions of etcd.
+    pub upgrades: bool,
+    /// Years are lived, not minutes of fury.
+    pub years: bool,
+    pub outage: Outage,
+    pub tally: Tally,
     /// How much goes wrong, and whether invocations are held up often.
     pub fury: u64,
     pub sluggish: bool,
@@ -72,6 +94,8 @@ pub struct World {
     next_tick: u64,
     next_schedule: u64,
     pub story: Vec<String>,
+    /// How much of it is in the trace already.
+    told: usize,
     pub broken: Option<&'static str>,
 }
 
@@ -80,14 +104,14 @@ pub struct Outcome {
     pub seed: u64,
     pub broken: Option<&'static str>,
     pub story: Vec<String>,
-    /// Changes of the membership that etcd applied, so that a world in which nothing happens is noticed.
-    pub applied: usize,
+    /// So that a world in which nothing happens is noticed.
+    pub tally: Tally,
 }
 
 impl World {
     fn new(seed: u64, guards: Guards) -> Self {
         let mut rng = Rng::new(seed);
-        let desired = *rng.pick(&[1, 3, 3, 3, 5]).unwrap_or(&3);
+        let desired = *rng.pick(&[1, 3, 3, 3, 5, 5, 7]).unwrap_or(&3);
         let fury = rng.between(0, 4);
         let sluggish = rng.chance(400);
         let patience = *rng.pick(&[0, 20, 120]).unwrap_or(&120);
@@ -98,12 +122,19 @@ impl World {
             leave_patience: Duration::from_secs(patience),
             ..Settings::default()
         };
-        Self {
+        let upgrades = rng.chance(400);
+        // etcd's check before an add is another one before 3.5.30 and 3.6.11.
+        let unchanging = rng.pick(&[USUAL, "3.6.10"]).copied();
+        let etcd = if upgrades { rng.pick(&STEPS[..4]).copied() } else { unchanging };
+        let etcd = etcd.unwrap_or(USUAL);
+        let launches_first = rng.chance(400);
+        let adopts = rng.chance(120);
+        let mut world = Self {
             now: START,
             rng,
             guards,
             settings,
-            group: Group { desired, max: 5, ..Group::default() },
+            group: Group { desired, max: 7, etcd, launches_first, ..Group::default() },
             hosts: BTreeMap::new(),
             clusters: BTreeMap::new(),
             ssm: Ssm::default(),
@@ -119,6 +150,13 @@ impl World {
             past: VecDeque::new(),
             hidden: None,
             hidden_until: 0,
+            heartbeat: HEARTBEAT,
+            boots: (1_000, 20_000, 0),
+            events: false,
+            upgrades,
+            years: false,
+            outage: Outage::default(),
+            tally: Tally::default(),
             fury,
             sluggish,
             quiet: false,
@@ -128,8 +166,18 @@ impl World {
             next_tick: START,
             next_schedule: START,
             story: Vec::new(),
+            told: 0,
             broken: None,
+        };
+        if adopts {
+            world.found_elsewhere();
         }
+        world
+    }
+
+    /// etcd's cluster, as the ledger knows it.
+    pub fn ledger_cluster(&self) -> Option<&Cluster> {
+        self.store.as_ref()?.cluster_id().and_then(|id| self.clusters.get(&id.0))
     }
 
     pub fn hostile(&self) -> bool {
@@ -159,12 +207,16 @@ impl World {
 
     fn tick(&mut self) {
         self.next_tick += TICK;
+        self.tally.ticks += 1;
         self.group_tick();
         self.hosts_tick();
         self.etcd_tick();
         self.operator_tick();
+        self.doom_tick();
         if self.hostile() {
-            self.faults_tick();
+            if !self.years {
+                self.faults_tick();
+            }
             let hosts = self.hosts.values().cloned().collect();
             self.past.push_back((self.now, hosts, self.group.desired, self.group.max));
             if self.past.len() > 14 {
@@ -172,7 +224,11 @@ impl World {
             }
         }
         if self.now >= self.next_schedule {
-            let gap = if self.hostile() { self.rng.between(10_000, 45_000) } else { 12_000 };
+            let gap = match (self.years, self.hostile()) {
+                (true, _) => 60_000,
+                (false, true) => self.rng.between(10_000, 45_000),
+                (false, false) => 12_000,
+            };
             self.next_schedule = self.now + gap;
             if self.hostile() || self.runs.len() < 2 {
                 self.invoke();
@@ -196,6 +252,6 @@ pub fn run(seed: u64, guards: Guards) -> Outcome {
     if let Some(why) = world.unsettled().filter(|_| !world.stillborn) {
         world.broken("I9", why);
     }
-    let applied = world.story.iter().filter(|l| l.contains("etcd applies")).count();
-    Outcome { seed, broken: world.broken, story: world.story, applied }
+    world.tally.lived = world.now - START;
+    Outcome { seed, broken: world.broken, story: world.story, tally: world.tally }
 }

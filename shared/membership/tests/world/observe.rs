@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::World;
-use super::group::HEARTBEAT;
 use super::host::{Etcd, Host};
 use super::invocations::Run;
 
@@ -17,12 +16,13 @@ use super::invocations::Run;
 const EC2_LAG: u64 = 3_000;
 
 impl World {
-    fn missed<T>(&mut self) -> Option<Seen<T>> {
-        (self.hostile() && self.rng.chance(15)).then(|| Seen::Unknown("timed out".to_owned()))
+    fn missed<T>(&mut self, outage: u64) -> Option<Seen<T>> {
+        let missed = self.now < outage || self.hostile() && self.rng.chance(15);
+        missed.then(|| Seen::Unknown("timed out".to_owned()))
     }
 
     pub fn see_group(&mut self) -> Seen<Group> {
-        if let Some(missed) = self.missed() {
+        if let Some(missed) = self.missed(self.outage.group) {
             return missed;
         }
         // Both services list what they knew up to three seconds ago, now and then.
@@ -37,7 +37,7 @@ impl World {
         let listed = hosts.iter().filter(|h| hidden.as_ref() != Some(&h.id));
         let instances = listed.map(|h| instance(h, at)).collect();
         let hook =
-            |name: &str| Ok(Hook { name: name.to_owned(), heartbeat: Duration::from_millis(HEARTBEAT) });
+            |name: &str| Ok(Hook { name: name.to_owned(), heartbeat: Duration::from_millis(self.heartbeat) });
         Seen::Known(Group {
             identity: GroupIdentity { name: "g".into(), arn: "arn:g".into(), vpc: "vpc-1".into() },
             desired,
@@ -51,8 +51,8 @@ impl World {
     }
 
     pub fn see_store(&mut self, obs: &mut Observation) {
-        obs.ledger = self.missed().unwrap_or_else(|| Seen::Known(self.store.clone()));
-        obs.parameters = match self.missed() {
+        obs.ledger = self.missed(self.outage.store).unwrap_or_else(|| Seen::Known(self.store.clone()));
+        obs.parameters = match self.missed(self.outage.parameters) {
             Some(missed) => missed,
             None => Seen::Known(self.see_parameters()),
         };
@@ -132,7 +132,7 @@ impl World {
             term: host.term,
             applied: data.log,
             learner: listed.is_some_and(|m| m.learner),
-            version: "3.6.16".to_owned(),
+            version: host.version.to_owned(),
             alarms: Vec::new(),
         })
     }

@@ -53,6 +53,15 @@ impl Ssm {
         history.push((now, Some(value.to_owned())));
     }
 
+    /// Forgets what no read can see any more.
+    pub fn tidy(&mut self, now: u64) {
+        self.values.retain(|_, history| {
+            let last = history.split_off(history.len().saturating_sub(1));
+            *history = last;
+            !matches!(history.as_slice(), [(since, None)] if now > since + REST)
+        });
+    }
+
     pub fn delete(&mut self, name: &str, now: u64) {
         if let Some(history) = self.values.get_mut(name)
             && history.last().is_some_and(|(_, v)| v.is_some())

@@ -1,0 +1,185 @@
+//! What goes wrong in years of operation, at rates that an operator would believe, rather on the high side.
+
+use membership::instance::Lifecycle;
+
+use super::World;
+use super::group::ZONES;
+use super::host::{Etcd, Host};
+
+const SECOND: u64 = 1_000;
+const MINUTE: u64 = 60 * SECOND;
+
+#[derive(Clone, Copy, Debug)]
+pub enum Misfortune {
+    Death,
+    Freeze,
+    CutOff,
+    Deaf,
+    EtcdCrash,
+    SpotReclaim,
+    RootVolume,
+    LostZone,
+    NoGroupApi,
+    NoLedger,
+    NoParameters,
+    NoFunctions,
+    CrashingFunctions,
+    Deployment,
+    Refresh,
+    Scaling,
+    Ordered,
+}
+
+/// How many a year: of each instance, and of the whole cluster.
+const EACH: [(Misfortune, u64); 7] = [
+    (Misfortune::Death, 4),
+    (Misfortune::Freeze, 12),
+    (Misfortune::CutOff, 4),
+    (Misfortune::Deaf, 4),
+    (Misfortune::EtcdCrash, 6),
+    (Misfortune::SpotReclaim, 6),
+    (Misfortune::RootVolume, 1),
+];
+const ALL: [(Misfortune, u64); 10] = [
+    (Misfortune::LostZone, 2),
+    (Misfortune::NoGroupApi, 4),
+    (Misfortune::NoLedger, 3),
+    (Misfortune::NoParameters, 3),
+    (Misfortune::NoFunctions, 2),
+    (Misfortune::CrashingFunctions, 6),
+    (Misfortune::Deployment, 24),
+    (Misfortune::Refresh, 12),
+    (Misfortune::Scaling, 8),
+    (Misfortune::Ordered, 8),
+];
+
+/// Each misfortune with its yearly rate in a cluster of this size.
+fn rates(size: usize) -> impl Iterator<Item = (Misfortune, u64)> {
+    let each = EACH.into_iter().map(move |(what, rate)| (what, rate * size as u64));
+    each.chain(ALL)
+}
+
+/// How many go wrong in a year, with a cluster of this size.
+pub fn yearly(size: usize) -> u64 {
+    rates(size).map(|(_, rate)| rate).sum()
+}
+
+impl World {
+    /// Something goes wrong. Returns when that is over.
+    pub fn misfortune(&mut self, size: usize) -> u64 {
+        let mut at = self.rng.between(1, yearly(size));
+        let drawn = rates(size).find(|(_, rate)| {
+            let here = at <= *rate;
+            at = at.saturating_sub(*rate);
+            here
+        });
+        let what = drawn.map_or(Misfortune::Freeze, |(what, _)| what);
+        self.tally.misfortunes += 1;
+        self.tell(format!("misfortune: {what:?}"));
+        match what {
+            Misfortune::Death | Misfortune::RootVolume | Misfortune::EtcdCrash | Misfortune::SpotReclaim => {
+                self.lose_one(what)
+            }
+            Misfortune::Freeze => self.silence_one(0),
+            Misfortune::CutOff => self.silence_one(2),
+            Misfortune::Deaf => self.silence_one(3),
+            Misfortune::LostZone => self.lose_zone(),
+            Misfortune::Refresh | Misfortune::Scaling | Misfortune::Ordered => self.operator_acts(what, size),
+            Misfortune::NoGroupApi => self.outage.group = self.lasting(20 * MINUTE),
+            Misfortune::NoLedger => self.outage.store = self.lasting(20 * MINUTE),
+            Misfortune::NoParameters => self.outage.parameters = self.lasting(20 * MINUTE),
+            Misfortune::NoFunctions => self.outage.functions = self.lasting(10 * MINUTE),
+            Misfortune::CrashingFunctions => self.outage.crashes = self.lasting(20 * MINUTE),
+            Misfortune::Deployment => (0..3).for_each(|_| self.invoke()),
+        }
+        self.troubled_until()
+    }
+
+    /// Short as a rule: a tenth of the longest.
+    fn lasting(&mut self, longest: u64) -> u64 {
+        let longest = if self.rng.chance(200) { longest } else { longest / 10 };
+        self.now + self.rng.between(SECOND, longest)
+    }
+
+    fn silence_one(&mut self, how: u64) {
+        let until = self.lasting(20 * MINUTE);
+        if let Some(id) = self.any(|h| h.etcd == Etcd::Running) {
+            self.silence(&id, until, how);
+        }
+    }
+
+    fn lose_one(&mut self, what: Misfortune) {
+        let Some(id) = self.any(|h| h.machine() && h.lifecycle.is_some()) else { return };
+        let (now, gentle) = (self.now, self.may_be_lost(&id));
+        match what {
+            Misfortune::Death if gentle => self.machine_dies(&id),
+            Misfortune::RootVolume if gentle => self.lose_disk(&id),
+            Misfortune::SpotReclaim => {
+                self.tell(format!("{id} is reclaimed in two minutes"));
+                self.edit(&id, |h| h.doomed_at = Some(now + 2 * MINUTE));
+                self.event();
+                self.terminate(&id, "its reclaim");
+            }
+            Misfortune::EtcdCrash if self.hosts.get(&id).is_some_and(|h| h.etcd == Etcd::Running) => {
+                self.tell(format!("the etcd of {id} crashes"));
+                let next = now + self.rng.between(200, 30_000);
+                self.edit(&id, |h| {
+                    h.stops();
+                    h.next = next;
+                });
+            }
+            _ => {}
+        }
+    }
+
+    /// A third of the instances is out of reach, and nothing is launched there; afterwards they are back.
+    fn lose_zone(&mut self) {
+        let (zone, until) = (self.rng.between(0, u64::from(ZONES) - 1) as u32, self.lasting(90 * MINUTE));
+        self.tell(format!("zone {zone} is out of reach"));
+        self.group.lost_zone = (zone, until);
+        for host in self.hosts.values_mut().filter(|h| h.zone == zone) {
+            host.frozen_until = until;
+        }
+    }
+
+    fn operator_acts(&mut self, what: Misfortune, size: usize) {
+        match what {
+            Misfortune::Refresh => {
+                let newer = if self.rng.chance(200) { self.next_etcd() } else { None };
+                self.new_template(newer.unwrap_or(self.group.etcd));
+            }
+            Misfortune::Scaling => {
+                let sizes = [size, size, size + 2, size.saturating_sub(2).max(1)];
+                let desired = self.rng.pick(&sizes).copied().unwrap_or(size);
+                self.tell(format!("desired capacity is {desired}"));
+                self.group.desired = desired;
+            }
+            _ => {
+                if let Some(id) = self.any(|h| h.lifecycle == Some(Lifecycle::InService)) {
+                    self.terminate(&id, "ordered");
+                }
+            }
+        }
+    }
+
+    /// Machines that were announced to be taken away are; never more than the promise allows.
+    pub fn doom_tick(&mut self) {
+        let due = |h: &&Host| h.machine() && h.doomed_at.is_some_and(|at| self.now >= at);
+        let ids: Vec<_> = self.hosts.values().filter(due).map(|h| h.id.clone()).collect();
+        for id in ids {
+            if self.may_be_lost(&id) {
+                self.machine_dies(&id);
+            }
+        }
+    }
+
+    /// When all that is wrong now is over by itself.
+    pub fn troubled_until(&self) -> u64 {
+        let of = |h: &Host| {
+            let silent = h.frozen_until.max(h.cut_until).max(h.deaf_until);
+            silent.max(h.doomed_at.filter(|_| h.machine()).unwrap_or(0))
+        };
+        let hosts = self.hosts.values().map(of).max().unwrap_or(0);
+        hosts.max(self.outage.end()).max(self.group.lost_zone.1).max(self.now)
+    }
+}

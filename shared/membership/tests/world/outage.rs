@@ -1,0 +1,48 @@
+//! What of AWS cannot be had, and until when. A call into an outage does not arrive, and is not answered.
+
+use membership::change::Effect;
+
+/// Each is over at that moment.
+#[derive(Clone, Debug, Default)]
+pub struct Outage {
+    /// Auto Scaling and EC2.
+    pub group: u64,
+    /// The ledger's bucket.
+    pub store: u64,
+    /// The Parameter Store, for functions and hosts.
+    pub parameters: u64,
+    /// No function is started.
+    pub functions: u64,
+    /// Functions die more often than they should.
+    pub crashes: u64,
+}
+
+impl Outage {
+    /// When the last of them is over.
+    pub fn end(&self) -> u64 {
+        let all = [self.group, self.store, self.parameters, self.functions, self.crashes];
+        all.into_iter().max().unwrap_or(0)
+    }
+
+    /// Whether this call gets lost in it.
+    pub fn swallows(&self, effect: &Effect, now: u64) -> bool {
+        let until = match effect {
+            Effect::PublishEnv { .. }
+            | Effect::OverwriteEnv { .. }
+            | Effect::PutInitialCluster(_)
+            | Effect::PutEndpoints(_)
+            | Effect::DeletePublished
+            | Effect::DeleteEnv(_) => self.parameters,
+            Effect::ContinueLaunch(_)
+            | Effect::AbandonLaunch(_)
+            | Effect::ContinueTerminate(_)
+            | Effect::AbandonTerminate(_)
+            | Effect::SetUnhealthy(_) => self.group,
+            Effect::AddLearner { .. }
+            | Effect::Promote { .. }
+            | Effect::RemoveMember { .. }
+            | Effect::MoveLeader { .. } => 0,
+        };
+        now < until
+    }
+}

@@ -1,0 +1,178 @@
+//! Years of one cluster's operation: mostly quiet, which is skipped, with what goes wrong in years. Safety is checked
+//! at every step; and whatever went wrong, the cluster settles within a bound of the moment in which it was over.
+
+use std::time::Duration;
+
+use membership::guard::Guards;
+use membership::settings::Settings;
+
+use super::group::Group;
+use super::misfortunes::yearly;
+use super::rng::{Rng, hash};
+use super::tally::Tally;
+use super::versions::{STEPS, USUAL};
+use super::{START, World};
+
+pub const DAY: u64 = 86_400_000;
+pub const YEAR: u64 = 365 * DAY;
+/// Within this, a cluster has settled: an instance refresh of nine nodes with its slow boots among it.
+const BOUND: u64 = 4 * 3_600_000;
+/// The schedule, and how much of the story is kept.
+const MINUTE: u64 = 60_000;
+const KEPT: usize = 4_000;
+
+/// What became of one cluster.
+pub struct Life {
+    pub seed: u64,
+    pub size: usize,
+    pub tally: Tally,
+    pub broken: Option<&'static str>,
+    /// Since it was last settled.
+    pub story: Vec<String>,
+    /// A hash of the whole story.
+    pub trace: u64,
+}
+
+struct Years {
+    size: usize,
+    next: u64,
+    trouble_ends: u64,
+    rough_until: u64,
+    silent_since: Option<u64>,
+    trace: u64,
+}
+
+/// Lives so many days with a cluster of this size.
+pub fn live(seed: u64, size: usize, days: u64) -> Life {
+    let mut world = World::for_years(seed, size);
+    let end = START + days * DAY;
+    let mut years =
+        Years { size, next: START, trouble_ends: START, rough_until: 0, silent_since: None, trace: 0 };
+    while world.broken.is_none() && world.now < end {
+        world.live_on(&mut years, end);
+    }
+    world.tally.lived = world.now - START;
+    world.fold(&mut years, usize::MAX);
+    let World { tally, broken, story, .. } = world;
+    Life { seed, size, tally, broken, story, trace: years.trace }
+}
+
+impl World {
+    fn for_years(seed: u64, size: usize) -> World {
+        let mut world = World::new(seed, Guards::all());
+        world.rng = Rng::new(hash(&format!("years {seed} {size}")));
+        let etcd = if world.rng.chance(500) { STEPS[0] } else { USUAL };
+        world.group = Group {
+            desired: size,
+            max: 2 * size + 2,
+            etcd,
+            launches_first: world.rng.chance(500),
+            ..Group::default()
+        };
+        (world.hosts, world.clusters, world.story) = Default::default();
+        world.settings = Settings::default();
+        if world.rng.chance(300) {
+            world.settings.leave_patience = Duration::from_secs(*world.rng.pick(&[0, 300]).unwrap_or(&0));
+        }
+        (world.heartbeat, world.boots) = (300_000, (20_000, 90_000, 30));
+        (world.fury, world.sluggish, world.quiet) = (1, false, true);
+        (world.events, world.years) = (true, true);
+        world
+    }
+
+    fn live_on(&mut self, years: &mut Years, end: u64) {
+        if self.now >= years.next && self.store_formed() {
+            self.go_wrong(years);
+        }
+        self.quiet = self.now >= years.rough_until;
+        self.step();
+        self.watch_quorum(years);
+        self.check_bound(years);
+        let busy = !self.runs.is_empty() || !self.landings.is_empty() || !self.calls.is_empty();
+        if !busy && self.now >= self.troubled_until() && self.unsettled().is_none() {
+            let mending = self.now.saturating_sub(years.trouble_ends);
+            self.tally.longest_mending = self.tally.longest_mending.max(mending);
+            self.skip_to(years.next.min(end), years);
+        }
+    }
+
+    fn store_formed(&self) -> bool {
+        self.ledger_cluster().is_some_and(|c| c.formed)
+    }
+
+    /// One thing goes wrong, at times more in the same hour, at times while every call is a little unsure.
+    fn go_wrong(&mut self, years: &mut Years) {
+        years.trouble_ends = self.misfortune(years.size).max(years.trouble_ends);
+        let mean = YEAR / yearly(years.size);
+        let gap = if self.rng.chance(150) { 10 * MINUTE } else { 2 * mean };
+        years.next = self.now + self.rng.between(1_000, gap);
+        if self.rng.chance(200) {
+            years.rough_until = self.now + self.rng.between(MINUTE, 10 * MINUTE);
+            years.trouble_ends = years.trouble_ends.max(years.rough_until);
+        }
+    }
+
+    fn watch_quorum(&mut self, years: &mut Years) {
+        let silent = self.ledger_cluster().is_some_and(|c| c.formed && self.leads(c).is_none());
+        if silent {
+            let since = *years.silent_since.get_or_insert(self.now);
+            self.tally.longest_silence = self.tally.longest_silence.max(self.now - since);
+        } else {
+            years.silent_since = None;
+        }
+    }
+
+    /// I9, in years.
+    fn check_bound(&mut self, years: &Years) {
+        let over = years.trouble_ends.max(self.troubled_until()) + BOUND;
+        self.last_words = self.now + MINUTE > over;
+        if self.now > over
+            && let Some(why) = self.unsettled()
+        {
+            self.broken("I9", why);
+        }
+    }
+
+    /// All is well, and nobody is at work: the same until something goes wrong.
+    fn skip_to(&mut self, at: u64, years: &mut Years) {
+        if at > self.now + MINUTE {
+            // The last minute is lived, so that everybody's word is fresh when it goes wrong.
+            self.now = at - 15_000;
+            self.next_tick = self.now;
+            self.next_schedule = self.now + self.rng.between(0, 10_000);
+            self.tell("all was well until now".to_owned());
+            self.tidy();
+            self.fold(years, KEPT);
+            years.trouble_ends = at;
+        }
+    }
+
+    /// What is long over is of no consequence.
+    fn tidy(&mut self) {
+        self.past.clear();
+        self.intended.clear();
+        self.ssm.tidy(self.now);
+        let (hosts, current) = (&self.hosts, self.store.as_ref().and_then(|l| l.cluster_id()).map(|c| c.0));
+        self.clusters.retain(|id, _| Some(*id) == current);
+        for cluster in self.clusters.values_mut() {
+            let there = |m: &u64| hosts.values().any(|h| h.member() == Some(*m));
+            let members = cluster.members.clone();
+            let known = |m: &u64| members.contains_key(m) || there(m);
+            cluster.removed.retain(known);
+            cluster.started.retain(known);
+            cluster.voted.retain(known);
+            cluster.well_at.retain(|m, _| known(m));
+            cluster.unwell_at.retain(|m, _| known(m));
+        }
+        self.sealed.retain(|id| hosts.contains_key(id));
+    }
+
+    fn fold(&mut self, years: &mut Years, over: usize) {
+        years.trace =
+            self.story[self.told..].iter().fold(years.trace, |h, line| hash(&format!("{h} {line}")));
+        if self.story.len() > over {
+            self.story.clear();
+        }
+        self.told = self.story.len();
+    }
+}

@@ -1,0 +1,39 @@
+//! The env files that stand in the Parameter Store, and versions as servers tell them.
+
+use membership::env;
+use membership::version::{Minor, Version};
+
+/// What is asked of an env that may hold anything.
+pub fn env(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let (first, second) = text.split_once("\n---\n").unwrap_or((&text, &text));
+    for key in ["ETCD_NAME", "ETCD_INITIAL_CLUSTER", "ETCD_ASG_DATA", "ETCD_ASG_GENERATION", ""] {
+        if let Some(value) = env::value(first, key) {
+            assert!(!value.contains('\n'), "a value of two lines: {value:?}");
+            assert!(first.contains(&format!("{key}={value}")), "{key} has a value that is not there");
+        }
+    }
+    assert_eq!(env::is_sealed(first), env::value(first, "ETCD_ASG_DATA") == Some("present"));
+    assert!(env::agrees(first, first), "an env disagrees with itself");
+    assert_eq!(env::agrees(first, second), env::agrees(second, first));
+    if env::holds_back(first, second) {
+        assert!(env::value(first, "ETCD_ASG_MINOR_HELD").is_some(), "nothing is held and it holds back");
+    }
+}
+
+/// A version that is read is the one that is written, and no pre-release passes for its release.
+pub fn versions(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Some(version) = Version::parse(text) {
+        if version.patch.is_some() {
+            assert_eq!(Version::parse(&version.to_string()), Some(version));
+        }
+        assert_eq!(Minor::parse(&version.minor.to_string()), Some(version.minor));
+        let release = Version { patch: Some(0), ..version };
+        assert!(version.patch.is_some() || version < release, "{text:?} passes for its release");
+        assert!(version.minor.next() >= version.minor);
+    }
+    if let Some(minor) = Minor::parse(text) {
+        assert_eq!(Minor::parse(&minor.to_string()), Some(minor));
+    }
+}

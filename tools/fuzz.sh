@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# fuzz.sh SECONDS [TARGET…]: libFuzzer on every target, or on these, so many seconds each; what it finds is kept below
+# .tools/fuzz/ and ends the run. The corpora in the tree are read, not written.
+set -euo pipefail
+
+seconds=${1:?"usage: fuzz.sh SECONDS [TARGET…]"}
+shift
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+fuzz=$root/tests/fuzz
+cargo_fuzz=$("$root/tools/provide-cargo.sh" cargo-fuzz)
+if (($# == 0)); then
+  readarray -t targets < <(sed -n 's/^name = "\(.*\)"$/\1/p' "$fuzz/libfuzzer/Cargo.toml" | tail -n +2)
+  set -- "${targets[@]}"
+fi
+
+# Instrumenting needs a nightly; which one is of no consequence to what is tested.
+export RUSTUP_TOOLCHAIN=${FUZZ_TOOLCHAIN:-nightly}
+for target; do
+  grown=$root/.tools/fuzz/$target
+  mkdir -p "$grown/corpus" "$grown/findings"
+  given=("$fuzz/corpus/$target")
+  [[ $target != events ]] || given+=("$root/events")
+  printf '%s: %s s\n' "$target" "$seconds"
+  # shellcheck disable=SC2016
+  "$cargo_fuzz" run --fuzz-dir "$fuzz/libfuzzer" --sanitizer none --target-dir "${CARGO_TARGET_DIR:-$root/target}/fuzz" \
+    "$target" "$grown/corpus" "${given[@]}" -- -max_total_time="$seconds" -max_len=4096 -timeout=10 -rss_limit_mb=1024 \
+    -artifact_prefix="$grown/findings/" -print_final_stats=1 2>&1 |
+    tee "$grown/log" | grep -E '^stat::number_of_executed_units|panicked|ERROR|Test unit written|^error' || true
+  ((PIPESTATUS[0] == 0)) || { tail -n 30 "$grown/log"; exit 1; }
+done
