@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test matrix test-rust test-instance test-templates test-conformance lint-templates validate-sam invoke status verify fix region build etcd etcd-all bench clean
+.PHONY: help demo test matrix model test-rust test-instance test-templates test-conformance lint-templates validate-sam invoke status verify fix region build etcd etcd-all bench clean
 
 PORT ?= 4600
 # End-to-end tests each run a region with up to nine etcds of their own: more at once only slows all down.
@@ -33,6 +33,10 @@ matrix: build etcd-all ## the full fault matrix, on every version of etcd (about
 	@etcd=$$($(provide_etcd)) && ETCD_BIN_DIR="$$etcd" RUST_TEST_THREADS=$(E2E_JOBS) \
 	  $(phase) 'the full fault matrix' \
 	  cargo test -p end-to-end --test suite --locked $(quiet) -- --include-ignored $(ONLY)
+
+model: ## explores small worlds wholly, driving the real rules: every invariant, every dead end, every mutant
+	@$(phase) 'the model checker' cargo build -p model --bins --profile model --locked $(quiet)
+	@"$(target)/model/model"
 
 test-rust: build
 	@etcd=$$($(provide_etcd)) && ETCD_BIN_DIR="$$etcd" RUST_TEST_THREADS=$(E2E_JOBS) \

@@ -13,7 +13,7 @@ use crate::ids::{ClusterId, InstanceId, MemberId, Nonce, RequestId, Timestamp};
 pub const FORMAT: u32 = 1;
 
 /// The whole document. Written only by compare-and-swap.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ledger {
     /// Always [`FORMAT`].
@@ -42,7 +42,7 @@ pub struct Ledger {
 }
 
 /// Who made a write.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Writer {
     /// The Lambda request.
     pub request: RequestId,
@@ -51,7 +51,7 @@ pub struct Writer {
 }
 
 /// The group, so that another one under the same name is noticed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct GroupIdentity {
     /// The group's name.
     pub name: String,
@@ -62,7 +62,7 @@ pub struct GroupIdentity {
 }
 
 /// One etcd cluster's whole life.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Generation {
     /// 1, 2, 3, …
     pub number: u32,
@@ -83,7 +83,7 @@ pub struct Generation {
 }
 
 /// The seed of a generation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Seed {
     /// The instance.
     pub instance: InstanceId,
@@ -92,7 +92,7 @@ pub struct Seed {
 }
 
 /// Where a generation's data came from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
     /// It began empty.
@@ -102,7 +102,7 @@ pub enum Source {
 }
 
 /// Where a generation's life stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// Its seed was chosen; nobody was promised anything.
@@ -116,7 +116,7 @@ pub enum Phase {
 }
 
 /// An etcd cluster, as it said of itself at first contact.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Identity {
     /// Its cluster ID.
     pub cluster: ClusterId,
@@ -127,7 +127,7 @@ pub struct Identity {
 }
 
 /// Whether an env may still be used on an empty disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EnvState {
     /// The member may start on an empty data directory.
@@ -139,7 +139,7 @@ pub enum EnvState {
 }
 
 /// An instance that was given an env.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Recorded {
     /// Its member, once known.
     pub member: Option<MemberId>,
@@ -152,7 +152,7 @@ pub struct Recorded {
 }
 
 /// The one change in flight.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Claim {
     /// Which claim this is: a retried request keeps its request ID.
     pub nonce: Nonce,
@@ -169,7 +169,7 @@ pub struct Claim {
 }
 
 /// A change that was sent and got no answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Maybe {
     /// What may still happen.
     pub change: Change,
@@ -184,7 +184,7 @@ pub struct Maybe {
 }
 
 /// One line of history.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Outcome {
     /// When.
     pub at: Timestamp,
