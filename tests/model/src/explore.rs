@@ -197,7 +197,9 @@ impl Graph {
                 (number(&after) == Some(*to)).then_some((action, after))
             });
             let Some((action, after)) = taken else { return story };
-            let line = model.sentences(&state, action).join(": ");
+            let sentences = model.sentences(&state, action);
+            let (what, so) = (&sentences[..1], &sentences[1..]);
+            let line = [what.concat(), so.join("; ")].join(if so.is_empty() { "" } else { ": " });
             story.push(format!("{:>3}. {line}", story.len() + 1));
             state = after;
         }

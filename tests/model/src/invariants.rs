@@ -51,9 +51,9 @@ impl Step<'_> {
         }
     }
 
+    /// How many of the voters are of these instances: by the name that each published, for its disk may be lost since.
     fn among(&self, cluster: &Cluster, mask: u8) -> usize {
-        let there = |id: u8| self.s.host_of(cluster.token, id).is_some_and(|h| mask & (1 << h) != 0);
-        cluster.voters().filter(|m| there(m.id)).count()
+        cluster.voters().filter(|m| m.name != 0 && mask & (1 << (m.name - 1)) != 0).count()
     }
 
     /// I3 and I12, as etcd applies a change of ours.
@@ -65,8 +65,8 @@ impl Step<'_> {
             self.broken(Invariant::I3, || format!("{change} leaves {left} healthy of the {needed} needed"));
         }
         let Change::Remove { member, voter: true, instance } = change else { return };
-        let host = self.s.host_of(before.token, member.0 as u8);
-        let live = host.is_some_and(|h| basis.answered & basis.well & (1 << h) != 0);
+        let name = before.member(member.0 as u8).map_or(0, |m| m.name);
+        let live = name != 0 && basis.answered & basis.well & (1 << (name - 1)) != 0;
         let desired = usize::from(basis.desired.min(self.s.desired));
         if live && left.0 < desired && !self.forced(instance.as_ref()) {
             let left = left.0;

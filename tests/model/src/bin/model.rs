@@ -1,7 +1,7 @@
 //! Explores the worlds and prints what was found: `model [short | search] [name…]`.
 //!
 //! Without a word: all worlds, then all mutants. `short`: what `make test` explores. `search`: every guard taken away
-//! in every world, to see what breaks.
+//! in every world, to see what breaks. `STATES` bounds each search.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -12,7 +12,12 @@ use model::state::State;
 use model::worlds::{Beginnings, MUTANTS, Mutant, Plan, WORLDS};
 
 /// What fits into 6 GB of memory.
-const STATES: usize = 40_000_000;
+const STATES: usize = 20_000_000;
+
+fn bounds() -> Bounds {
+    let told = std::env::var("STATES").ok().and_then(|n| n.parse().ok());
+    Bounds { states: told.unwrap_or(STATES), until_settled: false }
+}
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -48,7 +53,7 @@ fn figures(name: &str, found: &Found<State>, began: Instant) {
 fn whole(beginnings: &mut Beginnings, plan: &Plan) -> bool {
     let began = Instant::now();
     let world = beginnings.world(plan, Guards::all());
-    let found = explore(&world, Bounds { states: STATES, until_settled: false });
+    let found = explore(&world, bounds());
     figures(plan.name, &found, began);
     if let Some((what, story)) = &found.broken {
         println!("{what} is broken:\n{}", story.join("\n"));
@@ -63,12 +68,14 @@ fn whole(beginnings: &mut Beginnings, plan: &Plan) -> bool {
 fn breaks(beginnings: &mut Beginnings, mutant: &Mutant) -> bool {
     let began = Instant::now();
     let world = beginnings.world(&mutant.plan, Guards::without(mutant.guard));
-    let found = explore(&world, Bounds { states: STATES, until_settled: false });
+    let found = explore(&world, bounds());
     let name = format!("without {}, {}", mutant.guard.name(), mutant.plan.name);
     figures(&name, &found, began);
     let caught = mutant.caught(&found);
     match &found.broken {
-        Some((what, story)) => println!("  {what}, in {} steps: {}", story.len(), mutant.word(caught)),
+        Some((what, story)) => {
+            println!("  {what}, in {} steps: {}\n{}", story.len(), mutant.word(caught), story.join("\n"));
+        }
         None => println!("  {}", mutant.word(caught)),
     }
     caught
@@ -76,7 +83,7 @@ fn breaks(beginnings: &mut Beginnings, mutant: &Mutant) -> bool {
 
 /// Every guard in every world.
 fn search_all(beginnings: &mut Beginnings, wanted: &dyn Fn(&str) -> bool) -> ExitCode {
-    let bounds = Bounds { states: 300_000, until_settled: false };
+    let bounds = bounds();
     for guard in Guard::ALL.iter().filter(|g| wanted(g.name())) {
         for plan in WORLDS.iter().chain(MUTANTS.iter().map(|m| &m.plan)) {
             let began = Instant::now();
