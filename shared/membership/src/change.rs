@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{InstanceId, MemberId};
 
 /// A change that only the holder of the claim may make: done late or twice by someone else, it could cost data.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(tag = "change", rename_all = "kebab-case")]
 pub enum Change {
     /// Add a launching instance as a learner, and publish its env.
@@ -105,7 +105,7 @@ impl fmt::Display for Change {
 }
 
 /// A change, and the member that is to be asked for it: always the leader, for a change of the membership.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Proposal {
     /// The change.
     #[serde(flatten)]
@@ -115,7 +115,7 @@ pub struct Proposal {
 }
 
 /// One call to the outside.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum Effect {
     /// Put the env parameter, only if it does not exist.
     PublishEnv {

@@ -8,7 +8,7 @@ use crate::ids::{ClusterId, MemberId};
 use crate::seen::Seen;
 
 /// An entry of etcd's member list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Member {
     /// Its ID.
     pub id: MemberId,
@@ -30,7 +30,7 @@ impl Member {
 }
 
 /// A member list, read linearizably.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct MemberList {
     /// The cluster that answered.
     pub cluster: ClusterId,
@@ -58,7 +58,7 @@ impl MemberList {
 }
 
 /// What one server says of itself (`/v3/maintenance/status`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Status {
     /// Its cluster.
     pub cluster: ClusterId,
@@ -79,7 +79,7 @@ pub struct Status {
 }
 
 /// The answer of one server to this round's probe.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum Probe {
     /// It answered.
     Answered(Status),
@@ -95,7 +95,7 @@ pub enum Probe {
 }
 
 /// All that etcd's servers said in one round.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct EtcdView {
     /// By client URL.
     pub probes: BTreeMap<String, Probe>,

@@ -206,7 +206,7 @@ guards! {
 }
 
 /// Which guards hold: all of them, except in a test that takes one away.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Guards {
     removed: Option<Guard>,
 }

@@ -6,7 +6,7 @@ use crate::ids::{InstanceId, Timestamp};
 use crate::settings::Settings;
 
 /// Where Auto Scaling says an instance stands. An unknown state is kept as text and never guessed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum Lifecycle {
     /// Launching; no hook waits yet.
     Pending,
@@ -41,7 +41,7 @@ pub enum Lifecycle {
 }
 
 /// The hook that waits for an instance of a warm pool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum WarmHook {
     /// None.
     None,
@@ -77,7 +77,7 @@ impl Lifecycle {
 }
 
 /// What EC2 says of an instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum Vitality {
     /// `pending` or `running`.
     Running,
@@ -90,7 +90,7 @@ pub enum Vitality {
 }
 
 /// One instance, from both services.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Instance {
     /// Its ID.
     pub id: InstanceId,
@@ -107,7 +107,7 @@ pub struct Instance {
 }
 
 /// What the decision rules distinguish.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Standing {
     /// Launching, its hook not reached, or already passed.
     Launching,

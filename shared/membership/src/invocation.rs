@@ -3,6 +3,8 @@
 //! It is fed what was seen and what came of the last call, and says what to do next. Whoever drives it (the
 //! controller with the real clients, a test with a simulated world) has no decision of its own to make.
 
+mod moved;
+
 use std::time::Duration;
 
 use crate::change::{Change, Effect, Proposal};
@@ -25,7 +27,7 @@ pub const TIME_TO_CLOSE: Duration = Duration::from_secs(2);
 const PATIENCE_WITH_ETCD: u32 = 10;
 
 /// What to do next.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Next {
     /// Write this ledger, if the one that was read still stands (or there still is none).
     Write(Box<Ledger>),
@@ -40,7 +42,7 @@ pub enum Next {
 }
 
 /// What came of a write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Written {
     /// It is there.
     Yes,
@@ -49,7 +51,7 @@ pub enum Written {
 }
 
 /// What came of a call under the claim.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Answer {
     /// It was done.
     Done,
@@ -71,7 +73,7 @@ pub enum Answer {
     },
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum State {
     Free,
     /// A claim was written, or may have been.
@@ -93,7 +95,7 @@ enum State {
 }
 
 /// One invocation on one cluster.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Invocation {
     request: RequestId,
     deadline: Timestamp,

@@ -17,7 +17,7 @@ pub use crate::seen::Seen;
 pub const LONGEST_WAIT: Duration = Duration::from_secs(48 * 3600);
 
 /// A lifecycle hook of ours.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Hook {
     /// Its name.
     pub name: String,
@@ -34,7 +34,7 @@ impl Hook {
 }
 
 /// The group and its instances.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Group {
     /// Name, ARN and VPC; the VPC is empty while no instance tells it.
     pub identity: GroupIdentity,
@@ -63,7 +63,7 @@ impl Group {
 }
 
 /// What stands in the Parameter Store for one cluster.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct Parameters {
     /// `initial-cluster`.
     pub initial_cluster: Option<String>,
@@ -74,7 +74,7 @@ pub struct Parameters {
 }
 
 /// All that one round saw. The instances are read first, then ledger and parameters, then etcd.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Observation {
     /// Which cluster this is about.
     pub cluster: ClusterName,

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use crate::change::Effect;
 use crate::ids::Timestamp;
+use crate::moved::Moved;
 
 /// For how long a call is not repeated.
 const SEEN_BY_THEN: Duration = Duration::from_secs(3);
 
 /// The calls of the last seconds.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Recent(Vec<(Effect, Timestamp)>);
 
 impl Recent {
@@ -23,6 +24,12 @@ impl Recent {
     /// These calls are being made.
     pub fn made(&mut self, effects: &[Effect], now: Timestamp) {
         self.0.extend(effects.iter().map(|e| (e.clone(), now)));
+    }
+}
+
+impl Moved for Recent {
+    fn moved(&self, to: &dyn Fn(Timestamp) -> Timestamp) -> Self {
+        Self(self.0.moved(to))
     }
 }
 

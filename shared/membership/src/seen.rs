@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// A fact, or that it could not be had. Never guessed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum Seen<T> {
     /// It was seen in this round.
     Known(T),

@@ -6,7 +6,7 @@ use crate::words::{one_line, quoted};
 
 /// How one cluster is run. Each value comes from the group's tag `etcd-asg:<name>`, else the function's
 /// environment, else the default here.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Settings {
     /// `paused`: observe and report, change nothing.
     pub paused: bool,
@@ -29,7 +29,7 @@ pub struct Settings {
 }
 
 /// The URL scheme that etcd serves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Scheme {
     /// Plain text.
     #[default]

@@ -14,7 +14,7 @@ use crate::words::one_line;
 pub const FORMAT: u32 = 1;
 
 /// The whole document. Written only by compare-and-swap.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ledger {
     /// Always [`FORMAT`].
@@ -43,7 +43,7 @@ pub struct Ledger {
 }
 
 /// Who made a write.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Writer {
     /// The Lambda request.
     pub request: RequestId,
@@ -52,7 +52,7 @@ pub struct Writer {
 }
 
 /// The group, so that another one under the same name is noticed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct GroupIdentity {
     /// The group's name.
     pub name: String,
@@ -63,7 +63,7 @@ pub struct GroupIdentity {
 }
 
 /// One etcd cluster's whole life.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Generation {
     /// 1, 2, 3, …
     pub number: u32,
@@ -84,7 +84,7 @@ pub struct Generation {
 }
 
 /// The seed of a generation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Seed {
     /// The instance.
     pub instance: InstanceId,
@@ -93,7 +93,7 @@ pub struct Seed {
 }
 
 /// Where a generation's data came from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
     /// It began empty.
@@ -103,7 +103,7 @@ pub enum Source {
 }
 
 /// Where a generation's life stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// Its seed was chosen; nobody was promised anything.
@@ -117,7 +117,7 @@ pub enum Phase {
 }
 
 /// An etcd cluster, as it said of itself at first contact.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Identity {
     /// Its cluster ID.
     pub cluster: ClusterId,
@@ -128,7 +128,7 @@ pub struct Identity {
 }
 
 /// Whether an env may still be used on an empty disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EnvState {
     /// The member may start on an empty data directory.
@@ -140,7 +140,7 @@ pub enum EnvState {
 }
 
 /// An instance that was given an env.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Recorded {
     /// Its member, once known.
     pub member: Option<MemberId>,
@@ -153,7 +153,7 @@ pub struct Recorded {
 }
 
 /// The one change in flight.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Claim {
     /// Which claim this is: a retried request keeps its request ID.
     pub nonce: Nonce,
@@ -170,7 +170,7 @@ pub struct Claim {
 }
 
 /// A change that was sent and got no answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Maybe {
     /// What may still happen.
     pub change: Change,
@@ -185,7 +185,7 @@ pub struct Maybe {
 }
 
 /// One line of history.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Outcome {
     /// When.
     pub at: Timestamp,

@@ -15,7 +15,7 @@ use crate::ids::{ClusterName, InstanceId, MemberId, Timestamp};
 use crate::version::Minor;
 
 /// One edit. Applied in order to a copy of the ledger as read, then written by compare-and-swap.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum Edit {
     /// Opens the next generation (the first, where there is no ledger) with this seed.
     OpenGeneration {
@@ -147,7 +147,7 @@ impl fmt::Display for Edit {
 }
 
 /// A running cluster, as it was found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Adoption {
     /// Its name.
     pub cluster: ClusterName,

@@ -9,7 +9,7 @@ use crate::ids::{InstanceId, Timestamp};
 use crate::version::Minor;
 
 /// What a mark is about.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum MarkKey {
     /// Its launch hook was first seen waiting.
@@ -98,7 +98,7 @@ impl TryFrom<String> for MarkKey {
 }
 
 /// When something began, and, for [`MarkKey::Joining`] and [`MarkKey::Version`], the applied index seen then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Mark {
     /// Since when it holds.
     pub since: Timestamp,

@@ -1,0 +1,102 @@
+//! Explores the worlds and prints what was found: `model [short | search] [name…]`.
+//!
+//! Without a word: all worlds, then all mutants. `short`: what `make test` explores. `search`: every guard taken away
+//! in every world, to see what breaks. `STATES` bounds each search.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use membership::guard::{Guard, Guards};
+use model::explore::{Bounds, Found, explore};
+use model::state::State;
+use model::worlds::{Beginnings, MUTANTS, Mutant, Plan, WORLDS};
+
+/// What fits into 6 GB of memory.
+const STATES: usize = 20_000_000;
+
+fn bounds() -> Bounds {
+    let told = std::env::var("STATES").ok().and_then(|n| n.parse().ok());
+    Bounds { states: told.unwrap_or(STATES), until_settled: false }
+}
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let word = words.first().map(String::as_str);
+    let (short, search) = (word == Some("short"), word == Some("search"));
+    let names = &words[usize::from(short || search)..];
+    let wanted = |name: &str| names.is_empty() || names.iter().any(|n| name.contains(n.as_str()));
+    let mut beginnings = Beginnings::default();
+    if search {
+        return search_all(&mut beginnings, &wanted);
+    }
+    let plans = WORLDS.iter().filter(|p| (p.short || !short) && wanted(p.name));
+    let sound = plans.map(|plan| whole(&mut beginnings, plan)).fold(true, |all, one| all & one);
+    let mutants = MUTANTS.iter().filter(|m| (m.plan.short || !short) && wanted(m.guard.name()));
+    let caught = mutants.map(|mutant| breaks(&mut beginnings, mutant)).fold(true, |all, one| all & one);
+    if sound && caught { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn figures(name: &str, found: &Found<State>, began: Instant) {
+    let whole = if found.exhausted { "all" } else { "not all" };
+    println!(
+        "{name}: {} states ({whole}), {} steps, depth {}, {} settled, {} dead ends, {:.1} s",
+        found.states,
+        found.edges,
+        found.depth,
+        found.settled,
+        found.dead_ends,
+        began.elapsed().as_secs_f64()
+    );
+}
+
+/// Explores a world wholly: nothing may break, and nothing may end short of settled.
+fn whole(beginnings: &mut Beginnings, plan: &Plan) -> bool {
+    let began = Instant::now();
+    let world = beginnings.world(plan, Guards::all());
+    let found = explore(&world, bounds());
+    figures(plan.name, &found, began);
+    if let Some((what, story)) = &found.broken {
+        println!("{what} is broken:\n{}", story.join("\n"));
+    }
+    if let Some(story) = &found.dead_end {
+        println!("a dead end:\n{}", story.join("\n"));
+    }
+    found.broken.is_none() && found.dead_ends == 0 && found.settled > 0
+}
+
+/// Explores a world with a guard taken away: what the guard was for must break.
+fn breaks(beginnings: &mut Beginnings, mutant: &Mutant) -> bool {
+    let began = Instant::now();
+    let world = beginnings.world(&mutant.plan, Guards::without(mutant.guard));
+    let found = explore(&world, bounds());
+    let name = format!("without {}, {}", mutant.guard.name(), mutant.plan.name);
+    figures(&name, &found, began);
+    let caught = mutant.caught(&found);
+    match &found.broken {
+        Some((what, story)) => {
+            println!("  {what}, in {} steps: {}\n{}", story.len(), mutant.word(caught), story.join("\n"));
+        }
+        None => println!("  {}", mutant.word(caught)),
+    }
+    caught
+}
+
+/// Every guard in every world.
+fn search_all(beginnings: &mut Beginnings, wanted: &dyn Fn(&str) -> bool) -> ExitCode {
+    let bounds = bounds();
+    for guard in Guard::ALL.iter().filter(|g| wanted(g.name())) {
+        for plan in WORLDS.iter().chain(MUTANTS.iter().map(|m| &m.plan)) {
+            let began = Instant::now();
+            let world = beginnings.world(plan, Guards::without(*guard));
+            let found = explore(&world, bounds);
+            if let Some((what, story)) = &found.broken {
+                figures(&format!("without {}, {}", guard.name(), plan.name), &found, began);
+                println!("  {what}:\n{}", story.join("\n"));
+            } else if found.dead_ends > 0 {
+                figures(&format!("without {}, {}", guard.name(), plan.name), &found, began);
+                println!("  dead end:\n{}", found.dead_end.unwrap_or_default().join("\n"));
+            }
+        }
+    }
+    ExitCode::SUCCESS
+}

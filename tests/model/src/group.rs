@@ -1,0 +1,117 @@
+//! The Auto Scaling Group: launches, hooks, terminations, replacement, address reuse.
+
+use crate::state::{Host, Life, Machine};
+use crate::step::{Step, spend};
+
+impl Step<'_> {
+    fn staying(&self) -> usize {
+        self.s.hosts.iter().filter(|h| h.stays()).count()
+    }
+
+    /// One more, where fewer stay than are desired.
+    pub fn launch(&mut self, reuse: Option<usize>) -> bool {
+        let wanted = self.staying() < usize::from(self.s.desired);
+        let Some(slot) = self.s.hosts.iter().position(|h| h.life == Life::Nowhere).filter(|_| wanted) else {
+            return false;
+        };
+        let listed = |a: u8| self.s.clusters.iter().flat_map(|c| c.listed()).any(|m| m.address == a);
+        let taken = |a: u8| self.s.hosts.iter().any(|h| h.life != Life::Nowhere && h.address == a);
+        let free = (1..8).find(|a| !taken(*a) && !listed(*a));
+        let address = match reuse {
+            None => free,
+            Some(old) => self.address_of_the_gone(old),
+        };
+        let Some(address) = address else { return false };
+        if reuse.is_some() && !spend(&mut self.s.faults.reuse) {
+            return false;
+        }
+        let order = self.s.hosts.iter().map(|h| h.order).max().unwrap_or(0) + 1;
+        self.s.hosts[slot] = Host { life: Life::Pending, healthy: true, order, address, ..Host::default() };
+        self.tell(|| format!("i-{} is launched at 10.0.0.{address}", slot + 1));
+        true
+    }
+
+    fn address_of_the_gone(&self, old: usize) -> Option<u8> {
+        let gone = self.s.hosts[old];
+        let alone =
+            self.s.hosts.iter().filter(|h| h.life != Life::Nowhere && h.address == gone.address).count();
+        (gone.machine == Machine::Terminated && alone == 1).then_some(gone.address)
+    }
+
+    /// One that stays, where more stay than are desired.
+    pub fn scale_in(&mut self, host: usize) -> bool {
+        let may = self.staying() > usize::from(self.s.desired) && self.s.hosts[host].stays();
+        may && self.leaves(host)
+    }
+
+    fn leaves(&mut self, host: usize) -> bool {
+        self.s.hosts[host].life = Life::Leaving;
+        true
+    }
+
+    /// An instance is terminated in order: its hook waits.
+    pub fn terminate(&mut self, host: usize) -> bool {
+        matches!(self.s.hosts[host].life, Life::InService | Life::Pending) && self.leaves(host)
+    }
+
+    /// What is dead, or was set unhealthy, is replaced.
+    pub fn notice(&mut self, host: usize) -> bool {
+        let h = self.s.hosts[host];
+        h.stays() && (!h.healthy || h.machine != Machine::Running) && self.leaves(host)
+    }
+
+    /// EC2 says that it is terminated.
+    pub fn terminated(&mut self, host: usize) -> bool {
+        let h = &mut self.s.hosts[host];
+        let may = h.life != Life::Nowhere && h.machine == Machine::Stopping;
+        h.machine = Machine::Terminated;
+        may
+    }
+
+    /// Its launch goes on.
+    pub fn continue_launch(&mut self, host: usize, who: &str) -> bool {
+        if self.s.hosts[host].life != Life::Pending {
+            return false;
+        }
+        self.check_continue_launch(host, who);
+        self.s.hosts[host].life = Life::InService;
+        true
+    }
+
+    /// Its launch is abandoned: the group ends the machine without another hook.
+    pub fn abandon_launch(&mut self, host: usize) -> bool {
+        if self.s.hosts[host].life != Life::Pending {
+            return false;
+        }
+        self.s.hosts[host].life = Life::Out;
+        self.machine_ends(host);
+        true
+    }
+
+    /// Its termination goes on.
+    pub fn continue_termination(&mut self, host: usize) -> bool {
+        if self.s.hosts[host].life != Life::Leaving {
+            return false;
+        }
+        self.check_continue_termination(host);
+        self.s.hosts[host].life = Life::Out;
+        self.machine_ends(host);
+        true
+    }
+
+    /// A hook times out, where the promise allows what comes of it.
+    pub fn hook_timeout(&mut self, host: usize) -> bool {
+        if !self.may_be_lost(host) {
+            return false;
+        }
+        match self.s.hosts[host].life {
+            Life::Pending => self.abandon_launch(host),
+            Life::Leaving => {
+                self.s.hosts[host].life = Life::Out;
+                self.machine_ends(host);
+                true
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The invariants of the design's section 6, each checked where it could break. A voter counts as healthy if it took
+//! part at any moment since the look that the step rests on: what fails after that is nobody's fault.
+
+use membership::change::{Change, Effect};
+use membership::ledger::{Ledger, MarkKey, Phase};
+use membership::quorum::majority;
+
+use crate::clock::ANCIENT;
+use crate::observe::id;
+use crate::state::{Basis, Cluster, Invariant, Letter, Life};
+use crate::step::Step;
+
+impl Step<'_> {
+    fn lives(&self, cluster: &Cluster, member: u8) -> bool {
+        self.s.host_of(cluster.token, member).is_some_and(|h| self.s.hosts[h].runs())
+    }
+
+    /// Whether the machines of a majority of the voters live, with their disks.
+    pub fn majority_lives(&self, cluster: &Cluster) -> bool {
+        let living = cluster.voters().filter(|m| self.lives(cluster, m.id)).count();
+        living >= majority(cluster.voters().count())
+    }
+
+    /// What must hold in every state. I2: no two clusters have a quorum. I4: nothing but a fault that the promise
+    /// does not cover takes a majority of the disks, and none of those happens here (see [`Step::may_be_lost`]).
+    pub fn check_state(&mut self) {
+        let clusters = self.s.clusters;
+        let leading = clusters.iter().filter(|c| c.token != 0 && self.leads(c).is_some()).count();
+        if leading > 1 {
+            self.broken(Invariant::I2, || "two clusters have a quorum at once".to_owned());
+        }
+        for cluster in clusters.iter().filter(|c| c.formed) {
+            if !self.majority_lives(cluster) && !self.s.stillborn {
+                self.broken(Invariant::I4, || "a formed cluster has lost a majority of its disks".to_owned());
+            }
+        }
+    }
+
+    /// What was done since a look is judged by who was well since.
+    pub fn bases_grow(&mut self) {
+        let well = self.s.mask(crate::state::Host::well);
+        for run in &mut self.s.runs {
+            if run.stage.is_some() {
+                run.basis.well |= well;
+            }
+        }
+        for letter in &mut self.s.letters {
+            if letter.place.is_some() {
+                letter.basis.well |= well;
+            }
+        }
+    }
+
+    /// How many of the voters are of these instances: by the name that each published, for its disk may be lost since.
+    fn among(&self, cluster: &Cluster, mask: u8) -> usize {
+        cluster.voters().filter(|m| m.name != 0 && mask & (1 << (m.name - 1)) != 0).count()
+    }
+
+    /// I3 and I12, as etcd applies a change of ours.
+    pub fn check_change(&mut self, before: &Cluster, after: &Cluster, change: &Change, basis: Basis) {
+        let had = (self.among(before, basis.well), majority(before.voters().count()));
+        let left = (self.among(after, basis.well), majority(after.voters().count()));
+        if had.0 >= had.1 && left.0 < left.1 {
+            let (left, needed) = left;
+            self.broken(Invariant::I3, || format!("{change} leaves {left} healthy of the {needed} needed"));
+        }
+        let Change::Remove { member, voter: true, instance } = change else { return };
+        let name = before.member(member.0 as u8).map_or(0, |m| m.name);
+        let live = name != 0 && basis.answered & basis.well & (1 << (name - 1)) != 0;
+        let desired = usize::from(basis.desired.min(self.s.desired));
+        if live && left.0 < desired && !self.forced(instance.as_ref()) {
+            let left = left.0;
+            self.broken(Invariant::I12, || format!("{change} leaves {left} healthy of {desired} desired"));
+        }
+    }
+
+    /// The leaving instance's time is over.
+    fn forced(&self, instance: Option<&membership::ids::InstanceId>) -> bool {
+        let ledger = self.ledger();
+        let Some((ledger, id)) = (*ledger).as_ref().zip(instance) else { return false };
+        ledger.since(&MarkKey::TerminateWaiting(id.clone())) == Some(ANCIENT)
+    }
+
+    /// I3: a kill of ours.
+    pub fn check_kill(&mut self, host: usize, effect: &Effect, basis: Basis) {
+        let h = self.s.hosts[host];
+        let Some(cluster) = self.s.cluster(h.cluster).copied().filter(|c| c.formed && h.runs()) else {
+            return;
+        };
+        if cluster.member(h.member).is_none_or(|m| m.learner) {
+            return;
+        }
+        let needed = majority(cluster.voters().count());
+        let before = self.among(&cluster, basis.well);
+        let after = self.among(&cluster, basis.well & !(1 << host));
+        if before >= needed && after < needed {
+            self.broken(Invariant::I3, || format!("{effect} leaves {after} healthy of the {needed} needed"));
+        }
+    }
+
+    /// I8: the member is out before its termination goes on.
+    pub fn check_continue_termination(&mut self, host: usize) {
+        let h = self.s.hosts[host];
+        let listed = self.s.cluster(h.cluster).is_some_and(|c| c.formed && c.member(h.member).is_some());
+        if h.life == Life::Leaving && listed {
+            self.broken(Invariant::I8, || {
+                format!("the termination of {} goes on and its member is listed", id(host))
+            });
+        }
+    }
+
+    /// I8: whose launch goes on is a voter of a formed cluster.
+    pub fn check_continue_launch(&mut self, host: usize, who: &str) {
+        let h = self.s.hosts[host];
+        let votes = |c: &Cluster| c.member(h.member).is_some_and(|m| !m.learner);
+        if !self.s.cluster(h.cluster).is_some_and(|c| c.formed && votes(c)) {
+            self.broken(Invariant::I8, || {
+                format!("the launch of {} goes on and it is no voter, by {who}", id(host))
+            });
+        }
+    }
+
+    /// I10: no change of the membership is sent while another may be in flight that the arithmetic did not count.
+    pub fn check_one_at_a_time(&mut self, letter: &Letter) {
+        if letter.change == 0 {
+            return;
+        }
+        let ledger = self.ledger();
+        let maybes = (*ledger).as_ref().map(|l| l.maybes.as_slice()).unwrap_or_default();
+        let letters = self.s.letters;
+        for other in letters.iter().filter(|l| l.place.is_some() && l.change != 0) {
+            let change = self.t.changes.get(other.change);
+            let counted = maybes.iter().any(|m| Some(&m.change) == change.as_ref().as_ref());
+            if other.cluster == letter.cluster && !counted {
+                return self.broken(Invariant::I10, || format!("{:?} may still happen", change));
+            }
+        }
+    }
+
+    /// I4: a generation that formed is never left behind.
+    pub fn check_ledger(&mut self, before: Option<&Ledger>, after: &Ledger) {
+        let next = &after.generation;
+        let formed = before.filter(|l| l.generation.phase == Phase::Formed);
+        let left =
+            formed.is_some_and(|l| next.number != l.generation.number || next.phase == Phase::Abandoned);
+        if left {
+            self.broken(Invariant::I4, || "a generation that formed is left behind".to_owned());
+        }
+        let token = crate::etcd::token(after);
+        let Some(mut cluster) = self.s.cluster(token).copied() else { return };
+        let born = next.phase == Phase::Formed && !cluster.formed;
+        if born && !self.majority_lives(&cluster) {
+            self.s.stillborn = true;
+        }
+        cluster.formed = next.phase == Phase::Formed;
+        self.put_cluster(cluster);
+    }
+
+    /// Whether this host's disk may be lost: of a cluster that formed, a majority of the voters lives at each moment
+    /// (I4), whatever becomes of the changes in flight.
+    pub fn may_be_lost(&self, host: usize) -> bool {
+        let h = self.s.hosts[host];
+        let Some(cluster) = self.s.cluster(h.cluster).copied().filter(|c| c.formed) else { return true };
+        let mut worlds = vec![cluster];
+        for change in self.possible_changes() {
+            let mut changed = worlds.clone();
+            for world in &mut changed {
+                match &change {
+                    Change::Promote { member, .. } => {
+                        if let Some(listed) = world.member_mut(member.0 as u8) {
+                            listed.learner = false;
+                        }
+                    }
+                    Change::Remove { member, .. } => world.remove(member.0 as u8),
+                    _ => {}
+                }
+            }
+            worlds.extend(changed);
+        }
+        worlds.iter().all(|world| {
+            let living = world.voters().filter(|m| m.id != h.member && self.lives(world, m.id)).count();
+            living >= majority(world.voters().count())
+        })
+    }
+
+    /// The changes that may still happen, as the ledger and the network hold them.
+    fn possible_changes(&self) -> Vec<Change> {
+        let ledger = self.ledger();
+        let (maybes, claim) =
+            (*ledger).as_ref().map_or((&[][..], None), |l| (l.maybes.as_slice(), l.claim.as_ref()));
+        let mut all: Vec<Change> = maybes.iter().map(|m| m.change.clone()).collect();
+        all.extend(claim.map(|c| c.proposal.change.clone()));
+        let letters = self.s.letters.iter().filter(|l| l.place.is_some());
+        all.extend(letters.filter_map(|l| (*self.t.changes.get(l.change)).clone()));
+        all.retain(Change::changes_membership);
+        all.sort();
+        all.dedup();
+        all
+    }
+}

@@ -1,0 +1,353 @@
+//! Invocations: the real protocol, a call at a time.
+//!
+//! An invocation that holds no claim and has nothing more to do at once ends here: what would go on with it is what
+//! begins anew, except that it would be older, and that it would not repeat a call within three seconds, which others
+//! do anyway.
+
+use membership::change::{Change, Effect};
+use membership::ids::{Nonce, RequestId};
+use membership::invocation::{Answer, Invocation, Next, Written};
+use membership::ledger::Ledger;
+use membership::moved::Moved;
+use membership::observation::{Observation, Seen};
+
+use crate::clock::{LIFETIME, NOW, a_step_later, essential};
+use crate::etcd::{Reply, unanswered};
+use crate::state::{Basis, Host, Letter, Place, Run, Stage};
+use crate::step::Step;
+
+/// What an invocation does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Then {
+    /// Nothing that another would not do as well.
+    End,
+    /// This.
+    Go(Stage),
+}
+
+impl Step<'_> {
+    /// An invocation begins, and looks.
+    pub fn begin(&mut self, run: usize, hidden: Option<u8>) -> bool {
+        let free = self.s.runs.iter().position(|r| r.stage.is_none());
+        if free != Some(run) || run >= self.world.runs {
+            return false;
+        }
+        let nonce = self.fresh_nonce();
+        let request = RequestId(format!("n{nonce}"));
+        let invocation = Invocation::with_guards(request, NOW.plus(LIFETIME), self.world.guards);
+        let invocation = self.t.invocations.number(invocation);
+        self.s.runs[run] = Run { invocation, nonce, ..Run::default() };
+        self.look(run, hidden);
+        true
+    }
+
+    /// The first that neither the ledger nor another invocation knows.
+    fn fresh_nonce(&self) -> u8 {
+        let ledger = self.ledger();
+        let claim = (*ledger).as_ref().and_then(|l| l.claim.as_ref()).map(|c| c.nonce.as_str());
+        let taken = |n: u8| {
+            let here = self.s.runs.iter().any(|r| r.stage.is_some() && r.nonce == n);
+            here || claim == Some(format!("n{n}").as_str())
+        };
+        (1..u8::MAX).find(|n| !taken(*n)).unwrap_or(0)
+    }
+
+    /// It looks again, as it holds a claim, or may.
+    pub fn look_again(&mut self, run: usize, hidden: Option<u8>) -> bool {
+        let due = self.s.runs[run].stage == Some(Stage::Look);
+        if due {
+            self.look(run, hidden);
+        }
+        due
+    }
+
+    fn look(&mut self, run: usize, hidden: Option<u8>) {
+        let seen = self.observe(hidden);
+        let (invocation, nonce) = (self.s.runs[run].invocation, self.s.runs[run].nonce);
+        let known = self.t.looks.get(&(invocation, seen, nonce)).copied();
+        let (after, then) = match known.filter(|_| self.story.is_none()) {
+            Some(known) => known,
+            None => self.look_anew(run, seen),
+        };
+        self.s.runs[run].invocation = after;
+        self.s.runs[run].seen = seen;
+        self.s.runs[run].basis = Basis {
+            well: self.s.mask(Host::well),
+            answered: self.s.mask(Host::answers),
+            desired: self.s.desired,
+        };
+        self.goes_on(run, then);
+    }
+
+    fn look_anew(&mut self, run: usize, seen: u32) -> (u32, Then) {
+        let Run { invocation: before, nonce, .. } = self.s.runs[run];
+        let mut invocation = (*self.t.invocations.get(before)).clone();
+        let obs = self.t.observations.get(seen);
+        let (decision, next) = invocation.look(&obs, NOW, Nonce(format!("n{nonce}")));
+        if let Some(proposal) = &decision.proposal {
+            self.tell(|| format!("it decides: {}", proposal.change));
+        }
+        for edit in &decision.edits {
+            self.tell(|| format!("it notes: {edit}"));
+        }
+        let then = self.then(&invocation, next);
+        let after = self.t.invocations.number(invocation);
+        self.t.looks.insert((before, seen, nonce), (after, then));
+        (after, then)
+    }
+
+    /// Whether a look finds nothing to do and nothing to wait for.
+    pub fn looks_settled(&mut self) -> bool {
+        let seen = self.observe(None);
+        if let Some(settled) = self.t.settled.get(&seen) {
+            return *settled;
+        }
+        let obs = self.t.observations.get(seen);
+        let settled = membership::decide::decide(&obs, NOW, None).is_settled();
+        self.t.settled.insert(seen, settled);
+        settled
+    }
+
+    fn then(&mut self, invocation: &Invocation, next: Next) -> Then {
+        match next {
+            Next::Look | Next::Rest if invocation.holds_claim() => Then::Go(Stage::Look),
+            Next::Look | Next::Rest => Then::End,
+            Next::Write(ledger) => {
+                let ledger = self.t.ledgers.number(Some(essential(&ledger)));
+                Then::Go(Stage::Write { ledger, fresh: true })
+            }
+            Next::Perform(effects) => Then::Go(Stage::Perform(self.t.effects.number(effects))),
+            Next::Ask(effect) => Then::Go(Stage::Ask(self.t.effects.number(vec![effect]))),
+        }
+    }
+
+    fn goes_on(&mut self, run: usize, then: Then) {
+        match then {
+            Then::End => self.s.runs[run] = Run::default(),
+            Then::Go(stage) => self.s.runs[run].stage = Some(stage),
+        }
+    }
+
+    /// What it is about to do happens; it hears of it, or not.
+    pub fn land(&mut self, run: usize, heard: bool) -> bool {
+        match self.s.runs[run].stage {
+            None | Some(Stage::Look) => return false,
+            Some(Stage::Write { ledger, fresh }) => {
+                let there = fresh && self.write(run, ledger);
+                let written = if there && heard { Written::Yes } else { Written::Unclear };
+                self.hears(run, |invocation, obs, _| invocation.wrote(written, obs, NOW));
+            }
+            Some(Stage::Perform(effects)) => {
+                for effect in self.t.effects.get(effects).iter() {
+                    self.execute(effect, self.s.runs[run].basis);
+                }
+                let holds = self.t.invocations.get(self.s.runs[run].invocation).holds_claim();
+                self.goes_on(run, if holds { Then::Go(Stage::Look) } else { Then::End });
+            }
+            Some(Stage::Ask(effect)) => {
+                let answer = self.ask(run, effect);
+                self.answered(run, if heard { answer } else { unanswered() });
+            }
+        }
+        true
+    }
+
+    fn hears(&mut self, run: usize, what: impl FnOnce(&mut Invocation, &Observation, Nonce) -> Next) {
+        let Run { invocation, seen, nonce, .. } = self.s.runs[run];
+        let mut invocation = (*self.t.invocations.get(invocation)).clone();
+        let obs = self.t.observations.get(seen);
+        let next = what(&mut invocation, &obs, Nonce(format!("n{nonce}")));
+        let then = self.then(&invocation, next);
+        self.s.runs[run].invocation = self.t.invocations.number(invocation);
+        self.goes_on(run, then);
+    }
+
+    fn answered(&mut self, run: usize, answer: Answer) {
+        if let Answer::Refused { why, .. } = &answer {
+            self.tell(|| format!("etcd refuses: {why}"));
+        }
+        self.hears(run, |i, obs, nonce| i.answered(answer, obs, NOW, nonce));
+    }
+
+    /// The compare-and-swap.
+    fn write(&mut self, run: usize, number: u32) -> bool {
+        let (before, after) = (self.ledger(), self.t.ledgers.get(number));
+        let Some(after) = &*after else { return false };
+        let before = (*before).as_ref();
+        self.check_ledger(before, after);
+        self.s.ledger = number;
+        for other in &mut self.s.runs {
+            if let Some(Stage::Write { fresh, .. }) = &mut other.stage {
+                *fresh = false;
+            }
+        }
+        let own = Nonce(format!("n{}", self.s.runs[run].nonce));
+        let claimed = |l: &Ledger| l.claim.as_ref().is_some_and(|c| c.nonce == own);
+        if claimed(after) && !before.is_some_and(claimed) {
+            let change = after.claim.as_ref().map(|c| c.proposal.change.clone());
+            let change = change.filter(Change::changes_membership);
+            self.s.runs[run].change = self.t.changes.number(change);
+            // What is done under this claim may not rest on what was true only before it stood.
+            self.s.runs[run].basis.well = self.s.mask(Host::well);
+            self.tell(|| "its claim stands".to_owned());
+        }
+        true
+    }
+
+    /// The letter that a call of the membership is; nothing for other calls.
+    fn letter(&self, run: usize, number: u32) -> Letter {
+        let effects = self.t.effects.get(number);
+        let membership = matches!(
+            effects.first(),
+            Some(Effect::AddLearner { .. } | Effect::Promote { .. } | Effect::RemoveMember { .. })
+        );
+        let change = if membership { self.s.runs[run].change } else { 0 };
+        let cluster = (*self.ledger()).as_ref().map_or(0, crate::etcd::token);
+        Letter { place: None, to: 0, effect: number, change, cluster, basis: self.s.runs[run].basis }
+    }
+
+    fn ask(&mut self, run: usize, number: u32) -> Answer {
+        let letter = self.letter(run, number);
+        self.check_one_at_a_time(&letter);
+        let effects = self.t.effects.get(number);
+        let Some(effect) = effects.first() else { return unanswered() };
+        self.tell(|| format!("it asks: {effect}"));
+        match &*self.t.changes.get(letter.change) {
+            None => {
+                self.execute(effect, letter.basis);
+                Answer::Done
+            }
+            Some(change) => match self.arrive(effect, change, letter.basis) {
+                Reply::Answered(answer) => answer,
+                Reply::Lost => unanswered(),
+                Reply::Waits(place) => {
+                    self.post(letter, place);
+                    unanswered()
+                }
+            },
+        }
+    }
+
+    /// A letter is on its way; false where the model has no room for it.
+    fn post(&mut self, letter: Letter, place: Place) -> bool {
+        self.tell(|| format!("its call waits: {place:?}"));
+        let Some(slot) = self.s.letters.iter_mut().find(|l| l.place.is_none()) else { return false };
+        *slot = Letter { place: Some(place), ..letter };
+        true
+    }
+
+    /// How many steps of time a call lives: of the membership, none; another, while its claim stands.
+    fn stays_alive(&self, run: usize, letter: &Letter) -> u8 {
+        let claimed = if self.s.runs[run].old { 1 } else { 2 };
+        if letter.change == 0 { claimed } else { 0 }
+    }
+
+    /// It gives up its call, which is still on its way.
+    pub fn give_up(&mut self, run: usize) -> bool {
+        let Some(Stage::Ask(number)) = self.s.runs[run].stage else { return false };
+        let letter = self.letter(run, number);
+        self.check_one_at_a_time(&letter);
+        let posted = self.post(letter, Place::Flying(self.stays_alive(run, &letter)));
+        self.answered(run, unanswered());
+        posted
+    }
+
+    /// It dies.
+    pub fn die(&mut self, run: usize) -> bool {
+        let there = self.s.runs[run].stage.is_some();
+        self.s.runs[run] = Run::default();
+        there
+    }
+
+    /// It dies having sent its call.
+    pub fn die_sent(&mut self, run: usize) -> bool {
+        let Some(Stage::Ask(number)) = self.s.runs[run].stage else { return false };
+        let letter = self.letter(run, number);
+        self.check_one_at_a_time(&letter);
+        let posted = self.post(letter, Place::Flying(self.stays_alive(run, &letter)));
+        self.s.runs[run] = Run::default();
+        posted
+    }
+
+    /// A letter arrives.
+    pub fn deliver(&mut self, number: usize) -> bool {
+        let letter = self.s.letters[number];
+        let Some(Place::Flying(_)) = letter.place else { return false };
+        self.s.letters[number] = Letter::default();
+        let effects = self.t.effects.get(letter.effect);
+        let Some(effect) = effects.first() else { return false };
+        self.tell(|| format!("that is: {effect}"));
+        match &*self.t.changes.get(letter.change) {
+            None => self.execute(effect, letter.basis),
+            Some(change) => {
+                let reply = match letter.to {
+                    0 => self.arrive(effect, change, letter.basis),
+                    to => self.handed_on(letter.cluster, to, change, letter.basis),
+                };
+                if let Reply::Waits(place) = reply {
+                    return self.post(letter, place);
+                }
+            }
+        }
+        true
+    }
+
+    /// One step of time passes for an invocation: the platform kills it in its second.
+    pub fn run_grows_older(&mut self, number: usize) {
+        let run = self.s.runs[number];
+        if run.stage.is_none() {
+            return;
+        }
+        if run.old {
+            self.tell(|| format!("the platform ends invocation {}", number + 1));
+            self.s.runs[number] = Run::default();
+            return;
+        }
+        let stage = match run.stage {
+            Some(Stage::Write { ledger, fresh }) => {
+                // The write bears the time of its decision.
+                let older = self.t.ledgers.get(ledger).as_ref().as_ref().map(crate::clock::older);
+                Some(Stage::Write { ledger: self.t.ledgers.number(older), fresh })
+            }
+            other => other,
+        };
+        let invocation = self.older_invocation(run.invocation);
+        let seen = self.older_observation(run.seen);
+        self.s.runs[number] = Run { stage, invocation, seen, old: true, ..run };
+    }
+
+    fn older_invocation(&mut self, number: u32) -> u32 {
+        if let Some(older) = self.t.older_invocations.get(&number) {
+            return *older;
+        }
+        let older = self.t.invocations.get(number).moved(&a_step_later);
+        let older = self.t.invocations.number(older);
+        self.t.older_invocations.insert(number, older);
+        older
+    }
+
+    fn older_observation(&mut self, number: u32) -> u32 {
+        if let Some(older) = self.t.older_observations.get(&number) {
+            return *older;
+        }
+        let mut obs = (*self.t.observations.get(number)).clone();
+        if let Seen::Known(Some(ledger)) = &mut obs.ledger {
+            *ledger = crate::clock::older(ledger);
+        }
+        let older = self.t.observations.number(obs);
+        self.t.older_observations.insert(number, older);
+        older
+    }
+
+    /// What is on the network arrives within its time, or never.
+    pub fn letters_grow_older(&mut self) {
+        for letter in &mut self.s.letters {
+            match letter.place {
+                Some(Place::Flying(0)) => *letter = Letter::default(),
+                Some(Place::Flying(left)) => letter.place = Some(Place::Flying(left - 1)),
+                _ => {}
+            }
+        }
+        self.s.letters.sort_by_key(|l| l.place.is_none());
+    }
+}

@@ -1,0 +1,264 @@
+//! One step of the world: an action, and all that follows from it by itself.
+
+use std::sync::Arc;
+
+use membership::ledger::{Ledger, MarkKey, Phase};
+
+use crate::action::Action;
+use crate::clock::ANCIENT;
+use crate::observe::id;
+use crate::state::{Etcd, Invariant, Life, Machine, State};
+use crate::tables::Tables;
+use crate::world::World;
+
+/// A state in the making.
+pub struct Step<'a> {
+    /// The world.
+    pub world: &'a World,
+    /// Its tables.
+    pub t: &'a mut Tables,
+    /// What has come of it so far.
+    pub s: State,
+    /// What is told of it, where somebody listens.
+    pub story: Option<&'a mut Vec<String>>,
+}
+
+impl Step<'_> {
+    /// Tells what happened.
+    pub fn tell(&mut self, what: impl FnOnce() -> String) {
+        if let Some(story) = &mut self.story {
+            story.push(what());
+        }
+    }
+
+    /// An invariant is broken: the first one counts.
+    pub fn broken(&mut self, which: Invariant, how: impl FnOnce() -> String) {
+        if self.s.broken.is_none() {
+            self.s.broken = Some(which);
+            self.tell(|| format!("BROKEN {which:?}: {}", how()));
+        }
+    }
+
+    /// The ledger as it stands.
+    pub fn ledger(&self) -> Arc<Option<Ledger>> {
+        self.t.ledgers.get(self.s.ledger)
+    }
+
+    /// Takes the action, if it can happen.
+    pub fn take(&mut self, action: Action) -> bool {
+        self.act(action) && self.settle_down()
+    }
+
+    fn act(&mut self, action: Action) -> bool {
+        match action {
+            Action::Begin(run, hidden) => self.hide(hidden) && self.begin(run.into(), hidden),
+            Action::Look(run, hidden) => self.hide(hidden) && self.look_again(run.into(), hidden),
+            Action::Land(run) => self.land(run.into(), true),
+            Action::Unheard(run) => spend(&mut self.s.faults.answers) && self.land(run.into(), false),
+            Action::Late(run) => spend(&mut self.s.faults.late) && self.give_up(run.into()),
+            Action::Die(run) => spend(&mut self.s.faults.deaths) && self.die(run.into()),
+            Action::DieSent(run) => spend(&mut self.s.faults.deaths) && self.die_sent(run.into()),
+            Action::Deliver(letter) => self.deliver(letter.into()),
+            Action::Wait => self.time_passes(),
+            Action::Scale(up) => spend(&mut self.s.faults.scales) && self.scale(up),
+            Action::Stalled => spend(&mut self.s.faults.patience) && self.age(MarkKey::Stalled),
+            Action::Launch(at) => self.launch(at.map(usize::from)),
+            _ => self.act_on_host(action),
+        }
+    }
+
+    fn act_on_host(&mut self, action: Action) -> bool {
+        match action {
+            Action::Boot(h) => self.boot(h.into()),
+            Action::Ready(h) => self.ready(h.into()),
+            Action::Notice(h) => self.notice(h.into()),
+            Action::Terminated(h) => self.terminated(h.into()),
+            Action::Return(h) => self.comes_back(h.into()),
+            Action::ScaleIn(h) => self.scale_in(h.into()),
+            Action::Recover(h) => self.recover(h.into()),
+            Action::Kill(h) => spend(&mut self.s.faults.kills) && self.kill(h.into()),
+            Action::Freeze(h) => spend(&mut self.s.faults.freezes) && self.freeze(h.into(), true),
+            Action::Deafen(h) => spend(&mut self.s.faults.deaf) && self.freeze(h.into(), false),
+            Action::Crash(h) => spend(&mut self.s.faults.crashes) && self.crash(h.into()),
+            Action::LoseDisk(h) => spend(&mut self.s.faults.disks) && self.lose_disk(h.into()),
+            Action::Terminate(h) => spend(&mut self.s.faults.terminations) && self.terminate(h.into()),
+            Action::HookTimeout(h) => spend(&mut self.s.faults.timeouts) && self.hook_timeout(h.into()),
+            Action::PatienceOver(h) => spend(&mut self.s.faults.patience) && self.patience_over(h.into()),
+            _ => false,
+        }
+    }
+
+    fn hide(&mut self, hidden: Option<u8>) -> bool {
+        let Some(host) = hidden else { return true };
+        let there = !matches!(self.s.hosts[usize::from(host)].life, Life::Nowhere | Life::Out);
+        there && spend(&mut self.s.faults.hidden)
+    }
+
+    fn scale(&mut self, up: bool) -> bool {
+        self.s.desired = if up { self.s.desired + 1 } else { self.s.desired - 1 };
+        (1..=4).contains(&self.s.desired)
+    }
+
+    /// The wait that is longer than any step of time is over.
+    fn patience_over(&mut self, host: usize) -> bool {
+        match self.s.hosts[host].life {
+            Life::Leaving => self.age(MarkKey::TerminateWaiting(id(host))),
+            Life::Pending => self.age(MarkKey::LaunchWaiting(id(host))),
+            _ => false,
+        }
+    }
+
+    /// Makes a mark of the ledger as old as can be. Time does that, nobody writes: what was read still stands.
+    fn age(&mut self, key: MarkKey) -> bool {
+        let Some(mut ledger) = (*self.ledger()).clone() else { return false };
+        let Some(mark) = ledger.marks.get_mut(&key).filter(|m| m.since != ANCIENT) else { return false };
+        if self.s.busy() {
+            // Whoever looked before would take the mark for younger than it is.
+            return false;
+        }
+        mark.since = ANCIENT;
+        self.s.ledger = self.t.ledgers.number(Some(ledger));
+        true
+    }
+
+    /// Some seconds pass: at no cost where nobody would do anything without it. The patiences of these worlds are as
+    /// short as the seconds that a real one gives a machine to boot; that time passes over somebody who has something
+    /// to do is a fault, and bounded.
+    fn time_passes(&mut self) -> bool {
+        if (self.s.busy() || self.somebody_is_due()) && !spend(&mut self.s.faults.delays) {
+            return false;
+        }
+        self.s.ledger = self.older_ledger(self.s.ledger);
+        for run in 0..self.s.runs.len() {
+            self.run_grows_older(run);
+        }
+        self.letters_grow_older();
+        true
+    }
+
+    fn older_ledger(&mut self, ledger: u32) -> u32 {
+        if let Some(older) = self.t.older_ledgers.get(&ledger) {
+            return *older;
+        }
+        let older = self.t.ledgers.get(ledger).as_ref().as_ref().map(crate::clock::older);
+        let number = self.t.ledgers.number(older);
+        self.t.older_ledgers.insert(ledger, number);
+        number
+    }
+
+    /// Whether a machine, the group, or an invocation that began now, would do something at once.
+    fn somebody_is_due(&mut self) -> bool {
+        let (before, story) = (self.s, self.story.take());
+        let hosts =
+            (0..before.hosts.len() as u8).filter(|h| before.hosts[usize::from(*h)].life != Life::Nowhere);
+        let due = |h: u8| {
+            [Action::Boot(h), Action::Ready(h), Action::Notice(h), Action::Terminated(h), Action::Return(h)]
+        };
+        let mut all: Vec<Action> = hosts.clone().flat_map(due).collect();
+        all.extend(hosts.map(Action::ScaleIn));
+        all.extend([Action::Launch(None), Action::Begin(0, None)]);
+        let any = all.into_iter().any(|action| {
+            let happens = self.act(action) && self.s != before;
+            self.s = before;
+            happens
+        });
+        self.story = story;
+        any
+    }
+
+    /// What follows by itself, at once. False where the model has no room for it.
+    fn settle_down(&mut self) -> bool {
+        self.etcd_settles();
+        self.bases_grow();
+        self.check_state();
+        self.forget_hosts();
+        self.forget_clusters();
+        true
+    }
+
+    /// An instance of which no trace is left anywhere gives its number to the next.
+    fn forget_hosts(&mut self) {
+        let letters = self.s.letters.iter().any(|l| l.place.is_some());
+        if self.s.busy() || letters || !self.s.hosts.iter().any(|h| h.life == Life::Out) {
+            return;
+        }
+        let ledger = self.ledger();
+        for host in 0..self.s.hosts.len() {
+            let h = self.s.hosts[host];
+            let over = h.life == Life::Out && h.machine == Machine::Terminated && self.s.envs[host] == 0;
+            let named =
+                self.s.clusters.iter().flat_map(|c| c.listed()).any(|m| usize::from(m.name) == host + 1);
+            let of = |key: &MarkKey| key.instance() == Some(&id(host));
+            let known = (*ledger).as_ref().is_some_and(|l| {
+                l.instances.contains_key(&id(host))
+                    || l.marks.keys().any(of)
+                    || l.claim.as_ref().is_some_and(|c| c.proposal.change.instance() == Some(&id(host)))
+                    || l.maybes.iter().any(|m| m.change.instance() == Some(&id(host)))
+                    || l.seed() == Some(&id(host))
+            });
+            if over && !named && !known {
+                self.s.hosts[host] = Default::default();
+            }
+        }
+        self.renumber_launches();
+    }
+
+    /// Only the order of launches matters.
+    fn renumber_launches(&mut self) {
+        let mut orders: Vec<u8> =
+            self.s.hosts.iter().filter(|h| h.life != Life::Nowhere).map(|h| h.order).collect();
+        orders.sort_unstable();
+        for host in self.s.hosts.iter_mut().filter(|h| h.life != Life::Nowhere) {
+            host.order = orders.iter().position(|o| *o == host.order).unwrap_or(0) as u8 + 1;
+        }
+    }
+
+    /// A cluster of the past is forgotten with the last disk that holds its data.
+    fn forget_clusters(&mut self) {
+        if self.s.clusters[1].token == 0 {
+            return;
+        }
+        let now = (*self.ledger()).as_ref().map_or(0, |l| l.generation.number as u8);
+        for cluster in 0..self.s.clusters.len() {
+            let token = self.s.clusters[cluster].token;
+            if token != now && !self.s.hosts.iter().any(|h| h.cluster == token) {
+                self.s.clusters[cluster] = Default::default();
+            }
+        }
+        self.s.clusters.sort_by_key(|c| (c.token == 0, c.token));
+    }
+
+    /// All is as it should be, and a look finds nothing to do.
+    pub fn settled(&mut self) -> bool {
+        let letters = self.s.letters.iter().any(|l| l.place.is_some());
+        if self.s.busy() || letters || self.s.broken.is_some() {
+            return false;
+        }
+        let ledger = self.ledger();
+        let Some(ledger) = &*ledger else { return false };
+        let quiet = ledger.claim.is_none() && ledger.maybes.is_empty();
+        if ledger.generation.phase != Phase::Formed || !quiet {
+            return false;
+        }
+        let Some(cluster) = self.s.cluster(ledger.generation.number as u8).copied() else { return false };
+        let there: Vec<_> =
+            self.s.hosts.iter().filter(|h| !matches!(h.life, Life::Nowhere | Life::Out)).collect();
+        let serves = |h: &&crate::state::Host| {
+            let votes = cluster.member(h.member).is_some_and(|m| !m.learner) && h.cluster == cluster.token;
+            h.life == Life::InService && h.healthy && h.answers() && h.etcd == Etcd::Running && votes
+        };
+        let serving = there.iter().copied().filter(|h| serves(h)).count();
+        let desired = usize::from(self.s.desired);
+        if serving != desired || there.len() != desired || cluster.listed().count() != desired {
+            return false;
+        }
+        self.looks_settled()
+    }
+}
+
+/// One of these less, if there is one.
+pub fn spend(left: &mut u8) -> bool {
+    let some = *left > 0;
+    *left = left.saturating_sub(1);
+    some
+}

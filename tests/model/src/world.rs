@@ -1,0 +1,133 @@
+//! A world to explore: where it begins, what may go wrong, and which guards hold.
+
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use membership::guard::Guards;
+use membership::settings::Settings;
+use stateright::{Model, Property};
+
+use crate::action::{self, Action};
+use crate::state::{Invariant, Life, State};
+use crate::step::Step;
+use crate::tables::Tables;
+
+/// A world, bounded by how often each thing may go wrong in it.
+#[derive(Debug)]
+pub struct World {
+    /// What is explored, in a few words.
+    pub name: String,
+    /// Where it begins.
+    pub start: State,
+    /// How many invocations at once.
+    pub runs: usize,
+    /// All guards, or all but one.
+    pub guards: Guards,
+    /// The group's settings.
+    pub settings: Settings,
+    tables: Mutex<Tables>,
+}
+
+impl World {
+    /// A world with these tables.
+    pub fn new(name: &str, start: State, runs: usize, guards: Guards, tables: Tables) -> Self {
+        let patience = crate::clock::STEP;
+        let settings = Settings {
+            formation_patience: patience,
+            join_patience: patience,
+            unproven_grace: patience,
+            leave_patience: Duration::from_secs(1800),
+            ..Settings::default()
+        };
+        Self { name: name.to_owned(), start, runs, guards, settings, tables: Mutex::new(tables) }
+    }
+
+    /// The tables, of which there is one user at a time.
+    pub fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// What comes of an action, if it can happen; and what is told of it.
+    pub fn follow(&self, state: &State, action: Action, story: Option<&mut Vec<String>>) -> Option<State> {
+        if state.broken.is_some() || state.stillborn {
+            return None;
+        }
+        let mut tables = self.tables();
+        let mut step = Step { world: self, t: &mut tables, s: *state, story };
+        let happened = step.take(action) && (step.s != *state || step.s.broken.is_some());
+        happened.then_some(step.s)
+    }
+
+    /// Whether nothing is left to do, and all is as it should be.
+    pub fn settled(&self, state: &State) -> bool {
+        let mut tables = self.tables();
+        state.stillborn || Step { world: self, t: &mut tables, s: *state, story: None }.settled()
+    }
+
+    /// `desired` instances whose launch hooks wait, and nothing else.
+    pub fn launching(desired: u8) -> State {
+        let mut state = State::empty(desired, crate::state::Faults::default());
+        for (number, host) in state.hosts.iter_mut().enumerate().take(usize::from(desired)) {
+            host.life = Life::Pending;
+            host.healthy = true;
+            (host.order, host.address) = (number as u8 + 1, number as u8 + 1);
+        }
+        state
+    }
+}
+
+impl Model for World {
+    type State = State;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<State> {
+        vec![self.start]
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        actions.extend(action::all(state));
+    }
+
+    fn next_state(&self, last: &State, action: Action) -> Option<State> {
+        self.follow(last, action, None)
+    }
+
+    fn format_action(&self, action: &Action) -> String {
+        action.to_string()
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::always("I1", |_, s: &State| s.broken != Some(Invariant::I1)),
+            Property::always("I2", |_, s: &State| s.broken != Some(Invariant::I2)),
+            Property::always("I3", |_, s: &State| s.broken != Some(Invariant::I3)),
+            Property::always("I4", |_, s: &State| s.broken != Some(Invariant::I4)),
+            Property::always("I5", |_, s: &State| s.broken != Some(Invariant::I5)),
+            Property::always("I6", |_, s: &State| s.broken != Some(Invariant::I6)),
+            Property::always("I7", |_, s: &State| s.broken != Some(Invariant::I7)),
+            Property::always("I8", |_, s: &State| s.broken != Some(Invariant::I8)),
+            Property::always("I10", |_, s: &State| s.broken != Some(Invariant::I10)),
+            Property::always("I12", |_, s: &State| s.broken != Some(Invariant::I12)),
+        ]
+    }
+}
+
+impl crate::explore::Explored for World {
+    fn broken(&self, state: &State) -> Option<String> {
+        state.broken.map(|invariant| format!("{invariant:?}"))
+    }
+
+    fn settled(&self, state: &State) -> bool {
+        World::settled(self, state)
+    }
+
+    fn fault(&self, before: &State, after: &State) -> bool {
+        after.faults.left() < before.faults.left()
+    }
+
+    fn sentences(&self, before: &State, action: Action) -> Vec<String> {
+        let mut told = vec![action.to_string()];
+        self.follow(before, action, Some(&mut told));
+        told
+    }
+}

@@ -1,0 +1,48 @@
+//! The short form of the exploration: `make model` runs all of it.
+#![allow(missing_docs, clippy::panic)]
+
+use membership::guard::Guards;
+use model::explore::{Bounds, explore};
+use model::worlds::{Beginnings, MUTANTS, WORLDS};
+use stateright::{Checker, Model};
+
+const ALL: Bounds = Bounds { states: 2_000_000, until_settled: false };
+
+#[test]
+fn nothing_breaks_and_everything_settles() {
+    let mut beginnings = Beginnings::default();
+    for plan in WORLDS.iter().filter(|p| p.short) {
+        let found = explore(&beginnings.world(plan, Guards::all()), ALL);
+        println!("{}: {} states, depth {}", plan.name, found.states, found.depth);
+        if let Some((what, story)) = found.broken {
+            panic!("{}: {what} is broken:\n{}", plan.name, story.join("\n"));
+        }
+        assert!(found.exhausted, "{}: more states than were foreseen", plan.name);
+        if let Some(story) = found.dead_end {
+            panic!("{}: {} dead ends; the nearest:\n{}", plan.name, found.dead_ends, story.join("\n"));
+        }
+        assert!(found.settled > 0 && found.states > 10, "{}: nothing happens", plan.name);
+    }
+}
+
+#[test]
+fn without_a_guard_what_it_keeps_from_happening_happens() {
+    let mut beginnings = Beginnings::default();
+    for mutant in MUTANTS.iter().filter(|m| m.plan.short) {
+        let found = explore(&beginnings.world(&mutant.plan, Guards::without(mutant.guard)), ALL);
+        let caught = mutant.caught(&found);
+        println!("without {}: {}", mutant.guard.name(), mutant.word(caught));
+        assert!(caught, "without {}: {}, found {:?}", mutant.guard.name(), mutant.word(caught), found.broken);
+    }
+}
+
+/// The search is ours, for the sake of dead ends; stateright's own must come to the same states.
+#[test]
+fn stateright_finds_the_same_states() {
+    let mut beginnings = Beginnings::default();
+    let plan = &WORLDS[0];
+    let ours = explore(&beginnings.world(plan, Guards::all()), ALL);
+    let theirs = beginnings.world(plan, Guards::all()).checker().spawn_bfs().join();
+    assert_eq!(ours.states, theirs.unique_state_count());
+    theirs.assert_properties();
+}
