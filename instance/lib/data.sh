@@ -15,20 +15,26 @@ has_log() { compgen -G "$member_data/member/wal/*.wal" >/dev/null; }
 
 has_anything() { [[ -n $(ls -A "$member_data" 2>/dev/null) ]]; }
 
-# Fails where the disk is new, its member has run, and the parameter may yet let it join anew: an instance that got a new
-# root volume in its place boots before the controller has written that.
+# Fails where the disk is new, its member has run, and the parameter may yet let it join anew: an instance that gets a new
+# root volume in its place boots before the controller has written that. It joins only as another member: a stale read
+# may show once more what this one was first told, and it must never start a second time without its data.
 check_data_directory() {
   if [[ -e $stamp_file ]]; then
     check_stamp
   elif has_anything; then
     refuse "$UNKNOWN_DATA" "$member_data holds data, and no stamp beside it says of which cluster; if it is not needed, move it away and start again"
   fi
-  if { [[ ${env[ETCD_ASG_DATA]} == present ]] || [[ -e $data_dir/joined ]]; } && ! has_log; then
+  has_log && return
+  if [[ ${env[ETCD_ASG_DATA]} == present || -e $data_dir/joined ]]; then
     [[ ! -e $stamp_file ]] ||
       refuse "$DATA_GONE" "$member_data is empty, but this member has already run in generation ${env[ETCD_ASG_GENERATION]} of $cluster; a voter that comes back without its data can lose acknowledged writes, so it must be replaced: terminate instance $instance"
-    say_once "$data_dir is new, but this member has already run in generation ${env[ETCD_ASG_GENERATION]} of $cluster; a voter that comes back without its data can lose acknowledged writes: not starting, and waiting for the controller to let it join anew (it got a new root volume in its place) or to have instance $instance replaced"
-    return 1
+    lost_member=${env[ETCD_ASG_MEMBER_ID]:-unknown}
   fi
+  [[ -n ${lost_member:-} ]] || return 0
+  [[ ${env[ETCD_ASG_DATA]} == present || ${env[ETCD_INITIAL_CLUSTER_STATE]} == new ||
+    ${env[ETCD_ASG_MEMBER_ID]:-$lost_member} == "$lost_member" ]] || return 0
+  say_once "$data_dir is new, but this member has already run in generation ${env[ETCD_ASG_GENERATION]} of $cluster; a voter that comes back without its data can lose acknowledged writes: not starting, and waiting for the controller to let it join anew (it got a new root volume in its place) or to have instance $instance replaced"
+  return 1
 }
 
 check_stamp() {

@@ -68,18 +68,29 @@ class Waits(Case):
         self.assertEqual(status, 0)
         self.assertEqual(said.count("etcd 3.7.3 may not join cluster red yet"), 1, said)
 
-    def test_on_a_new_disk_of_a_member_that_has_run_for_a_parameter_that_lets_it_join_anew(self):
-        self.publish(ETCD_ASG_DATA="present")
+    def test_on_a_new_disk_of_a_member_that_has_run_for_a_parameter_that_lets_it_join_as_another(self):
+        self.publish(ETCD_ASG_DATA="present", ETCD_ASG_MEMBER_ID="11")
         process = self.machine.start("prepare")
-        self.cloud.wait_until(lambda: len(self.cloud.reads) > 3)
-        self.assertFalse((self.machine.data / "stamp").exists())
-        self.assertFalse((self.machine.run_dir / "environment").exists())
-        self.publish()
+        self.waits_on(process)
+        # What a stale read may show once more: how this very member was first told to start.
+        for earlier in ({"ETCD_INITIAL_CLUSTER_STATE": "new"}, {"ETCD_ASG_MEMBER_ID": "11"}, {}):
+            with self.subTest(earlier):
+                self.publish(**earlier)
+                self.waits_on(process)
+        self.publish(ETCD_ASG_MEMBER_ID="12")
         status, said = self.machine.finish(process)
         self.assertEqual(status, 0)
         self.assertEqual(said.count("is new, but this member has already run"), 1, said)
         self.assertIn("lose acknowledged writes", said)
         self.assertTrue((self.machine.data / "stamp").exists())
+        self.assertIn("ETCD_ASG_MEMBER_ID=12", (self.machine.run_dir / "environment").read_text())
+
+    def waits_on(self, process):
+        reads = len(self.cloud.reads)
+        self.cloud.wait_until(lambda: len(self.cloud.reads) > reads + 3)
+        self.assertIsNone(process.poll(), "it waits")
+        self.assertFalse((self.machine.data / "stamp").exists())
+        self.assertFalse((self.machine.run_dir / "environment").exists())
 
     def test_for_a_parameter_of_the_generation_on_the_disk(self):
         self.machine.began(GENERATION="2", TOKEN=CLUSTER + "-2")
