@@ -236,6 +236,13 @@ macro_rules! faults {
             pub fn left(&self) -> u32 {
                 0 $(+ u32::from(self.$name))+
             }
+
+            /// Those that there are.
+            pub fn told(&self) -> String {
+                let all = [$((stringify!($name), self.$name)),+];
+                let some = all.iter().filter(|(_, n)| *n > 0).map(|(name, n)| format!("{name} {n}"));
+                some.collect::<Vec<_>>().join(", ")
+            }
         }
     };
 }

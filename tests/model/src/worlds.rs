@@ -31,6 +31,33 @@ pub struct Plan {
     pub short: bool,
 }
 
+impl Plan {
+    /// All of it in a line.
+    pub fn told(&self) -> String {
+        let faults = match self.faults.told() {
+            none if none.is_empty() => "nothing goes wrong".to_owned(),
+            some => some,
+        };
+        let at_once = if self.runs == 1 { "one invocation" } else { "two invocations at once" };
+        format!("{} ({:?}, {at_once}, {faults})", self.name, self.begin)
+    }
+
+    fn same(&self, other: &Plan) -> bool {
+        (self.begin, self.runs, self.faults) == (other.begin, other.runs, other.faults)
+    }
+}
+
+/// Every world in which nothing may break: the mutants' own too, each once.
+pub fn every() -> Vec<Plan> {
+    let mut all: Vec<Plan> = WORLDS.to_vec();
+    for mutant in MUTANTS {
+        if !all.iter().any(|plan| plan.same(&mutant.plan)) {
+            all.push(mutant.plan);
+        }
+    }
+    all
+}
+
 /// What a settled cluster of a size is, and the tables that name its parts: worked out once.
 #[derive(Debug, Default)]
 pub struct Beginnings {
@@ -128,6 +155,41 @@ pub const WORLDS: &[Plan] = &[
         faults: Faults { kills: 1, reuse: 1, ..NONE },
         short: false,
     },
+    Plan {
+        name: "story 1, the half-formed pair: a joiner dies, the seed freezes",
+        begin: Launching(2),
+        runs: 1,
+        faults: Faults { kills: 1, freezes: 1, ..NONE },
+        short: false,
+    },
+    Plan {
+        name: "story 10, after you, and 19, the silent new voter: one freezes, another leaves",
+        begin: Formed(3),
+        runs: 1,
+        faults: Faults { terminations: 1, freezes: 1, ..NONE },
+        short: false,
+    },
+    Plan {
+        name: "story 14, nobody's claim: a claimant dies, its generation is abandoned",
+        begin: Launching(2),
+        runs: 1,
+        faults: Faults { freezes: 1, deaths: 1, ..NONE },
+        short: false,
+    },
+    Plan {
+        name: "story 20, the letter handed on: two freeze, one after the other",
+        begin: Formed(3),
+        runs: 1,
+        faults: Faults { scales: 1, freezes: 2, ..NONE },
+        short: false,
+    },
+    Plan {
+        name: "story 21, the slow image: a machine boots more slowly than anybody's patience",
+        begin: Launching(2),
+        runs: 1,
+        faults: Faults { delays: 2, ..NONE },
+        short: true,
+    },
 ];
 
 /// A guard taken away, the world that shows what it was for, and the invariants that break there.
@@ -173,17 +235,88 @@ const fn mutant(
         guard,
         story,
         breaks: Some(breaks),
-        plan: Plan { name: "its own world", begin, runs, faults, short: true },
+        plan: Plan { name: "a mutant's world", begin, runs, faults, short: true },
     }
 }
 
-/// The guards whose loss the model notices, each in a world as small as will do.
+/// The guards whose loss the model notices, each in a world as small as will do. With every guard in its place nothing
+/// breaks there: these worlds are explored like the others, too.
 pub const MUTANTS: &[Mutant] = &[
     mutant(Guard::AllGoneBeforeNext, 1, Invariant::I2, Launching(2), 1, Faults { freezes: 1, ..NONE }),
-    mutant(Guard::SeedSealedFirst, 3, Invariant::I1, Launching(2), 1, Faults { disks: 1, ..NONE }),
+    mutant(Guard::GoneIsProven, 1, Invariant::I2, Launching(2), 1, Faults { hidden: 1, ..NONE }),
     mutant(Guard::SealedBeforePromote, 3, Invariant::I5, Launching(2), 1, Faults { disks: 1, ..NONE }),
-    mutant(Guard::LookAgain, 6, Invariant::I3, Launching(2), 1, Faults { freezes: 1, ..NONE }),
+    mutant(Guard::LookAgain, 6, Invariant::I3, Formed(3), 1, Faults { scales: 1, freezes: 1, ..NONE }),
     mutant(Guard::ClaimIsFree, 5, Invariant::I10, Formed(3), 2, Faults { terminations: 1, late: 1, ..NONE }),
-    mutant(Guard::ReplacementFirst, 0, Invariant::I12, Formed(3), 1, Faults { terminations: 1, ..NONE }),
+    mutant(Guard::ClaimStands, 5, Invariant::I10, Formed(3), 2, Faults { terminations: 1, late: 1, ..NONE }),
+    mutant(
+        Guard::ExpiredClaimMayHaveHappened,
+        5,
+        Invariant::I10,
+        Formed(3),
+        1,
+        Faults { scales: 1, freezes: 1, deaths: 1, ..NONE },
+    ),
+    mutant(
+        Guard::UnansweredIsMaybe,
+        7,
+        Invariant::I10,
+        Formed(3),
+        1,
+        Faults { scales: 1, freezes: 1, ..NONE },
+    ),
+    mutant(Guard::LapsedByAll, 7, Invariant::I3, Formed(3), 1, Faults { scales: 1, freezes: 1, ..NONE }),
+    mutant(Guard::LapsedTwice, 7, Invariant::I10, Formed(3), 1, Faults { scales: 1, freezes: 1, ..NONE }),
+    mutant(Guard::MaybesCount, 9, Invariant::I3, Formed(3), 1, Faults { scales: 1, freezes: 1, ..NONE }),
+    mutant(
+        Guard::KillKeepsMajority,
+        9,
+        Invariant::I3,
+        Formed(3),
+        1,
+        Faults { scales: 1, freezes: 1, ..NONE },
+    ),
+    mutant(
+        Guard::MajorityKept,
+        0,
+        Invariant::I3,
+        Formed(3),
+        1,
+        Faults { scales: 1, freezes: 1, patience: 1, ..NONE },
+    ),
+    mutant(
+        Guard::NoDoubtfulVoter,
+        0,
+        Invariant::I12,
+        Formed(3),
+        1,
+        Faults { terminations: 1, freezes: 1, ..NONE },
+    ),
+    mutant(Guard::ReplacementFirst, 13, Invariant::I12, Formed(3), 1, Faults { terminations: 1, ..NONE }),
     mutant(Guard::MemberIsOut, 0, Invariant::I8, Formed(3), 1, Faults { terminations: 1, ..NONE }),
+    mutant(
+        Guard::NeverAMember,
+        0,
+        Invariant::I8,
+        Formed(3),
+        1,
+        Faults { terminations: 1, freezes: 2, ..NONE },
+    ),
+    mutant(
+        Guard::AbandonRetains,
+        0,
+        Invariant::I8,
+        Formed(3),
+        1,
+        Faults { terminations: 1, freezes: 1, patience: 1, ..NONE },
+    ),
+    mutant(Guard::EndpointsOnceFormed, 1, Invariant::I8, Launching(2), 1, NONE),
+    mutant(Guard::PublishedBeforeContinue, 0, Invariant::I8, Launching(2), 1, Faults { patience: 1, ..NONE }),
+    mutant(
+        Guard::LateLandingKeepsClaim,
+        4,
+        Invariant::I5,
+        Formed(3),
+        1,
+        Faults { terminations: 1, kills: 1, late: 1, ..NONE },
+    ),
 ];

@@ -9,7 +9,7 @@ use std::time::Instant;
 use membership::guard::{Guard, Guards};
 use model::explore::{Bounds, Found, explore};
 use model::state::State;
-use model::worlds::{Beginnings, MUTANTS, Mutant, Plan, WORLDS};
+use model::worlds::{Beginnings, MUTANTS, Mutant, Plan, every};
 
 /// What fits into 6 GB of memory.
 const STATES: usize = 20_000_000;
@@ -29,8 +29,8 @@ fn main() -> ExitCode {
     if search {
         return search_all(&mut beginnings, &wanted);
     }
-    let plans = WORLDS.iter().filter(|p| (p.short || !short) && wanted(p.name));
-    let sound = plans.map(|plan| whole(&mut beginnings, plan)).fold(true, |all, one| all & one);
+    let plans = every().into_iter().filter(|p| (p.short || !short) && wanted(&p.told()));
+    let sound = plans.map(|plan| whole(&mut beginnings, &plan)).fold(true, |all, one| all & one);
     let mutants = MUTANTS.iter().filter(|m| (m.plan.short || !short) && wanted(m.guard.name()));
     let caught = mutants.map(|mutant| breaks(&mut beginnings, mutant)).fold(true, |all, one| all & one);
     if sound && caught { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -54,7 +54,7 @@ fn whole(beginnings: &mut Beginnings, plan: &Plan) -> bool {
     let began = Instant::now();
     let world = beginnings.world(plan, Guards::all());
     let found = explore(&world, bounds());
-    figures(plan.name, &found, began);
+    figures(&plan.told(), &found, began);
     if let Some((what, story)) = &found.broken {
         println!("{what} is broken:\n{}", story.join("\n"));
     }
@@ -69,7 +69,7 @@ fn breaks(beginnings: &mut Beginnings, mutant: &Mutant) -> bool {
     let began = Instant::now();
     let world = beginnings.world(&mutant.plan, Guards::without(mutant.guard));
     let found = explore(&world, bounds());
-    let name = format!("without {}, {}", mutant.guard.name(), mutant.plan.name);
+    let name = format!("without {}, {}", mutant.guard.name(), mutant.plan.told());
     figures(&name, &found, began);
     let caught = mutant.caught(&found);
     match &found.broken {
@@ -85,15 +85,15 @@ fn breaks(beginnings: &mut Beginnings, mutant: &Mutant) -> bool {
 fn search_all(beginnings: &mut Beginnings, wanted: &dyn Fn(&str) -> bool) -> ExitCode {
     let bounds = bounds();
     for guard in Guard::ALL.iter().filter(|g| wanted(g.name())) {
-        for plan in WORLDS.iter().chain(MUTANTS.iter().map(|m| &m.plan)) {
+        for plan in every() {
             let began = Instant::now();
-            let world = beginnings.world(plan, Guards::without(*guard));
+            let world = beginnings.world(&plan, Guards::without(*guard));
             let found = explore(&world, bounds);
             if let Some((what, story)) = &found.broken {
-                figures(&format!("without {}, {}", guard.name(), plan.name), &found, began);
+                figures(&format!("without {}, {}", guard.name(), plan.told()), &found, began);
                 println!("  {what}:\n{}", story.join("\n"));
             } else if found.dead_ends > 0 {
-                figures(&format!("without {}, {}", guard.name(), plan.name), &found, began);
+                figures(&format!("without {}, {}", guard.name(), plan.told()), &found, began);
                 println!("  dead end:\n{}", found.dead_end.unwrap_or_default().join("\n"));
             }
         }
