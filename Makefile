@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test matrix test-rust test-instance test-templates test-conformance lint-templates validate-sam invoke status verify fix region build etcd etcd-all bench clean
+.PHONY: help demo test matrix chaos test-rust test-instance test-templates test-conformance lint-templates validate-sam invoke status verify fix region build etcd etcd-all bench clean
 
 PORT ?= 4600
 # End-to-end tests each run a region with up to nine etcds of their own: more at once only slows all down.
@@ -33,6 +33,13 @@ matrix: build etcd-all ## the full fault matrix, on every version of etcd (about
 	@etcd=$$($(provide_etcd)) && ETCD_BIN_DIR="$$etcd" RUST_TEST_THREADS=$(E2E_JOBS) \
 	  $(phase) 'the full fault matrix' \
 	  cargo test -p end-to-end --test suite --locked $(quiet) -- --include-ignored $(ONLY)
+
+FAULTS ?= 40
+SEED ?= 1
+SIZE ?= 3
+chaos: build ## faults of every kind under load, from a seed (FAULTS=40 SEED=1 SIZE=3; about 6 s a fault)
+	@etcd=$$($(provide_etcd)) && ETCD_BIN_DIR="$$etcd" "$(bin)/chaos" \
+	  --faults $(FAULTS) --seed $(SEED) --size $(SIZE)
 
 test-rust: build
 	@etcd=$$($(provide_etcd)) && ETCD_BIN_DIR="$$etcd" RUST_TEST_THREADS=$(E2E_JOBS) \

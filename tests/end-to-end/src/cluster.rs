@@ -136,17 +136,26 @@ impl Cluster {
 
     /// Every version of the ledger, oldest first.
     pub async fn ledgers(&self) -> Result<Vec<Ledger>> {
-        let keys: Vec<String> = serde_json::from_str(&self.account.page("ledgers").await?)?;
-        let wanted = format!("/{}/ledger.json", self.name);
-        let key = keys.iter().find(|k| k.ends_with(&wanted)).context("there is no ledger yet")?;
-        let versions: Vec<serde_json::Value> =
-            serde_json::from_str(&self.account.page(&format!("ledgers/{key}")).await?)?;
-        versions.iter().map(|v| Ok(Ledger::from_json(v["body"].to_string().as_bytes())?)).collect()
+        self.versions_of_ledger("").await
+    }
+
+    /// The versions of the ledger after the first so many.
+    pub async fn ledgers_after(&self, known: u64) -> Result<Vec<Ledger>> {
+        self.versions_of_ledger(&format!("?after={known}")).await
     }
 
     /// The ledger as it stands.
     pub async fn ledger(&self) -> Result<Ledger> {
-        self.ledgers().await?.pop().context("there is no ledger yet")
+        self.versions_of_ledger("?last=true").await?.pop().context("there is no ledger yet")
+    }
+
+    async fn versions_of_ledger(&self, which: &str) -> Result<Vec<Ledger>> {
+        let keys: Vec<String> = serde_json::from_str(&self.account.page("ledgers").await?)?;
+        let wanted = format!("/{}/ledger.json", self.name);
+        let key = keys.iter().find(|k| k.ends_with(&wanted)).context("there is no ledger yet")?;
+        let versions: Vec<serde_json::Value> =
+            serde_json::from_str(&self.account.page(&format!("ledgers/{key}{which}")).await?)?;
+        versions.iter().map(|v| Ok(Ledger::from_json(v["body"].to_string().as_bytes())?)).collect()
     }
 
     /// The instance that founded the cluster, or is to; an error while none is chosen.

@@ -12,10 +12,21 @@ use crate::cluster::{Cluster, LIMIT};
 use crate::etcd::Etcd;
 use crate::wait::until;
 
-/// How many writers write side by side.
-const WRITERS: usize = 4;
-/// After each acknowledged write a writer rests this long: a steady load, not a stress test.
-const REST: Duration = Duration::from_millis(20);
+/// How many write side by side, and how long each rests after a write.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// How many writers there are.
+    pub writers: usize,
+    /// How long each rests.
+    pub rest: Duration,
+}
+
+impl Pace {
+    /// A steady load, not a stress test.
+    pub const STEADY: Self = Self { writers: 4, rest: Duration::from_millis(20) };
+    /// One beside which others have room.
+    pub const GENTLE: Self = Self { writers: 2, rest: Duration::from_millis(60) };
+}
 
 /// The client URLs to write to, as they are known now.
 pub type Endpoints = Arc<Mutex<Vec<String>>>;
@@ -31,7 +42,7 @@ pub struct Load {
 }
 
 /// What keeps the endpoints up to date, as long as the load is there.
-struct AbortOnDrop(tokio::task::JoinHandle<()>);
+pub(crate) struct AbortOnDrop(pub(crate) tokio::task::JoinHandle<()>);
 
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {
@@ -67,11 +78,16 @@ impl Load {
 
     /// Starts writing below this prefix, at endpoints that somebody else keeps up to date.
     pub fn at(endpoints: Endpoints, prefix: &str) -> Result<Self> {
+        Self::paced(endpoints, prefix, Pace::STEADY)
+    }
+
+    /// The same, at a pace of one's own.
+    pub fn paced(endpoints: Endpoints, prefix: &str, pace: Pace) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let acknowledged = Arc::new(Mutex::new(Vec::new()));
         let mut writers = JoinSet::new();
         let next = Arc::new(AtomicUsize::new(0));
-        for writer in 0..WRITERS {
+        for writer in 0..pace.writers {
             let etcd = Etcd::new(Duration::from_secs(2))?;
             let (stop, acknowledged, next) = (stop.clone(), acknowledged.clone(), next.clone());
             let (endpoints, prefix) = (endpoints.clone(), prefix.to_owned());
@@ -80,17 +96,17 @@ impl Load {
                 while !stop.load(Ordering::Relaxed) {
                     let urls: Vec<String> = lock(&endpoints).clone();
                     let Some(url) = urls.get(at % urls.len().max(1)).cloned() else {
-                        tokio::time::sleep(REST).await;
+                        tokio::time::sleep(pace.rest).await;
                         continue;
                     };
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let (key, value) = (format!("{prefix}/{number:09}"), format!("{writer}-{number}"));
                     if etcd.put(&url, &key, &value).await.is_ok() {
                         lock(&acknowledged).push((Instant::now(), key, value));
-                        tokio::time::sleep(REST).await;
+                        tokio::time::sleep(pace.rest).await;
                     } else {
                         at += 1;
-                        tokio::time::sleep(REST).await;
+                        tokio::time::sleep(pace.rest).await;
                     }
                 }
             });
@@ -160,7 +176,7 @@ async fn read_back(endpoints: &Endpoints, prefix: &str) -> Result<BTreeMap<Strin
 }
 
 /// Keeps the endpoints up to date; a list that cannot be read leaves the last one.
-async fn follow(cluster: Cluster, endpoints: Endpoints) {
+pub(crate) async fn follow(cluster: Cluster, endpoints: Endpoints) {
     loop {
         if let Ok(urls) = cluster.endpoints().await {
             *lock(&endpoints) = urls;

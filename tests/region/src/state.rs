@@ -1,9 +1,10 @@
 //! The region's own pages below `/_region`.
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::autoscaling;
@@ -56,16 +57,29 @@ async fn ledgers(State(parts): State<Parts>) -> Json<Value> {
     Json(json!(parts.storage.keys()))
 }
 
+/// Which versions are asked for.
+#[derive(Deserialize)]
+struct Which {
+    /// Those after this number.
+    #[serde(default)]
+    after: usize,
+    /// The last only.
+    #[serde(default)]
+    last: bool,
+}
+
 async fn ledger(
     State(parts): State<Parts>,
     Path(key): Path<String>,
+    Query(which): Query<Which>,
 ) -> Result<Json<Value>, (StatusCode, String)> {
-    let versions = parts.storage.versions(&key);
+    let mut versions = parts.storage.versions(&key);
     if versions.is_empty() {
         let bucket = &parts.site.options.bucket;
         let text =
             format!("nothing was ever written under {key} in the bucket {bucket}; see /_region/ledgers\n");
         return Err((StatusCode::NOT_FOUND, text));
     }
-    Ok(Json(json!(versions)))
+    let skipped = if which.last { versions.len() - 1 } else { which.after.min(versions.len()) };
+    Ok(Json(json!(versions.split_off(skipped))))
 }
