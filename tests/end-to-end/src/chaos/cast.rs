@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub struct Cast {
     /// The one that most of the others follow.
     pub leader: Option<String>,
-    /// All others that are in service or on their way out or in, the oldest first.
+    /// All others that are in service or on their way out or in, in the group's own order.
     pub others: Vec<String>,
     /// Of these, the ones not in service.
     passing: Vec<String>,
@@ -29,8 +29,9 @@ impl Cast {
         let etcd = Etcd::new(PATIENCE)?;
         let addresses = cluster.addresses().await?;
         let etcd = &etcd;
-        let ask = |(id, address)| async move { (id, etcd.status(&url(address)).await.ok()) };
-        let said: Vec<(&String, Option<Status>)> = join_all(addresses.iter().map(ask)).await;
+        let asked =
+            addresses.iter().map(|(id, address)| async move { (id, etcd.status(&url(address)).await.ok()) });
+        let said: Vec<(&String, Option<Status>)> = join_all(asked).await;
         let followed = |member: &str| {
             said.iter().filter(|(_, status)| status.as_ref().is_some_and(|s| s.leader == member)).count()
         };

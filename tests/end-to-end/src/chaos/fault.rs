@@ -151,11 +151,6 @@ impl Fault {
         }
     }
 
-    /// Whether a member's data are lost at once, without the product's doing.
-    pub fn destroys(&self) -> bool {
-        matches!(self, Self::CutPower(_) | Self::WipeDisk(_) | Self::EndOutright(_))
-    }
-
     /// Whether another of the same kind must not begin while it lasts: its end would undo the other.
     pub fn is_single(&self) -> bool {
         matches!(self, Self::Events(_) | Self::StopSchedule | Self::Scale(_) | Self::Refresh { .. })

@@ -130,10 +130,14 @@ impl Injector {
         let each = |fault: &str| -> Vec<_> {
             instances.iter().map(|id| (id.clone(), json!({"fault": fault, "instance": id}))).collect()
         };
+        let cure = Cure::Faults(each("resume"));
         for (_, fault) in each("pause") {
-            self.cluster.account.fault(fault).await?;
+            if let Err(error) = self.cluster.account.fault(fault).await {
+                self.heal(cure).await?;
+                return Err(error);
+            }
         }
-        Ok(Done { target: instances.join(", "), cure: Cure::Faults(each("resume")) })
+        Ok(Done { target: instances.join(", "), cure })
     }
 
     /// What this machine does not allow is replaced by a pause, which is said.

@@ -41,9 +41,8 @@ pub async fn judge(report: &mut Report, cluster: &Cluster, clients: Clients, loa
         Ok(revision) => report.same_at = Some(revision),
         Err(error) => report.violations.push(broken("the members differ", error)),
     }
-    match ledger(report, cluster).await {
-        Ok(()) => {}
-        Err(error) => report.violations.push(broken("the ledger", error)),
+    if let Err(error) = ledger(report, cluster).await {
+        report.violations.push(broken("the ledger", error));
     }
 }
 
