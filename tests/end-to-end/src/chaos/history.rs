@@ -118,12 +118,7 @@ fn is_linearizable(operations: &[Operation]) -> bool {
 
 /// Every operation with an end, as the head of this file says.
 fn completed(operations: &[Operation]) -> Vec<(Duration, Duration, Effect)> {
-    let mut first_seen: BTreeMap<u64, Duration> = BTreeMap::new();
-    for operation in operations {
-        if let (Some(value), Some(ended)) = (operation.effect.seen(), operation.ended) {
-            first_seen.entry(value).and_modify(|at| *at = ended.min(*at)).or_insert(ended);
-        }
-    }
+    let first_seen = first_seen(operations);
     let complete = operations.iter().filter_map(|o| {
         let ended = match (o.ended, o.effect.maybe_written()) {
             (Some(ended), _) => ended,
@@ -133,6 +128,22 @@ fn completed(operations: &[Operation]) -> Vec<(Duration, Duration, Effect)> {
         Some((o.began, ended.max(o.began), o.effect))
     });
     complete.collect()
+}
+
+/// By when each value was there: the first answer that shows it. A swap that has no answer and whose value was seen
+/// was made, so it saw what it expected.
+fn first_seen(operations: &[Operation]) -> BTreeMap<u64, Duration> {
+    let mut seen: BTreeMap<u64, Duration> = BTreeMap::new();
+    let mut fresh: Vec<(u64, Duration)> =
+        operations.iter().filter_map(|o| Some((o.effect.seen()?, o.ended?))).collect();
+    let swaps: BTreeMap<u64, u64> = operations.iter().filter_map(|o| o.effect.maybe_swapped()).collect();
+    while let Some((value, by)) = fresh.pop() {
+        if seen.get(&value).is_none_or(|at| by < *at) {
+            seen.insert(value, by);
+            fresh.extend(swaps.get(&value).map(|from| (*from, by)));
+        }
+    }
+    seen
 }
 
 #[cfg(test)]

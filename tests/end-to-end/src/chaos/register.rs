@@ -58,6 +58,14 @@ impl Effect {
         }
     }
 
+    /// Of a swap that has no answer: the value, and the one that it expected.
+    pub fn maybe_swapped(&self) -> Option<(u64, u64)> {
+        match *self {
+            Self::MaybeSwapped { from: Some(from), to } => Some((to, from)),
+            _ => None,
+        }
+    }
+
     /// The value that somebody saw here, which therefore was there.
     pub fn seen(&self) -> Held {
         match *self {

@@ -103,6 +103,13 @@ fn a_swap_is_made_only_where_it_was_expected() {
 }
 
 #[test]
+fn a_swap_without_an_answer_may_build_on_a_write_without_one() {
+    let maybe = |from, to| MaybeSwapped { from: Some(from), to };
+    holds(&[(1, 0, MaybePut(1)), (2, 0, maybe(1, 2)), (3, 0, maybe(2, 3)), (4, 5, Read(Some(3)))]);
+    is_violated(&[(2, 0, maybe(1, 2)), (4, 5, Read(Some(2)))]);
+}
+
+#[test]
 fn a_violation_is_told_with_what_came_before_it_and_nothing_after() {
     let mut history = History::default();
     let lines = [(1, 2, put(1, None)), (3, 4, put(2, Some(1))), (5, 6, Read(Some(1))), (7, 8, Read(Some(2)))];
