@@ -248,8 +248,13 @@ impl Cluster {
 
     /// Waits until it is settled at this size.
     pub async fn settles(&self, size: usize) -> Result<()> {
+        self.settles_within(size, LIMIT).await
+    }
+
+    /// The same, for one that has more to mend.
+    pub async fn settles_within(&self, size: usize, limit: Duration) -> Result<()> {
         let settled =
-            until(&format!("{} settles at {size}", self.name), LIMIT, || self.is_settled(size)).await;
+            until(&format!("{} settles at {size}", self.name), limit, || self.is_settled(size)).await;
         if let Err(error) = &settled {
             self.tell(error).await;
         }

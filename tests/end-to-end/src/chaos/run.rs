@@ -29,6 +29,9 @@ const DISK_MIB: u32 = 320;
 /// An instance refresh of every node, beside whatever else has to be mended.
 const REFRESH_LIMIT: Duration = Duration::from_secs(900);
 
+/// Several instances may have to be given up and replaced, one after the other.
+const SETTLE_LIMIT: Duration = Duration::from_secs(600);
+
 /// How a run is watched.
 #[derive(Clone, Copy, Debug)]
 pub struct Watch {
@@ -179,7 +182,7 @@ async fn settles(cluster: &Cluster, size: usize, clients: &Clients) -> Result<()
         Ok(())
     })
     .await?;
-    cluster.settles(size).await?;
+    cluster.settles_within(size, SETTLE_LIMIT).await?;
     let before = clients.answered();
     until("the clients are served", LIMIT, || async {
         ensure!(clients.answered() >= before + 50, "{} answers", clients.answered() - before);
