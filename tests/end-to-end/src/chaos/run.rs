@@ -23,13 +23,13 @@ use crate::stage::may_mount;
 use crate::wait::until;
 
 /// Short, so that what lasts long is replaced: most faults are over before.
-const SETTINGS: [(&str, &str); 2] = [("unproven-grace", "10s"), ("join-patience", "40s")];
+const SETTINGS: [(&str, &str); 2] = [("unproven-grace", "10s"), ("join-patience", "60s")];
 /// Two preallocated logs of 64 MB, and room to run.
 const DISK_MIB: u32 = 320;
 /// An instance refresh of every node, beside whatever else has to be mended.
 const REFRESH_LIMIT: Duration = Duration::from_secs(900);
 
-/// Several instances may have to be given up and replaced, one after the other.
+/// Several instances may have to be given up and replaced, one after the other, and a busy machine takes its time.
 const SETTLE_LIMIT: Duration = Duration::from_secs(600);
 
 /// How a run is watched.
@@ -56,7 +56,7 @@ pub async fn run(account: &Account, plan: &Plan, watch: Watch) -> Result<Report>
     say(watch.begun, &format!("CREATE a group of {size}"));
     let cluster = Cluster::create(account.clone(), "chaos", size, &SETTINGS).await?;
     let narrator = watch.closely.then(|| Narrator::start(cluster.clone(), watch.begun));
-    cluster.settles(plan.size).await?;
+    cluster.settles_within(plan.size, SETTLE_LIMIT).await?;
     let endpoints = Endpoints::default();
     let follower = AbortOnDrop(tokio::spawn(follow(cluster.clone(), endpoints.clone())));
     let clients = Clients::start(Arc::clone(&endpoints), plan.seed)?;
