@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test matrix model sim fuzz mutants test-rust test-instance test-templates test-conformance test-page lint-templates validate-sam invoke status verify fix region build package sam-build deploy etcd etcd-all bench clean
+.PHONY: help demo test matrix chaos model sim fuzz mutants test-rust test-instance test-templates test-conformance test-page lint-templates validate-sam invoke status verify fix region build package sam-build deploy etcd etcd-all bench clean
 
 PORT ?= 4600
 # End-to-end tests each run a region with up to nine etcds of their own: more at once only slows all down.
@@ -51,6 +51,13 @@ mutants: ## cargo-mutants on the pure core (hours; ARGS='--file …': a part)
 model: ## explores small worlds wholly, driving the real rules: every invariant, every dead end, every mutant
 	@$(phase) 'the model checker' cargo build -p model --bins --profile sim --locked $(quiet)
 	@"$(target)/sim/model"
+
+FAULTS ?= 40
+SEED ?= 1
+SIZE ?= 3
+chaos: build ## faults of every kind under load, from a seed (FAULTS=40 SEED=1 SIZE=3; about 6 s a fault)
+	@etcd=$$($(provide_etcd)) && ETCD_BIN_DIR="$$etcd" "$(bin)/chaos" \
+	  --faults $(FAULTS) --seed $(SEED) --size $(SIZE)
 
 test-rust: build
 	@etcd=$$($(provide_etcd)) && ETCD_BIN_DIR="$$etcd" RUST_TEST_THREADS=$(E2E_JOBS) \

@@ -143,20 +143,25 @@ impl Cluster {
 
     /// Every version of the ledger, oldest first.
     pub async fn ledgers(&self) -> Result<Vec<Ledger>> {
-        self.kept("").await
+        self.versions_of_ledger("").await
+    }
+
+    /// The versions of the ledger after the first so many.
+    pub async fn ledgers_after(&self, known: u64) -> Result<Vec<Ledger>> {
+        self.versions_of_ledger(&format!("?after={known}")).await
     }
 
     /// The ledger as it stands.
     pub async fn ledger(&self) -> Result<Ledger> {
-        self.kept("?last=true").await?.pop().context("there is no ledger yet")
+        self.versions_of_ledger("?last=true").await?.pop().context("there is no ledger yet")
     }
 
-    async fn kept(&self, which: &str) -> Result<Vec<Ledger>> {
+    async fn versions_of_ledger(&self, which: &str) -> Result<Vec<Ledger>> {
         let keys: Vec<String> = serde_json::from_str(&self.account.page("ledgers").await?)?;
         let wanted = format!("/{}/ledger.json", self.name);
         let key = keys.iter().find(|k| k.ends_with(&wanted)).context("there is no ledger yet")?;
-        let page = self.account.page(&format!("ledgers/{key}{which}")).await?;
-        let versions: Vec<serde_json::Value> = serde_json::from_str(&page)?;
+        let versions: Vec<serde_json::Value> =
+            serde_json::from_str(&self.account.page(&format!("ledgers/{key}{which}")).await?)?;
         versions.iter().map(|v| Ok(Ledger::from_json(v["body"].to_string().as_bytes())?)).collect()
     }
 
@@ -250,8 +255,13 @@ impl Cluster {
 
     /// Waits until it is settled at this size.
     pub async fn settles(&self, size: usize) -> Result<()> {
+        self.settles_within(size, LIMIT).await
+    }
+
+    /// The same, for one that has more to mend.
+    pub async fn settles_within(&self, size: usize, limit: Duration) -> Result<()> {
         let settled =
-            in_the_end(&format!("{} settles at {size}", self.name), LIMIT, || self.is_settled(size)).await;
+            in_the_end(&format!("{} settles at {size}", self.name), limit, || self.is_settled(size)).await;
         if let Err(error) = &settled {
             self.tell(error).await;
         }

@@ -48,7 +48,7 @@ impl Etcd {
         Ok(Self { http })
     }
 
-    async fn post(&self, url: &str, path: &str, body: Value) -> Result<Value> {
+    pub(crate) async fn post(&self, url: &str, path: &str, body: Value) -> Result<Value> {
         let answer = self.http.post(format!("{url}{path}")).json(&body).send().await?;
         let status = answer.status();
         let text = answer.text().await?;
@@ -102,6 +102,21 @@ impl Etcd {
             leader: text(&answer["leader"]),
             version: text(&answer["version"]),
         })
+    }
+
+    /// The hash of everything stored up to a revision, and the revision that it was compacted to.
+    pub async fn hash(&self, url: &str, revision: i64) -> Result<(String, String)> {
+        let answer =
+            self.post(url, "/v3/maintenance/hashkv", json!({"revision": revision.to_string()})).await?;
+        let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
+        Ok((text(&answer["hash"]), text(&answer["compact_revision"])))
+    }
+
+    /// The revision of the store, linearizably.
+    pub async fn revision(&self, url: &str) -> Result<i64> {
+        let body = json!({"key": STANDARD.encode("\0"), "count_only": true});
+        let answer = self.post(url, "/v3/kv/range", body).await?;
+        answer["header"]["revision"].as_str().context("no revision")?.parse().context("the revision")
     }
 
     /// Adds a learner; the string of the members there were, for its initial cluster.

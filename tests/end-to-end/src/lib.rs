@@ -3,6 +3,7 @@
 
 pub mod account;
 mod cast;
+pub mod chaos;
 pub mod check;
 pub mod cluster;
 pub mod etcd;

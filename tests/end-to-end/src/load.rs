@@ -12,13 +12,24 @@ use crate::cluster::{Cluster, LIMIT};
 use crate::etcd::Etcd;
 use crate::wait::until;
 
-/// How many writers write side by side.
-const WRITERS: usize = 4;
-/// How long a writer rests after each write. A steady load finds out whether anything is lost: three etcds spend 3 ms of
-/// processor time on each write, and several tests share a machine.
-const STEADY: Duration = Duration::from_millis(200);
-/// A dense load also tells how long a gap was.
-const DENSE: Duration = Duration::from_millis(20);
+/// How many write side by side, and how long each rests after a write.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// How many writers there are.
+    pub writers: usize,
+    /// How long each rests.
+    pub rest: Duration,
+}
+
+impl Pace {
+    /// A steady load finds out whether anything is lost: three etcds spend 3 ms of processor time on each write, and
+    /// several tests share a machine.
+    pub const STEADY: Self = Self { writers: 4, rest: Duration::from_millis(200) };
+    /// A dense one also tells how long a gap was.
+    pub const DENSE: Self = Self { writers: 4, rest: Duration::from_millis(20) };
+    /// One beside which others have room.
+    pub const GENTLE: Self = Self { writers: 2, rest: Duration::from_millis(60) };
+}
 
 /// The client URLs to write to, as they are known now.
 pub type Endpoints = Arc<Mutex<Vec<String>>>;
@@ -34,7 +45,7 @@ pub struct Load {
 }
 
 /// What keeps the endpoints up to date, as long as the load is there.
-struct AbortOnDrop(tokio::task::JoinHandle<()>);
+pub(crate) struct AbortOnDrop(pub(crate) tokio::task::JoinHandle<()>);
 
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {
@@ -56,38 +67,39 @@ pub struct Account {
 impl Load {
     /// Starts a steady load below this prefix, at the endpoints that the cluster publishes.
     pub fn start(cluster: &Cluster, prefix: &str) -> Result<Self> {
-        Self::following(cluster, prefix, Vec::new(), STEADY)
+        Self::following(cluster, prefix, Vec::new(), Pace::STEADY)
     }
 
     /// Starts a dense load below this prefix, at the endpoints that the cluster publishes.
     pub fn dense(cluster: &Cluster, prefix: &str) -> Result<Self> {
-        Self::following(cluster, prefix, Vec::new(), DENSE)
+        Self::following(cluster, prefix, Vec::new(), Pace::DENSE)
     }
 
     /// Starts a dense load below this prefix, at these client URLs until the cluster publishes its own.
     pub fn beginning_at(cluster: &Cluster, prefix: &str, urls: Vec<String>) -> Result<Self> {
-        Self::following(cluster, prefix, urls, DENSE)
+        Self::following(cluster, prefix, urls, Pace::DENSE)
     }
 
     /// Starts a dense load below this prefix, at endpoints that somebody else keeps up to date.
     pub fn at(endpoints: Endpoints, prefix: &str) -> Result<Self> {
-        Self::paced(endpoints, prefix, DENSE)
+        Self::paced(endpoints, prefix, Pace::DENSE)
     }
 
-    fn following(cluster: &Cluster, prefix: &str, urls: Vec<String>, rest: Duration) -> Result<Self> {
+    fn following(cluster: &Cluster, prefix: &str, urls: Vec<String>, pace: Pace) -> Result<Self> {
         let endpoints = Endpoints::new(Mutex::new(urls));
         let follower = tokio::spawn(follow(cluster.clone(), endpoints.clone()));
-        let mut load = Self::paced(endpoints, prefix, rest)?;
+        let mut load = Self::paced(endpoints, prefix, pace)?;
         load.follower = Some(AbortOnDrop(follower));
         Ok(load)
     }
 
-    fn paced(endpoints: Endpoints, prefix: &str, rest: Duration) -> Result<Self> {
+    /// The same, at a pace of one's own.
+    pub fn paced(endpoints: Endpoints, prefix: &str, pace: Pace) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let acknowledged = Arc::new(Mutex::new(Vec::new()));
         let mut writers = JoinSet::new();
         let next = Arc::new(AtomicUsize::new(0));
-        for writer in 0..WRITERS {
+        for writer in 0..pace.writers {
             let etcd = Etcd::new(Duration::from_secs(2))?;
             let (stop, acknowledged, next) = (stop.clone(), acknowledged.clone(), next.clone());
             let (endpoints, prefix) = (endpoints.clone(), prefix.to_owned());
@@ -96,17 +108,17 @@ impl Load {
                 while !stop.load(Ordering::Relaxed) {
                     let urls: Vec<String> = lock(&endpoints).clone();
                     let Some(url) = urls.get(at % urls.len().max(1)).cloned() else {
-                        tokio::time::sleep(rest).await;
+                        tokio::time::sleep(pace.rest).await;
                         continue;
                     };
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let (key, value) = (format!("{prefix}/{number:09}"), format!("{writer}-{number}"));
                     if etcd.put(&url, &key, &value).await.is_ok() {
                         lock(&acknowledged).push((Instant::now(), key, value));
-                        tokio::time::sleep(rest).await;
+                        tokio::time::sleep(pace.rest).await;
                     } else {
                         at += 1;
-                        tokio::time::sleep(rest).await;
+                        tokio::time::sleep(pace.rest).await;
                     }
                 }
             });
@@ -176,7 +188,7 @@ async fn read_back(endpoints: &Endpoints, prefix: &str) -> Result<BTreeMap<Strin
 }
 
 /// Keeps the endpoints up to date; a list that cannot be read leaves the last one.
-async fn follow(cluster: Cluster, endpoints: Endpoints) {
+pub(crate) async fn follow(cluster: Cluster, endpoints: Endpoints) {
     loop {
         if let Ok(urls) = cluster.endpoints().await {
             *lock(&endpoints) = urls;

@@ -90,9 +90,8 @@ async fn lifecycle(cluster: &Cluster, told: &mut Told) {
 
 /// The history's entries are told once each: every version's own new ones.
 async fn history(cluster: &Cluster, told: &mut Told) {
-    let Ok(versions) = cluster.ledgers().await else { return };
-    let known = told.history;
-    for version in versions.iter().filter(|v| v.revision > known) {
+    let Ok(versions) = cluster.ledgers_after(told.history).await else { return };
+    for version in &versions {
         for outcome in version.history.iter().filter(|o| o.at == version.at) {
             say(told.begun, &format!("  ledger    {}", outcome.text));
         }

@@ -1,6 +1,7 @@
 //! A region of one's own, with the real function binaries and the real etcd.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -65,6 +66,13 @@ impl Stage {
 fn seed() -> u64 {
     let given = std::env::var("SEED").ok().and_then(|s| s.parse().ok());
     given.unwrap_or_else(|| std::process::id().into())
+}
+
+/// Whether this machine allows a disk of limited size: tried in a mount namespace that ends with the trial.
+pub fn may_mount() -> bool {
+    let mut trial = Command::new("unshare");
+    trial.args(["--mount", "mount", "-t", "tmpfs", "trial", "/tmp"]);
+    trial.stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
 /// The top of the checkout.

@@ -68,29 +68,30 @@ async fn ledgers(State(parts): State<Parts>) -> Json<Value> {
     Json(json!(parts.storage.keys()))
 }
 
-/// Which versions are wanted.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Wanted {
-    /// The last one only: whoever asks ten times a second need not read the whole history each time.
+/// Which versions are asked for.
+#[derive(Deserialize)]
+struct Which {
+    /// Those after this number.
+    #[serde(default)]
+    after: usize,
+    /// The last only.
+    #[serde(default)]
     last: bool,
 }
 
 async fn ledger(
     State(parts): State<Parts>,
     Path(key): Path<String>,
-    Query(wanted): Query<Wanted>,
+    Query(which): Query<Which>,
 ) -> Result<Json<Value>, (StatusCode, String)> {
-    let versions = if wanted.last {
-        parts.storage.look(&key, |versions| versions.last().cloned().into_iter().collect())
-    } else {
-        parts.storage.versions(&key)
-    };
-    if versions.is_empty() {
+    let versions = parts.storage.look(&key, |all| {
+        let first = if which.last { all.len().checked_sub(1)? } else { which.after.min(all.len()) };
+        (!all.is_empty()).then(|| json!(all.get(first..)))
+    });
+    versions.map(Json).ok_or_else(|| {
         let bucket = &parts.site.options.bucket;
         let text =
             format!("nothing was ever written under {key} in the bucket {bucket}; see /_region/ledgers\n");
-        return Err((StatusCode::NOT_FOUND, text));
-    }
-    Ok(Json(json!(versions)))
+        (StatusCode::NOT_FOUND, text)
+    })
 }

@@ -145,6 +145,20 @@ async fn a_failed_call_never_reaches_the_member_and_a_lost_answer_does() {
 }
 
 #[tokio::test]
+async fn one_rule_is_cleared_and_the_others_stay() {
+    let bench = Bench::without_instances(|_| {}).await;
+    let member = Member::start(&bench).await;
+    let fail = |operation: &str| json!({ "fault": "api", "service": "etcd", "operation": operation, "effect": "fail" });
+    let (_, first) = bench.fault(&fail("cluster/member/list")).await;
+    bench.set(fail("cluster/member/add")).await;
+    bench.set(json!({ "fault": "clear", "id": first["id"] })).await;
+    let (_, answer) = bench.calls(&member.name(), &[LIST, ADD]).await;
+    assert_eq!(answer["calls"][0]["status"], 200, "{answer}");
+    assert_ne!(answer["calls"][1]["status"], 200, "{answer}");
+    bench.region.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_hanging_call_ends_with_the_functions_time() {
     let bench =
         Bench::without_instances(|options| options.function_timeout = std::time::Duration::from_secs(1))

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use end_to_end::cluster::{Cluster, LIMIT};
 use end_to_end::load::Load;
+use end_to_end::stage::may_mount;
 use end_to_end::wait::until;
 use serde_json::{Value, json};
 
@@ -18,13 +19,6 @@ fn with_disks(options: &mut region::Options) {
     options.function_timeout = Duration::from_secs(12);
     options.tick = Some(Duration::from_secs(3));
     options.disk_mib = may_mount().then_some(DISK_MIB);
-}
-
-/// Whether this machine allows a disk of limited size: tried in a mount namespace that ends with the trial.
-fn may_mount() -> bool {
-    let mut trial = std::process::Command::new("unshare");
-    trial.args(["--mount", "mount", "-t", "tmpfs", "trial", "/tmp"]);
-    trial.stderr(std::process::Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
 async fn under_load(scene: &Scene) -> Result<(Cluster, Load)> {

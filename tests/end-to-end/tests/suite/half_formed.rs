@@ -156,7 +156,10 @@ fn the_seed_loses_its_disk() {
         cluster.replaces(&seed, 3).await?;
         let console = scene.account.page(&format!("console/{seed}")).await?;
         let after = console.rsplit("the root volume was replaced").next().unwrap_or_default();
-        assert!(after.contains("is new, but this member has already run"), "it said why it did not start: {after}");
+        assert!(
+            after.contains("is new, but this member has already run"),
+            "it said why it did not start: {after}"
+        );
         assert!(!after.contains("ready to serve client requests"), "its etcd never served again");
         crate::support::nothing_lost(&cluster, load).await
     });

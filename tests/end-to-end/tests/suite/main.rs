@@ -6,6 +6,7 @@
 mod address;
 mod adoption;
 mod api_faults;
+mod chaos;
 mod claimant;
 mod contention;
 mod crash;

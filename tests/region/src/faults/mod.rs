@@ -205,6 +205,11 @@ impl Faults {
         self.lock().rules.add(fault)
     }
 
+    /// Removes one rule.
+    pub fn remove(&self, id: u64) {
+        self.lock().rules.remove(id);
+    }
+
     /// Removes all rules.
     pub fn clear(&self) {
         self.lock().rules.clear();

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::spec::Fault;
-use crate::machines::disk;
+use crate::machines::{disk, slow};
 use crate::network::links::Unavailable;
 use crate::region::Parts;
 
@@ -31,6 +31,8 @@ enum Refusal {
     Links(#[from] Unavailable),
     #[error(transparent)]
     Disk(#[from] disk::Problem),
+    #[error(transparent)]
+    Slow(#[from] slow::Problem),
 }
 
 impl From<String> for Refusal {
@@ -44,7 +46,8 @@ impl Refusal {
     fn status(&self) -> StatusCode {
         match self {
             Self::Wrong(_) => StatusCode::BAD_REQUEST,
-            Self::Links(_) | Self::Disk(_) => StatusCode::NOT_IMPLEMENTED,
+            Self::Slow(slow::Problem::NoEtcd(_)) => StatusCode::BAD_REQUEST,
+            Self::Links(_) | Self::Disk(_) | Self::Slow(_) => StatusCode::NOT_IMPLEMENTED,
         }
     }
 }
@@ -133,7 +136,16 @@ async fn set_one(parts: &Parts, fault: Fault) -> Result<Value, Refusal> {
         Fault::ReuseAddress { address } => machines.reuse_next_address(*address)?,
         Fault::Events { delivery } => parts.events.set_delivery(*delivery),
         Fault::Schedule { enabled } => parts.events.set_schedule(*enabled),
-        Fault::Clear {} => {
+        Fault::SlowDisk { instance, millis } => {
+            machines.known(instance)?;
+            machines.slow_disk(instance, *millis).await?;
+        }
+        Fault::MendDisk { instance } => {
+            machines.known(instance)?;
+            machines.mend_disk(instance);
+        }
+        Fault::Clear { id: Some(id) } => parts.faults.remove(*id),
+        Fault::Clear { id: None } => {
             parts.faults.clear();
             parts.events.reset_delivery();
             links.mend_all().await?;
@@ -154,7 +166,9 @@ fn subject(fault: &Fault) -> &str {
         | Fault::Isolate { instance, .. }
         | Fault::Rejoin { instance }
         | Fault::FillDisk { instance }
-        | Fault::FreeDisk { instance } => instance,
+        | Fault::FreeDisk { instance }
+        | Fault::SlowDisk { instance, .. }
+        | Fault::MendDisk { instance } => instance,
         Fault::CutLink { from, .. } | Fault::MendLink { from, .. } => from,
         _ => "region",
     }

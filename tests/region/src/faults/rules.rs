@@ -71,6 +71,11 @@ impl Rules {
         self.last_id
     }
 
+    /// Removes one; that it is gone already is no error.
+    pub fn remove(&mut self, id: u64) {
+        self.active.retain(|active| active.id != id);
+    }
+
     /// Removes all.
     pub fn clear(&mut self) {
         self.active.clear();

@@ -81,6 +81,18 @@ pub enum Fault {
         /// The instance's ID.
         instance: String,
     },
+    /// Every sync of the etcd that runs on an instance takes longer.
+    SlowDisk {
+        /// The instance's ID.
+        instance: String,
+        /// By how much, in milliseconds.
+        millis: u64,
+    },
+    /// An instance's syncs are quick again.
+    MendDisk {
+        /// The instance's ID.
+        instance: String,
+    },
     /// Something happens to API calls that match.
     Api(ApiRule),
     /// A function's process is killed at one of its outgoing calls.
@@ -96,7 +108,11 @@ pub enum Fault {
         enabled: bool,
     },
     /// Removes all `api` and `kill-function` rules, mends all links, and delivers events as at the region's start.
-    Clear {},
+    Clear {
+        /// Only this rule is removed, and nothing else is undone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<u64>,
+    },
 }
 
 /// Which calls an `api` fault concerns, and what happens to them.

@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 use super::console::Console;
 use super::host::Host;
 use super::processes::Marker;
+use super::slow::{self, Slow};
 use super::unit::Unit;
 use super::{LaunchSpec, disk, guard, imds, supervisor};
 use crate::Site;
@@ -36,6 +37,8 @@ pub(super) struct Machine {
     paused: watch::Sender<bool>,
     /// The boot that runs; replaced when the disk is wiped.
     boot: Mutex<Boot>,
+    /// What makes its disk slow.
+    slow: Mutex<Option<Slow>>,
     /// It has ended, or is ending.
     over: AtomicBool,
 }
@@ -53,7 +56,8 @@ impl Machine {
         let marker = Marker::new(MARKER, directory.display().to_string());
         let (paused, boot) = (watch::Sender::new(false), Mutex::new(Boot::new()));
         let over = AtomicBool::new(false);
-        Self { spec, console: Console::default(), site, directory, marker, paused, boot, over }
+        let (console, slow) = (Console::default(), Mutex::default());
+        Self { spec, console, site, directory, marker, paused, boot, slow, over }
     }
 
     /// Boots in the background.
@@ -215,7 +219,9 @@ impl Machine {
         self.marker.signal(Signal::SIGKILL);
     }
 
+    /// A tracer and SIGSTOP would be taken for each other: what is paused is not slow.
     pub(super) async fn pause(&self) {
+        self.mend_disk();
         let boot = self.current_boot();
         {
             let _no_start_meanwhile = boot.ended.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -236,6 +242,23 @@ impl Machine {
             super::processes::send(*pid, Signal::SIGKILL);
         }
         !found.is_empty()
+    }
+
+    pub(super) async fn slow_disk(&self, millis: u64) -> Result<(), slow::Problem> {
+        let etcd = self.marker.named("etcd").pop();
+        let etcd = etcd.ok_or_else(|| slow::Problem::NoEtcd(self.spec.instance.clone()))?;
+        self.mend_disk();
+        let slow = Slow::start(etcd, millis).await?;
+        self.hold(Some(slow));
+        Ok(())
+    }
+
+    pub(super) fn mend_disk(&self) {
+        self.hold(None);
+    }
+
+    fn hold(&self, slow: Option<Slow>) {
+        *self.slow.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = slow;
     }
 
     /// Where the disk of limited size is, if the region's machines have such.

@@ -9,6 +9,7 @@ pub mod host;
 pub mod imds;
 mod machine;
 pub mod processes;
+pub mod slow;
 pub mod status;
 pub mod supervisor;
 pub mod unit;
@@ -172,6 +173,24 @@ impl Machines {
     /// As there.
     pub fn free_disk(&self, instance: &str) -> Result<(), disk::Problem> {
         disk::free(&self.disk_of(instance)?)
+    }
+
+    /// Every sync of a machine's etcd takes so much longer, until it ends, is paused, or the disk is mended.
+    ///
+    /// # Errors
+    /// Where no etcd runs on it, or nothing can hold it back.
+    pub async fn slow_disk(&self, instance: &str, millis: u64) -> Result<(), slow::Problem> {
+        match self.find(instance) {
+            Some(machine) => machine.slow_disk(millis).await,
+            None => Err(slow::Problem::NoEtcd(instance.to_owned())),
+        }
+    }
+
+    /// A machine's syncs are as quick as they were.
+    pub fn mend_disk(&self, instance: &str) {
+        if let Some(machine) = self.find(instance) {
+            machine.mend_disk();
+        }
     }
 
     fn disk_of(&self, instance: &str) -> Result<PathBuf, disk::Problem> {

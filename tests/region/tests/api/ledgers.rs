@@ -31,6 +31,23 @@ async fn versions(fixture: &Fixture, key: &str) -> Vec<serde_json::Value> {
     serde_json::from_str(&text).expect("a list")
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_versions_after_one_and_the_last_alone() {
+    let fixture = Fixture::start(options()).await;
+    let key = Path::from("ledgers/c/ledger.json");
+    for number in 1..=3 {
+        store(&fixture).put(&key, format!("{{\"writer\":{number}}}").into()).await.expect("a write");
+    }
+    for (which, numbers) in
+        [("", vec![1, 2, 3]), ("?after=1", vec![2, 3]), ("?after=9", vec![]), ("?last=true", vec![3])]
+    {
+        let shown = versions(&fixture, &format!("ledgers/c/ledger.json{which}")).await;
+        let shown: Vec<u64> = shown.iter().filter_map(|v| v["number"].as_u64()).collect();
+        assert_eq!(shown, numbers, "{which}");
+    }
+    fixture.region.shutdown().await;
+}
+
 /// Runs fifty writes at once and returns how many succeeded.
 async fn race(store: &AmazonS3, key: &Path, mode: impl Fn() -> PutMode) -> usize {
     let writes = (0..50).map(|number| {
