@@ -2,6 +2,7 @@
 //!
 //! `INPUTS=n` gives each target so many, `TARGET=name` one of them alone.
 #![allow(missing_docs)]
+#![allow(clippy::unwrap_used, reason = "a test ends where its surroundings fail")]
 
 use std::path::Path;
 

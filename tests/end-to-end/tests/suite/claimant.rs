@@ -123,7 +123,7 @@ async fn outlived_by_its_claim(scene: &Scene, change: &str) -> Result<()> {
     until("its claimant is ended", LIMIT, || async {
         let entries = scene.account.timeline().await?;
         let of = |e: &&end_to_end::account::Entry| e.kind == "function" && e.text.starts_with(&request);
-        let last = entries.iter().filter(of).map(|e| e.text.as_str()).last().unwrap_or_default();
+        let last = entries.iter().filter(of).map(|e| e.text.as_str()).next_back().unwrap_or_default();
         let ended = last.contains("Sandbox.Timedout") || last.contains(" answered ");
         ensure!(ended, "{request} still runs: {last}");
         Ok(())
