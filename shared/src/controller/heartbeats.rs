@@ -54,9 +54,11 @@ fn wait<'a>(
     } else {
         (&group.terminate_hook, MarkKey::TerminateWaiting(id))
     };
-    let marked = observation.ledger.known()?.as_ref().and_then(|ledger| ledger.since(&mark));
-    // While a group is paused nothing is written, so a wait that began since has no mark: it counts as old.
-    let since = marked.or_else(|| group.settings.paused.then_some(Timestamp(0)));
+    let ledger = observation.ledger.known();
+    let marked = ledger.and_then(Option::as_ref).and_then(|ledger| ledger.since(&mark));
+    // While a group is paused nothing is written, so a wait that began since has no mark; and none is seen where the
+    // ledger cannot be read. Such a wait counts as old.
+    let since = marked.or_else(|| (group.settings.paused || ledger.is_none()).then_some(Timestamp(0)));
     Some((hook.as_ref().ok()?, since?))
 }
 
@@ -76,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_paused_group_s_hook_counts_as_old_where_nobody_could_write_down_since_when_it_waits() {
+    fn a_wait_counts_as_old_where_nobody_could_write_down_or_read_since_when() {
         let hook = Ok(Hook { name: "launch".to_owned(), heartbeat: Duration::from_secs(60) });
         let mut group = Group {
             identity: GroupIdentity { name: "g".to_owned(), arn: "a".to_owned(), vpc: String::new() },
@@ -88,7 +90,7 @@ mod tests {
             instances: Vec::new(),
             settings: Settings::default(),
         };
-        let observation = Observation {
+        let mut observation = Observation {
             cluster: "c".into(),
             group: Seen::Unknown("not needed".to_owned()),
             ledger: Seen::Known(None),
@@ -98,6 +100,10 @@ mod tests {
         let action = KeepAlive { instance: "i-1234abcd".into(), launch: true };
         assert_eq!(wait(&action, &group, &observation), None, "the next look will have written it");
         group.settings.paused = true;
+        let since = wait(&action, &group, &observation).map(|(_, since)| since);
+        assert_eq!(since, Some(Timestamp(0)));
+        group.settings.paused = false;
+        observation.ledger = Seen::Unknown("timed out".to_owned());
         let since = wait(&action, &group, &observation).map(|(_, since)| since);
         assert_eq!(since, Some(Timestamp(0)));
     }

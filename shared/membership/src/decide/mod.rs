@@ -51,6 +51,7 @@ pub fn decide_with(obs: &Observation, now: Timestamp, me: Option<&Nonce>, guards
     };
     let Seen::Known(ledger) = &obs.ledger else {
         d.wait(Subject::Cluster, Wait::Fact(unknown("the ledger", &obs.ledger)));
+        every_hook_alive(group, &mut d);
         return d;
     };
     if !guards.hold(Guard::NotPaused, !group.settings.paused) {
@@ -199,7 +200,8 @@ fn keep_alive(v: View<'_>, d: &mut Decision) {
     }
 }
 
-/// A heartbeat is no change: an operator at work must not lose a launch, or a leaving voter, to a hook's timeout.
+/// A heartbeat is no change: while an operator is at work, or the ledger cannot be read, no launch and no leaving voter
+/// must be lost to a hook's timeout.
 fn every_hook_alive(group: &Group, d: &mut Decision) {
     for instance in &group.instances {
         let launch = instance.launch_hook_waits();

@@ -117,7 +117,7 @@ pub fn wait_for(step: &mut Step<'_>, group: &str, instance: &str, then: Lifecycl
         Wait::Abandoned(token, ended) => {
             let why = match ended {
                 Ended::ByCall => "Lifecycle Action Completed with ABANDON Result",
-                Ended::ByTimeout => "Lifecycle Action Timed Out",
+                Ended::ByTimeout => "Heartbeat Timeout",
             };
             let message = format!(
                 "Instance failed to complete user's Lifecycle Action: Lifecycle Action with token {token} was abandoned: {why}"

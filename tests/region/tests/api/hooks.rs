@@ -88,7 +88,7 @@ async fn a_heartbeat_that_runs_out_takes_the_default_result() {
         .iter()
         .find(|one| one.status_code().is_some_and(|code| code.as_str() == "Cancelled"));
     let message = cancelled.and_then(|one| one.status_message()).expect("a message");
-    assert!(message.ends_with("was abandoned: Lifecycle Action Timed Out"), "{message}");
+    assert!(message.ends_with("was abandoned: Heartbeat Timeout"), "{message}");
     fixture.region.shutdown().await;
 }
 
