@@ -128,12 +128,27 @@ impl Step<'_> {
         let ledger = self.ledger();
         let maybes = (*ledger).as_ref().map(|l| l.maybes.as_slice()).unwrap_or_default();
         let letters = self.s.letters;
-        for other in letters.iter().filter(|l| l.place.is_some() && l.change != 0) {
+        for other in letters.iter().filter(|l| l.place.is_some() && l.cluster == letter.cluster) {
             let change = self.t.changes.get(other.change);
-            let counted = maybes.iter().any(|m| Some(&m.change) == change.as_ref().as_ref());
-            if other.cluster == letter.cluster && !counted {
-                return self.broken(Invariant::I10, || format!("{:?} may still happen", change));
+            let Some(change) = &*change else { continue };
+            let counted = maybes.iter().any(|m| m.change == *change);
+            if !counted && self.would_change(other.cluster, change) {
+                return self.broken(Invariant::I10, || format!("another may still happen: {change}"));
             }
+        }
+    }
+
+    /// Whether this change would do anything as the membership stands: a late twin of what was done is refused.
+    fn would_change(&self, token: u8, change: &Change) -> bool {
+        let Some(cluster) = self.s.cluster(token) else { return false };
+        match change {
+            Change::AddLearner { peer_url, .. } => {
+                let at = crate::observe::address(peer_url);
+                cluster.listed().all(|m| m.address != at)
+            }
+            Change::Promote { member, .. } => cluster.member(member.0 as u8).is_some_and(|m| m.learner),
+            Change::Remove { member, .. } => cluster.member(member.0 as u8).is_some(),
+            _ => false,
         }
     }
 

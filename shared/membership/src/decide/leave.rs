@@ -15,7 +15,7 @@ use crate::view::View;
 pub fn leave(v: View<'_>, d: &mut Decision) {
     for instance in &v.group.instances {
         let id = &instance.id;
-        let out = v.member(id).is_none() && !has_learner(v, id) && !may_be_added(v, id);
+        let out = v.member(id).is_none() && !has_learner(v, id) && !is_being_added(v, id);
         let out = v.hold(Guard::MemberIsOut, out);
         if out && instance.terminate_hook_waits() {
             d.effects.push(Effect::ContinueTerminate(id.clone()));
@@ -41,10 +41,11 @@ fn has_learner(v: View<'_>, id: &InstanceId) -> bool {
     v.list().is_some_and(|l| l.learners().any(|m| v.learner_owner(m).as_ref() == Some(id)))
 }
 
-/// Another's claim is about to add it, or an add of it was never answered.
-fn may_be_added(v: View<'_>, id: &InstanceId) -> bool {
+/// A claim to add it is open: it may be a learner in a moment. (An add that was never answered is not waited for: what
+/// lands then is a learner of an instance that is gone, and rule 6 removes it.)
+fn is_being_added(v: View<'_>, id: &InstanceId) -> bool {
     let adds = |c: &Change| matches!(c, Change::AddLearner { instance, .. } if instance == id);
-    v.ledger.claim.as_ref().is_some_and(|c| adds(&c.proposal.change)) || v.is_maybe(adds).is_some()
+    v.ledger.claim.as_ref().is_some_and(|c| adds(&c.proposal.change))
 }
 
 fn leave_voter(v: View<'_>, d: &mut Decision, instance: &Instance, voter: &Member) {
