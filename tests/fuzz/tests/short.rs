@@ -1,8 +1,7 @@
 //! The targets under a seeded mutator of the corpora, on the stable toolchain: seconds, and the same inputs each time.
 //!
 //! `INPUTS=n` gives each target so many, `TARGET=name` one of them alone.
-#![allow(missing_docs)]
-#![allow(clippy::unwrap_used, reason = "a test ends where its surroundings fail")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test ends where its surroundings fail")]
 
 use std::path::Path;
 
