@@ -6,7 +6,8 @@ const INDEX: &str = include_str!("index.html");
 const STYLE: &str = concat!(
     include_str!("style/base.css"),
     include_str!("style/parts.css"),
-    include_str!("style/timeline.css")
+    include_str!("style/timeline.css"),
+    include_str!("style/bars.css")
 );
 /// One module: the later files use what the earlier ones define.
 const SCRIPT: &str = concat!(

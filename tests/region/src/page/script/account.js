@@ -27,18 +27,39 @@ class AccountView {
     const lines = this.lines(records);
     this.controls(records, lines);
     const [text, who] = [byId("account-text").value.toLowerCase(), byId("account-who").value];
-    const wanted = lines.filter((line) => !this.off.has(line.kind) && (!who || line.about.includes(who)) && line.searched.includes(text));
+    const wanted = lines.filter(
+      (line) => !this.off.has(line.kind) && (!who || line.about.includes(who)) && line.searched.includes(text),
+    );
     if (!byId("account-first").checked) wanted.reverse();
     const cut = wanted.slice(0, LINES);
     const rest = wanted.length - cut.length;
-    byId("account-count").textContent = `${wanted.length} of ${lines.length} entries${rest > 0 ? `, the first ${LINES} shown` : ""}${records.dropped > 0 ? `; the region has dropped the ${records.dropped} oldest` : ""}`;
-    refresh(byId("account-list"), cut.map((line) => line.key), () => cut.map(entryLine));
+    byId("account-count").textContent =
+      `${wanted.length} of ${lines.length} entries${rest > 0 ? `, the first ${LINES} shown` : ""}${records.dropped > 0 ? `; the region has dropped the ${records.dropped} oldest` : ""}`;
+    refresh(
+      byId("account-list"),
+      cut.map((line) => line.key),
+      () => cut.map(entryLine),
+    );
   }
 
   lines(records) {
-    const entries = records.entries.map((entry) => line(entry.number, entry.time, entry.kind, entry.who, sentence(entry)));
-    const outcomes = records.ledgers().flatMap((ledger) => ledger.story.outcomes.map((one, index) =>
-      line(`${ledger.key}/${one.version}/${index}`, records.time(one.at), "ledger", ledger.key, one.text, `ledger of ${ledger.cluster}`)));
+    const entries = records.entries.map((entry) =>
+      line(entry.number, entry.time, entry.kind, entry.who, sentence(entry)),
+    );
+    const outcomes = records
+      .ledgers()
+      .flatMap((ledger) =>
+        ledger.story.outcomes.map((one, index) =>
+          line(
+            `${ledger.key}/${one.version}/${index}`,
+            records.time(one.at),
+            "ledger",
+            ledger.key,
+            one.text,
+            `ledger of ${ledger.cluster}`,
+          ),
+        ),
+      );
     return [...entries, ...outcomes].sort((a, b) => a.time - b.time);
   }
 
@@ -47,14 +68,23 @@ class AccountView {
     const kinds = [...new Set(lines.map((one) => one.kind))].sort();
     if (kinds.join() !== this.kinds) {
       this.kinds = kinds.join();
-      choices(byId("account-kinds"), kinds.map((kind) => ({ key: kind, label: kind, className: `kind ${kind}` })), (kind) => this.toggle(kind));
+      choices(
+        byId("account-kinds"),
+        kinds.map((kind) => ({ key: kind, label: kind, className: `kind ${kind}` })),
+        (kind) => this.toggle(kind),
+      );
     }
     press(byId("account-kinds"), (kind) => !this.off.has(kind));
-    const people = lanes(records).filter((lane) => lane.who).map((lane) => [lane.who, lane.kind === "ledger" ? "the ledger" : lane.title]);
+    const people = lanes(records)
+      .filter((lane) => lane.who)
+      .map((lane) => [lane.who, lane.kind === "ledger" ? "the ledger" : lane.title]);
     if (JSON.stringify(people) === this.people) return;
     this.people = JSON.stringify(people);
     const chosen = byId("account-who").value;
-    byId("account-who").replaceChildren(el("option", { value: "" }, "anything"), ...people.map(([value, words]) => el("option", { value }, words)));
+    byId("account-who").replaceChildren(
+      el("option", { value: "" }, "anything"),
+      ...people.map(([value, words]) => el("option", { value }, words)),
+    );
     byId("account-who").value = chosen;
   }
 
@@ -70,9 +100,12 @@ function line(key, time, kind, who, text, whoWords = short(who)) {
 }
 
 function entryLine(one) {
-  return el("li", { class: one.kind },
+  return el(
+    "li",
+    { class: one.kind },
     el("time", {}, clock(one.time)),
     el("span", { class: `kind ${one.kind}` }, one.kind),
     el("span", { class: "who", title: one.who }, one.whoWords),
-    el("span", { class: "text", title: one.text === short(one.text) ? null : one.text }, short(one.text)));
+    el("span", { class: "text", title: one.text === short(one.text) ? null : one.text }, short(one.text)),
+  );
 }

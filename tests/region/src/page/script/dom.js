@@ -41,11 +41,17 @@ function refresh(node, facts, build) {
 
 /** A row of buttons of which some are pressed; `choose` is told which was clicked. */
 function choices(container, options, choose) {
-  container.replaceChildren(...options.map(({ key, label, title, className }) => {
-    const button = el("button", { type: "button", "data-key": key, title, class: className, "aria-pressed": "false" }, label);
-    button.addEventListener("click", () => choose(key));
-    return button;
-  }));
+  container.replaceChildren(
+    ...options.map(({ key, label, title, className }) => {
+      const button = el(
+        "button",
+        { type: "button", "data-key": key, title, class: className, "aria-pressed": "false" },
+        label,
+      );
+      button.addEventListener("click", () => choose(key));
+      return button;
+    }),
+  );
 }
 
 /** Marks the pressed ones among such buttons. */
@@ -55,8 +61,9 @@ function press(container, isPressed) {
 
 /** Names and values beside each other. */
 function facts(pairs) {
-  return el("dl", { class: "facts" }, pairs.filter(Boolean).map(([name, value, title]) => [
-    el("dt", {}, name),
-    el("dd", { title }, value),
-  ]));
+  return el(
+    "dl",
+    { class: "facts" },
+    pairs.filter(Boolean).map(([name, value, title]) => [el("dt", {}, name), el("dd", { title }, value)]),
+  );
 }

@@ -10,7 +10,9 @@ const AXIS = 26;
 const EDGE = 14;
 
 /** Steps of the axis, in milliseconds. */
-const STEPS = [100, 200, 500, 1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 1_800_000, 3_600_000];
+const STEPS = [
+  100, 200, 500, 1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 1_800_000, 3_600_000,
+];
 
 /** How high a lane is, and where in it the bars begin. */
 function measure(lane) {
@@ -29,13 +31,31 @@ function scale(span, width) {
 
 /** The patterns that tell states apart without their colours. */
 function patterns() {
-  const hatch = (id, turn, gap) => svg("pattern", { id, width: gap, height: gap, patternUnits: "userSpaceOnUse", patternTransform: `rotate(${turn})` },
-    svg("rect", { width: gap, height: gap, class: `ground ${id}` }),
-    svg("line", { x1: 0, y1: 0, x2: 0, y2: gap, class: `ink ${id}` }));
-  const dots = (id) => svg("pattern", { id, width: 6, height: 6, patternUnits: "userSpaceOnUse" },
-    svg("rect", { width: 6, height: 6, class: `ground ${id}` }),
-    svg("circle", { cx: 3, cy: 3, r: 1.1, class: `ink ${id}` }));
-  return svg("defs", {}, hatch("p-launch-wait", 45, 7), hatch("p-terminate-wait", -45, 7), dots("p-launching"), hatch("p-terminating", 90, 5), hatch("p-standby", 0, 6), dots("p-warm"), hatch("p-claim-open", 45, 6));
+  const hatch = (id, turn, gap) =>
+    svg(
+      "pattern",
+      { id, width: gap, height: gap, patternUnits: "userSpaceOnUse", patternTransform: `rotate(${turn})` },
+      svg("rect", { width: gap, height: gap, class: `ground ${id}` }),
+      svg("line", { x1: 0, y1: 0, x2: 0, y2: gap, class: `ink ${id}` }),
+    );
+  const dots = (id) =>
+    svg(
+      "pattern",
+      { id, width: 6, height: 6, patternUnits: "userSpaceOnUse" },
+      svg("rect", { width: 6, height: 6, class: `ground ${id}` }),
+      svg("circle", { cx: 3, cy: 3, r: 1.1, class: `ink ${id}` }),
+    );
+  return svg(
+    "defs",
+    {},
+    hatch("p-launch-wait", 45, 7),
+    hatch("p-terminate-wait", -45, 7),
+    dots("p-launching"),
+    hatch("p-terminating", 90, 5),
+    hatch("p-standby", 0, 6),
+    dots("p-warm"),
+    hatch("p-claim-open", 45, 6),
+  );
 }
 
 function axis(span, x, width, height, floor) {
@@ -122,11 +142,22 @@ function drawLane(lane, told, top, x) {
     if (cluster.marks.length > 12) words.push(`… and ${cluster.marks.length - 12} more: zoom in, or see the account`);
     const hit = svg("rect", { x: cluster.x - 6, y: top, width: 12, height: SIGN_ROW, class: "hit" });
     const key = `${lane.key}/sign/${Math.round(cluster.time)}`;
-    things.push(thing(key, words.join("\n"), cluster.time, { x: cluster.x, y: top }, hit, shape(cluster.sign, cluster.x, top + 6)));
+    things.push(
+      thing(
+        key,
+        words.join("\n"),
+        cluster.time,
+        { x: cluster.x, y: top },
+        hit,
+        shape(cluster.sign, cluster.x, top + 6),
+      ),
+    );
   }
   if (lane.ended !== null && lane.ended !== undefined) {
     const words = `${clock(lane.ended)}\n${lane.title} is out of its group`;
-    things.push(thing(`${lane.key}/end`, words, lane.ended, { x: x(lane.ended), y: rows }, cross(x(lane.ended) + 7, rows + 7)));
+    things.push(
+      thing(`${lane.key}/end`, words, lane.ended, { x: x(lane.ended), y: rows }, cross(x(lane.ended) + 7, rows + 7)),
+    );
   }
   return things.sort((a, b) => a.time - b.time);
 }

@@ -3,17 +3,35 @@
 function drawGroups(records) {
   const { groups, instances, members, machines } = records.view;
   const answers = Object.entries(members).map(([id, said]) => [id, etcdWords(said), said.leader, said.list]);
-  const told = { groups, instances: Object.entries(instances).map(([id, one]) => [id, quiet(records, one)]), answers, machines, ledgers: records.view.ledgers };
+  const told = {
+    groups,
+    instances: Object.entries(instances).map(([id, one]) => [id, quiet(records, one)]),
+    answers,
+    machines,
+    ledgers: records.view.ledgers,
+  };
   refresh(byId("groups"), told, () => {
     const names = Object.keys(groups);
-    if (names.length === 0) return el("p", { class: "empty" }, "There is no Auto Scaling group yet. The region prints a command that creates one.");
+    if (names.length === 0)
+      return el(
+        "p",
+        { class: "empty" },
+        "There is no Auto Scaling group yet. The region prints a command that creates one.",
+      );
     return names.map((name) => groupPanel(records, name, groups[name]));
   });
 }
 
 /** An instance without what changes at every look: how many seconds a wait has left. */
 function quiet(records, instance) {
-  return { ...instance, waits: instance.waits.map((wait) => ({ hook: wait.hook, result: wait.result, deadline: deadlineOf(records, wait) })) };
+  return {
+    ...instance,
+    waits: instance.waits.map((wait) => ({
+      hook: wait.hook,
+      result: wait.result,
+      deadline: deadlineOf(records, wait),
+    })),
+  };
 }
 
 function deadlineOf(records, wait) {
@@ -21,22 +39,58 @@ function deadlineOf(records, wait) {
 }
 
 function groupPanel(records, name, group) {
-  const ids = Object.entries(records.view.instances).filter(([, one]) => one.group === name).sort(([, a], [, b]) => a.launched.localeCompare(b.launched)).map(([id]) => id);
+  const ids = Object.entries(records.view.instances)
+    .filter(([, one]) => one.group === name)
+    .sort(([, a], [, b]) => a.launched.localeCompare(b.launched))
+    .map(([id]) => id);
   const living = ids.filter((id) => records.view.instances[id].lifecycle);
   const serving = living.filter((id) => records.view.instances[id].lifecycle === "InService").length;
   const cluster = group.tags["etcd-asg:cluster"];
   const ledger = records.ledgerOf(name);
-  return el("article", { class: "panel group" },
-    el("header", { class: "section-head" },
-      el("h2", {}, name, el("span", { class: "quiet" }, cluster === undefined ? " a group without the tag etcd-asg:cluster: not ours" : ` cluster ${cluster}`)),
-      el("p", { class: "badges" }, badges(group, ledger))),
-    el("p", { class: "capacity" },
-      el("b", { class: serving === group.desired ? "right" : "short" }, `${serving} of ${group.desired}`), " in service",
+  return el(
+    "article",
+    { class: "panel group" },
+    el(
+      "header",
+      { class: "section-head" },
+      el(
+        "h2",
+        {},
+        name,
+        el(
+          "span",
+          { class: "quiet" },
+          cluster === undefined ? " a group without the tag etcd-asg:cluster: not ours" : ` cluster ${cluster}`,
+        ),
+      ),
+      el("p", { class: "badges" }, badges(group, ledger)),
+    ),
+    el(
+      "p",
+      { class: "capacity" },
+      el("b", { class: serving === group.desired ? "right" : "short" }, `${serving} of ${group.desired}`),
+      " in service",
       el("span", { class: "quiet" }, `between ${group.min} and ${group.max}`),
-      el("span", { class: "quiet" }, group.hooks.map((hook) => `hook ${hook.LifecycleHookName}: ${hook.HeartbeatTimeout} s, then ${hook.DefaultResult}`).join(" · "))),
-    living.length > 0 && el("ul", { class: "cards" }, living.map((id) => card(records, id, ledger))),
-    gone(records, ids.filter((id) => !living.includes(id))),
-    tags(name, group.tags));
+      el(
+        "span",
+        { class: "quiet" },
+        group.hooks
+          .map((hook) => `hook ${hook.LifecycleHookName}: ${hook.HeartbeatTimeout} s, then ${hook.DefaultResult}`)
+          .join(" · "),
+      ),
+    ),
+    living.length > 0 &&
+      el(
+        "ul",
+        { class: "cards" },
+        living.map((id) => card(records, id, ledger)),
+      ),
+    gone(
+      records,
+      ids.filter((id) => !living.includes(id)),
+    ),
+    tags(name, group.tags),
+  );
 }
 
 function badges(group, ledger) {
@@ -59,20 +113,39 @@ function card(records, id, ledger) {
   const role = roleOf(records, id, ledger);
   // A hook that is done is of interest only on the way on.
   const waits = instance.waits.filter((wait) => !wait.result || instance.lifecycle !== "InService");
-  return el("li", { class: `card ${look}` },
-    el("header", {},
+  return el(
+    "li",
+    { class: `card ${look}` },
+    el(
+      "header",
+      {},
       el("h3", { title: id }, short(id)),
-      el("span", { class: `role ${role.key}`, title: role.why }, role.word)),
-    el("p", { class: "state" }, svg("svg", { width: 18, height: 14, "aria-hidden": "true" }, svg("rect", { x: 0, y: 0, width: 18, height: 14, rx: 3, class: `bar ${look}` })), el("b", {}, instance.lifecycle), instance.lifecycle === "InService" ? null : el("span", { class: "quiet" }, LOOKS[look])),
+      el("span", { class: `role ${role.key}`, title: role.why }, role.word),
+    ),
+    el(
+      "p",
+      { class: "state" },
+      svg(
+        "svg",
+        { width: 18, height: 14, "aria-hidden": "true" },
+        svg("rect", { x: 0, y: 0, width: 18, height: 14, rx: 3, class: `bar ${look}` }),
+      ),
+      el("b", {}, instance.lifecycle),
+      instance.lifecycle === "InService" ? null : el("span", { class: "quiet" }, LOOKS[look]),
+    ),
     facts([
       ["address", instance.address],
       ["EC2", `${instance.ec2}, ${instance.health === "Healthy" ? "healthy" : "UNHEALTHY"}`],
       ["processes", processes(records.view.machines, id)],
       ["etcd", etcdWords(records.view.members[id])],
       ["ledger", ledgerWords(ledger?.body.instances?.[id])],
-      ...waits.map((wait) => ["hook", wait.result ? `${wait.hook}: ${wait.result}` : `${wait.hook} pends, until ${deadlineOf(records, wait)} at most`]),
+      ...waits.map((wait) => [
+        "hook",
+        wait.result ? `${wait.hook}: ${wait.result}` : `${wait.hook} pends, until ${deadlineOf(records, wait)} at most`,
+      ]),
     ]),
-    el("a", { href: records.snapshot ? null : `console/${encodeURIComponent(id)}`, class: "quiet mono" }, id));
+    el("a", { href: records.snapshot ? null : `console/${encodeURIComponent(id)}`, class: "quiet mono" }, id),
+  );
 }
 
 function processes(machines, id) {
@@ -99,7 +172,8 @@ function roleOf(records, id, ledger) {
     if (!listed.name) return { key: "unstarted", word: "unstarted", why: "the others list it, and it has not started" };
     return { key: "silent", word: `${what}, silent`, why: "the others list it; its own etcd does not answer" };
   }
-  if (recorded?.member) return { key: "silent", word: "silent", why: "the ledger knows its member; no etcd that answers lists it" };
+  if (recorded?.member)
+    return { key: "silent", word: "silent", why: "the ledger knows its member; no etcd that answers lists it" };
   if (recorded) return { key: "unstarted", word: "unstarted", why: "the ledger has its env; no etcd answers" };
   return { key: "none", word: "no member", why: "neither the ledger nor an etcd knows it" };
 }
@@ -133,5 +207,10 @@ function gone(records, ids) {
 function tags(name, all) {
   const entries = Object.entries(all);
   if (entries.length === 0) return null;
-  return el("details", { "data-key": `tags ${name}` }, el("summary", {}, `${entries.length} ${entries.length === 1 ? "tag" : "tags"}`), facts(entries));
+  return el(
+    "details",
+    { "data-key": `tags ${name}` },
+    el("summary", {}, `${entries.length} ${entries.length === 1 ? "tag" : "tags"}`),
+    facts(entries),
+  );
 }

@@ -26,7 +26,9 @@ function instancesOf(records, group) {
 function groupOfInstance(records, id) {
   const known = records.groupOf(id);
   if (known) return known;
-  const launched = records.entries.find((entry) => entry.who === id && entry.kind === "lifecycle" && / in /.test(entry.text));
+  const launched = records.entries.find(
+    (entry) => entry.who === id && entry.kind === "lifecycle" && / in /.test(entry.text),
+  );
   return launched?.text.split(" in ").at(-1) ?? null;
 }
 
@@ -35,10 +37,25 @@ function groupLane(records, name) {
   for (const entry of records.entries) {
     if (entry.kind !== "group" || entry.who !== name) continue;
     const told = /^(?:created|updated): (\d+) of|^desired capacity (\d+)$/.exec(entry.text);
-    if (told) follow(spans, entry.time, { look: "desired", label: `desired ${told[1] ?? told[2]}`, text: `${name}: ${entry.text}` });
+    if (told)
+      follow(spans, entry.time, {
+        look: "desired",
+        label: `desired ${told[1] ?? told[2]}`,
+        text: `${name}: ${entry.text}`,
+      });
     if (entry.text === "deleted") follow(spans, entry.time, null);
   }
-  return { key: `group ${name}`, kind: "group", group: name, title: name, note: "group", who: name, spans: closed(spans, records.now), strips: [], rows: 1 };
+  return {
+    key: `group ${name}`,
+    kind: "group",
+    group: name,
+    title: name,
+    note: "group",
+    who: name,
+    spans: closed(spans, records.now),
+    strips: [],
+    rows: 1,
+  };
 }
 
 function ledgerLane(records, name, ledger) {
@@ -53,7 +70,16 @@ function ledgerLane(records, name, ledger) {
       text: `Claim by ${claim.caller}: ${words}${claim.until === null ? ", in flight" : `. Closed: ${short(claim.outcome) || "without an outcome"}`}`,
     };
   });
-  return { key: `ledger ${name}`, kind: "ledger", title: "ledger", note: "claims", who: ledger.key, spans, strips: [], rows: 1 };
+  return {
+    key: `ledger ${name}`,
+    kind: "ledger",
+    title: "ledger",
+    note: "claims",
+    who: ledger.key,
+    spans,
+    strips: [],
+    rows: 1,
+  };
 }
 
 function instanceLane(records, id, ledger) {
@@ -63,29 +89,51 @@ function instanceLane(records, id, ledger) {
     const state = entry.who === id ? enteredState(entry) : null;
     if (state === null) continue;
     const look = LIFECYCLE[state];
-    const next = state === "Terminated" ? null : { look, state, label: LOOKS[look], text: `${short(id)}: ${state}, ${LOOKS[look]}` };
+    const next =
+      state === "Terminated"
+        ? null
+        : { look, state, label: LOOKS[look], text: `${short(id)}: ${state}, ${LOOKS[look]}` };
     follow(spans, entry.time, next);
   }
   const began = records.entries.some((entry) => entry.who === id && enteredState(entry));
   if (!began && record?.lifecycle) {
     // Its own entries were dropped: what is there now is all that is known.
     const look = LIFECYCLE[record.lifecycle] ?? "standby";
-    follow(spans, records.time(record.launched), { look, state: record.lifecycle, label: LOOKS[look], text: `${short(id)}: ${record.lifecycle} (how it came there was dropped)` });
+    follow(spans, records.time(record.launched), {
+      look,
+      state: record.lifecycle,
+      label: LOOKS[look],
+      text: `${short(id)}: ${record.lifecycle} (how it came there was dropped)`,
+    });
   }
   const done = closed(spans, records.now);
   const ended = spans.at(-1)?.look === null ? spans.at(-1).from : null;
   return {
-    key: `instance ${id}`, kind: "instance", instance: id, title: short(id), note: records.addresses.get(id) ?? "", who: id,
-    spans: done, strips: membership(records, id, ledger), ended, rows: 1, state: record?.lifecycle ?? null,
+    key: `instance ${id}`,
+    kind: "instance",
+    instance: id,
+    title: short(id),
+    note: records.addresses.get(id) ?? "",
+    who: id,
+    spans: done,
+    strips: membership(records, id, ledger),
+    ended,
+    rows: 1,
+    state: record?.lifecycle ?? null,
   };
 }
 
 /** What the ledger said of its member: an env, a start, a vote, a removal. It keeps a record for a while after that. */
 function membership(records, id, ledger) {
-  const removed = (ledger?.story.claims ?? []).filter((claim) =>
-    claim.proposal?.change === "remove" && claim.proposal.instance === id && claim.outcome?.endsWith(": done"));
+  const removed = (ledger?.story.claims ?? []).filter(
+    (claim) =>
+      claim.proposal?.change === "remove" && claim.proposal.instance === id && claim.outcome?.endsWith(": done"),
+  );
   const told = [
-    ...(ledger?.story.instances[id] ?? []).map(({ at, record }) => [at, record === null ? null : record.voted ? "voter" : record.env]),
+    ...(ledger?.story.instances[id] ?? []).map(({ at, record }) => [
+      at,
+      record === null ? null : record.voted ? "voter" : record.env,
+    ]),
     ...removed.map((claim) => [claim.until, "removed"]),
   ];
   const spans = [];
@@ -93,7 +141,13 @@ function membership(records, id, ledger) {
   for (const [at, look] of told.sort(([a], [b]) => a.localeCompare(b))) {
     if (look === last || (last === "removed" && look !== null)) continue;
     last = look;
-    follow(spans, records.time(at), look === null ? null : { look: `member-${look}`, text: `The ledger on ${short(id)}: ${MEMBERSHIP[look] ?? look}` });
+    follow(
+      spans,
+      records.time(at),
+      look === null
+        ? null
+        : { look: `member-${look}`, text: `The ledger on ${short(id)}: ${MEMBERSHIP[look] ?? look}` },
+    );
   }
   return closed(spans, records.now);
 }
@@ -101,14 +155,26 @@ function membership(records, id, ledger) {
 /** Invocations beside each other have rows of their own. */
 function functionLane(records, name) {
   const ends = [];
-  const spans = [...records.invocations.values()].filter((one) => one.function === name).sort((a, b) => a.time - b.time).map((one) => {
-    const to = one.millis === null ? records.now : one.time + one.millis;
-    let row = ends.findIndex((end) => end <= one.time);
-    if (row === -1) row = ends.length;
-    ends[row] = to;
-    return { from: one.time, to, row, look: invocationLook(one), label: "", text: invocationWords(one) };
-  });
-  return { key: `function ${name}`, kind: "function", title: name, note: "", who: name, spans, strips: [], rows: Math.max(1, ends.length) };
+  const spans = [...records.invocations.values()]
+    .filter((one) => one.function === name)
+    .sort((a, b) => a.time - b.time)
+    .map((one) => {
+      const to = one.millis === null ? records.now : one.time + one.millis;
+      let row = ends.findIndex((end) => end <= one.time);
+      if (row === -1) row = ends.length;
+      ends[row] = to;
+      return { from: one.time, to, row, look: invocationLook(one), label: "", text: invocationWords(one) };
+    });
+  return {
+    key: `function ${name}`,
+    kind: "function",
+    title: name,
+    note: "",
+    who: name,
+    spans,
+    strips: [],
+    rows: Math.max(1, ends.length),
+  };
 }
 
 function invocationLook(one) {
@@ -119,7 +185,10 @@ function invocationLook(one) {
 function invocationWords(one) {
   const head = `${one.function}, process ${one.process}, ${one.calls} calls`;
   if (one.millis === null) return `${head}: still runs`;
-  const end = one.outcome?.result === "failed" ? `failed: ${one.outcome.error_type}: ${one.outcome.message}` : answered(one.outcome?.answer ?? "");
+  const end =
+    one.outcome?.result === "failed"
+      ? `failed: ${one.outcome.error_type}: ${one.outcome.message}`
+      : answered(one.outcome?.answer ?? "");
   return `${head}, ${lasted(one.millis)}: ${short(end)}`;
 }
 
@@ -131,5 +200,7 @@ function follow(spans, time, next) {
 }
 
 function closed(spans, now) {
-  return spans.filter((span) => span.look !== null).map((span) => ({ ...span, to: span.to ?? now, open: span.to === undefined }));
+  return spans
+    .filter((span) => span.look !== null)
+    .map((span) => ({ ...span, to: span.to ?? now, open: span.to === undefined }));
 }

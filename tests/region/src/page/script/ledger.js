@@ -6,25 +6,65 @@ function drawLedgers(records) {
 }
 
 function membersNow(records) {
-  const answers = Object.entries(records.view.members).map(([id, said]) => [id, said.answers, said.leader, said.term, said.list]);
+  const answers = Object.entries(records.view.members).map(([id, said]) => [
+    id,
+    said.answers,
+    said.leader,
+    said.term,
+    said.list,
+  ]);
   return answers;
 }
 
 function ledgerPanel(records, ledger) {
   const { body, version, key } = ledger;
   if (!body.generation) {
-    return el("article", { class: "panel" }, el("h2", {}, key), el("p", { class: "quiet" }, "This document is no ledger."), el("pre", {}, JSON.stringify(body, null, 2)));
+    return el(
+      "article",
+      { class: "panel" },
+      el("h2", {}, key),
+      el("p", { class: "quiet" }, "This document is no ledger."),
+      el("pre", {}, JSON.stringify(body, null, 2)),
+    );
   }
-  return el("article", { class: "panel ledger" },
-    el("header", { class: "section-head" },
+  return el(
+    "article",
+    { class: "panel ledger" },
+    el(
+      "header",
+      { class: "section-head" },
       el("h2", {}, "Ledger ", el("span", { class: "quiet" }, key)),
-      el("p", { class: "quiet" }, `revision ${body.revision}, by ${version.caller}, ${clock(records.time(version.at))}`)),
-    el("div", { class: "columns" },
-      el("div", {}, generation(records, body), el("h3", {}, "In flight"), inFlight(records, body), el("h3", {}, "Since when"), marksTable(records, body.marks)),
-      el("div", {}, el("h3", {}, "Members"), memberTable(records, body))),
+      el(
+        "p",
+        { class: "quiet" },
+        `revision ${body.revision}, by ${version.caller}, ${clock(records.time(version.at))}`,
+      ),
+    ),
+    el(
+      "div",
+      { class: "columns" },
+      el(
+        "div",
+        {},
+        generation(records, body),
+        el("h3", {}, "In flight"),
+        inFlight(records, body),
+        el("h3", {}, "Since when"),
+        marksTable(records, body.marks),
+      ),
+      el("div", {}, el("h3", {}, "Members"), memberTable(records, body)),
+    ),
     el("h3", {}, "History"),
-    el("ol", { class: "history", tabindex: "0", "data-key": `history ${key}`, "aria-label": "History" }, [...(body.history ?? [])].reverse().map((one) =>
-      el("li", {}, el("time", {}, clock(records.time(one.at))), el("span", { title: one.text }, short(one.text))))));
+    el(
+      "ol",
+      { class: "history", tabindex: "0", "data-key": `history ${key}`, "aria-label": "History" },
+      [...(body.history ?? [])]
+        .reverse()
+        .map((one) =>
+          el("li", {}, el("time", {}, clock(records.time(one.at))), el("span", { title: one.text }, short(one.text))),
+        ),
+    ),
+  );
 }
 
 function generation(records, { generation: one }) {
@@ -39,10 +79,18 @@ function generation(records, { generation: one }) {
 }
 
 function inFlight(records, { claim, maybes }) {
-  const lines = (maybes ?? []).map((maybe) => el("li", { class: "bad" }, `unanswered, may still happen: ${short(proposed(maybe.change))}, of ${clock(records.time(maybe.deadline))}`));
+  const lines = (maybes ?? []).map((maybe) =>
+    el(
+      "li",
+      { class: "bad" },
+      `unanswered, may still happen: ${short(proposed(maybe.change))}, of ${clock(records.time(maybe.deadline))}`,
+    ),
+  );
   if (claim) {
     const last = records.time(claim.expires);
-    lines.unshift(el("li", {}, `${short(proposed(claim.proposal))}, by request ${claim.request}; expires ${clock(last)}`));
+    lines.unshift(
+      el("li", {}, `${short(proposed(claim.proposal))}, by request ${claim.request}; expires ${clock(last)}`),
+    );
   }
   return lines.length > 0 ? el("ul", {}, lines) : el("p", { class: "quiet" }, "No claim, no maybe.");
 }
@@ -50,7 +98,13 @@ function inFlight(records, { claim, maybes }) {
 function marksTable(records, marks) {
   const entries = Object.entries(marks ?? {});
   if (entries.length === 0) return el("p", { class: "quiet" }, "No mark: nothing is waited for.");
-  return facts(entries.map(([key, mark]) => [short(key).replace("/", " "), `since ${clock(records.time(mark.since))}${mark.applied === undefined ? "" : `, index ${mark.applied}`}`, key]));
+  return facts(
+    entries.map(([key, mark]) => [
+      short(key).replace("/", " "),
+      `since ${clock(records.time(mark.since))}${mark.applied === undefined ? "" : `, index ${mark.applied}`}`,
+      key,
+    ]),
+  );
 }
 
 /** The ledger's instances and the list of the etcd that applied most, side by side; neither is completed by the other. */
@@ -60,17 +114,46 @@ function memberTable(records, body) {
   const list = newest?.list ?? [];
   const recorded = Object.entries(body.instances ?? {});
   const known = new Set(recorded.map(([, one]) => one.member));
-  const row = (cells, className) => el("tr", { class: className }, cells.map((cell) => el("td", {}, cell)));
+  const row = (cells, className) =>
+    el(
+      "tr",
+      { class: className },
+      cells.map((cell) => el("td", {}, cell)),
+    );
   const listedWords = (member) => {
     if (!newest) return "no etcd answers";
     const one = list.find((each) => each.id === member);
     if (!one) return "not listed";
     return `${one.name ? "" : "unstarted "}${one.learner ? "learner" : "voter"}${newest.leader === one.id ? ", leads" : ""}`;
   };
-  const rows = recorded.map(([id, one]) => row([el("span", { title: id }, short(id)), one.member ? hex(one.member) : "–", `${one.env}${one.voted ? ", voted" : ""}`, listedWords(one.member)]));
-  const strangers = list.filter((one) => !known.has(one.id)).map((one) => row([one.name ? short(one.name) : "unstarted", hex(one.id), "not in the ledger", listedWords(one.id)], "bad"));
-  const head = el("tr", {}, ["instance", "member", "ledger: env", "etcd's list"].map((word) => el("th", { scope: "col" }, word)));
-  return el("div", { class: "wide", tabindex: "0", "data-key": `members ${body.group?.name}`, role: "group", "aria-label": "Members" },
+  const rows = recorded.map(([id, one]) =>
+    row([
+      el("span", { title: id }, short(id)),
+      one.member ? hex(one.member) : "–",
+      `${one.env}${one.voted ? ", voted" : ""}`,
+      listedWords(one.member),
+    ]),
+  );
+  const strangers = list
+    .filter((one) => !known.has(one.id))
+    .map((one) =>
+      row([one.name ? short(one.name) : "unstarted", hex(one.id), "not in the ledger", listedWords(one.id)], "bad"),
+    );
+  const head = el(
+    "tr",
+    {},
+    ["instance", "member", "ledger: env", "etcd's list"].map((word) => el("th", { scope: "col" }, word)),
+  );
+  return el(
+    "div",
+    { class: "wide", tabindex: "0", "data-key": `members ${body.group?.name}`, role: "group", "aria-label": "Members" },
     el("table", {}, el("thead", {}, head), el("tbody", {}, rows, strangers)),
-    el("p", { class: "quiet" }, newest ? `${answers.length} etcds answer; the list is that of the one that has applied most (${newest.applied}).` : "No etcd answers."));
+    el(
+      "p",
+      { class: "quiet" },
+      newest
+        ? `${answers.length} etcds answer; the list is that of the one that has applied most (${newest.applied}).`
+        : "No etcd answers.",
+    ),
+  );
 }

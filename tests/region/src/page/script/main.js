@@ -9,7 +9,8 @@ const timeline = new TimelineView((who) => account.narrow(who));
 
 function draw() {
   const { view } = records;
-  byId("place").textContent = `${view.endpoint} · instances on ${view.network} · seed ${view.seed} · ${view.hostile ? "hostile" : "friendly"}`;
+  byId("place").textContent =
+    `${view.endpoint} · instances on ${view.network} · seed ${view.seed} · ${view.hostile ? "hostile" : "friendly"}`;
   drawGroups(records);
   timeline.draw(records);
   account.draw(records);
@@ -56,7 +57,10 @@ function present() {
 
 function absent(error) {
   stand("gone", "gone");
-  const said = records.view === null ? "it has not answered once" : `what you see is its last picture, ${clock(records.now)} after its start`;
+  const said =
+    records.view === null
+      ? "it has not answered once"
+      : `what you see is its last picture, ${clock(records.now)} after its start`;
   const words = `The region does not answer any more: ${said}. It is asked again every second. (${error.message})`;
   if (byId("gone").textContent !== words) byId("gone").textContent = words;
   byId("gone").hidden = false;

@@ -43,7 +43,8 @@ class Records {
     this.now = this.time(view.now);
     this.view = view;
     const last = this.last ?? -1;
-    for (const entry of view.timeline) if (entry.number > last) this.entries.push({ ...entry, time: this.time(entry.at) });
+    for (const entry of view.timeline)
+      if (entry.number > last) this.entries.push({ ...entry, time: this.time(entry.at) });
     for (const one of view.invocations) {
       this.invocations.set(`${one.request}/${one.process}/${one.began}`, { ...one, time: one.began - this.start });
     }

@@ -51,7 +51,9 @@ class TimelineView {
     this.names(all);
     const atEnd = this.scroll.scrollLeft + this.scroll.clientWidth >= this.scroll.scrollWidth - 4;
     const left = this.scroll.scrollLeft;
-    const focused = this.scroll.contains(document.activeElement) ? document.activeElement.closest(".thing")?.dataset.key : null;
+    const focused = this.scroll.contains(document.activeElement)
+      ? document.activeElement.closest(".thing")?.dataset.key
+      : null;
     this.paint(all, Math.max(this.scroll.clientWidth, 300) * this.zoom);
     this.scroll.scrollLeft = atEnd ? this.scroll.scrollWidth : left;
     if (focused) this.find(focused)?.node.focus({ preventScroll: true });
@@ -70,29 +72,62 @@ class TimelineView {
       top += heights[index];
       return things;
     });
-    const now = svg("line", { x1: x(this.records.now), x2: x(this.records.now), y1: AXIS - 6, y2: height, class: "now" });
+    const now = svg("line", {
+      x1: x(this.records.now),
+      x2: x(this.records.now),
+      y1: AXIS - 6,
+      y2: height,
+      class: "now",
+    });
     const nodes = this.rows.flat().map((one) => one.node);
     const label = "Lanes against time; the arrow keys step from one thing to the next";
-    const drawing = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": label },
-      patterns(), grounds, axis(this.records.now, x, width, height, AXIS), now, nodes);
+    const drawing = svg(
+      "svg",
+      { width, height, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": label },
+      patterns(),
+      grounds,
+      axis(this.records.now, x, width, height, AXIS),
+      now,
+      nodes,
+    );
     this.scroll.replaceChildren(drawing);
     const reachable = this.find(this.current) ?? this.rows.flat()[0];
     reachable?.node.setAttribute("tabindex", "0");
   }
 
   names(all) {
-    const facts = all.map((lane) => [lane.key, lane.title, lane.note, lane.state, lane.rows, lane.strips.length > 0, lane.ended !== null]);
+    const facts = all.map((lane) => [
+      lane.key,
+      lane.title,
+      lane.note,
+      lane.state,
+      lane.rows,
+      lane.strips.length > 0,
+      lane.ended !== null,
+    ]);
     refresh(byId("lane-names"), facts, () => all.map((lane) => this.name(lane)));
   }
 
   name(lane) {
     const row = svg("svg", { class: "spacer", width: 1, height: measure(lane), "aria-hidden": "true" });
     const standing = lane.kind === "instance" && (lane.state ?? "gone");
-    const words = lane.kind === "region" ? lane.title : [lane.kind === "instance" ? "" : lane.kind, lane.title, lane.note, standing].filter(Boolean).join(", ");
-    const button = el("button", { type: "button", "data-key": lane.key, class: `lane-name ${lane.kind}${standing === "gone" ? " out" : ""}`, title: `${lane.who ?? lane.title}: show only this in the account`, "aria-label": words },
+    const words =
+      lane.kind === "region"
+        ? lane.title
+        : [lane.kind === "instance" ? "" : lane.kind, lane.title, lane.note, standing].filter(Boolean).join(", ");
+    const button = el(
+      "button",
+      {
+        type: "button",
+        "data-key": lane.key,
+        class: `lane-name ${lane.kind}${standing === "gone" ? " out" : ""}`,
+        title: `${lane.who ?? lane.title}: show only this in the account`,
+        "aria-label": words,
+      },
       row,
       el("span", { class: "lane-title" }, lane.title),
-      el("span", { class: "lane-note" }, lane.note ?? ""));
+      el("span", { class: "lane-note" }, lane.note ?? ""),
+    );
     button.addEventListener("click", () => this.chooseLane(lane.who ?? ""));
     return button;
   }
@@ -163,15 +198,29 @@ class TimelineView {
   }
 
   legend() {
-    const swatch = (shapes, words) => el("span", { class: "swatch" }, svg("svg", { width: 30, height: 15, "aria-hidden": "true" }, shapes), words);
+    const swatch = (shapes, words) =>
+      el("span", { class: "swatch" }, svg("svg", { width: 30, height: 15, "aria-hidden": "true" }, shapes), words);
     const bars = Object.entries(LOOKS).map(([look, words]) =>
-      swatch(look === "gone" ? cross(15, 7) : svg("rect", { x: 1, y: 1, width: 28, height: 13, rx: 3, class: `bar ${look}` }), words));
-    const strips = [["member-open", "env open"], ["member-sealed", "learner: started, sealed"], ["member-voter", "voter"], ["member-removed", "removed"]].map(([look, words]) =>
-      swatch(svg("rect", { x: 1, y: 5, width: 28, height: STRIP, rx: 2, class: `bar ${look}` }), words));
+      swatch(
+        look === "gone"
+          ? cross(15, 7)
+          : svg("rect", { x: 1, y: 1, width: 28, height: 13, rx: 3, class: `bar ${look}` }),
+        words,
+      ),
+    );
+    const strips = [
+      ["member-open", "env open"],
+      ["member-sealed", "learner: started, sealed"],
+      ["member-voter", "voter"],
+      ["member-removed", "removed"],
+    ].map(([look, words]) =>
+      swatch(svg("rect", { x: 1, y: 5, width: 28, height: STRIP, rx: 2, class: `bar ${look}` }), words),
+    );
     const signs = Object.entries(SIGNS).map(([sign, words]) => swatch(shape(sign, 15, 7.5), words));
     byId("legend").replaceChildren(
       el("p", {}, el("b", {}, "Bars: the lifecycle"), el("span", {}, bars)),
       el("p", {}, el("b", {}, "Strips: the ledger"), el("span", {}, strips)),
-      el("p", {}, el("b", {}, "Signs"), el("span", {}, signs)));
+      el("p", {}, el("b", {}, "Signs"), el("span", {}, signs)),
+    );
   }
 }

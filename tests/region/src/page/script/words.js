@@ -15,13 +15,31 @@ const LOOKS = {
 };
 
 const LIFECYCLE = {
-  Pending: "launching", "Pending:Wait": "launch-wait", "Pending:Proceed": "launching", InService: "service",
-  Terminating: "terminating", "Terminating:Wait": "terminate-wait", "Terminating:Proceed": "terminating",
-  "Terminating:Retained": "retained", Terminated: "gone", EnteringStandby: "standby", Standby: "standby",
-  Detaching: "standby", Detached: "standby", ReplacingRootVolume: "disk", "ReplacingRootVolume:Wait": "terminate-wait",
-  "ReplacingRootVolume:Proceed": "disk", RootVolumeReplaced: "disk", "Warmed:Pending": "warm",
-  "Warmed:Pending:Wait": "launch-wait", "Warmed:Pending:Proceed": "warm", "Warmed:Running": "warm", "Warmed:Stopped": "warm",
-  "Warmed:Terminating": "terminating", "Warmed:Terminating:Wait": "terminate-wait", "Warmed:Terminating:Proceed": "terminating",
+  Pending: "launching",
+  "Pending:Wait": "launch-wait",
+  "Pending:Proceed": "launching",
+  InService: "service",
+  Terminating: "terminating",
+  "Terminating:Wait": "terminate-wait",
+  "Terminating:Proceed": "terminating",
+  "Terminating:Retained": "retained",
+  Terminated: "gone",
+  EnteringStandby: "standby",
+  Standby: "standby",
+  Detaching: "standby",
+  Detached: "standby",
+  ReplacingRootVolume: "disk",
+  "ReplacingRootVolume:Wait": "terminate-wait",
+  "ReplacingRootVolume:Proceed": "disk",
+  RootVolumeReplaced: "disk",
+  "Warmed:Pending": "warm",
+  "Warmed:Pending:Wait": "launch-wait",
+  "Warmed:Pending:Proceed": "warm",
+  "Warmed:Running": "warm",
+  "Warmed:Stopped": "warm",
+  "Warmed:Terminating": "terminating",
+  "Warmed:Terminating:Wait": "terminate-wait",
+  "Warmed:Terminating:Proceed": "terminating",
 };
 
 /** What the ledger says of an instance's member. */
@@ -115,7 +133,10 @@ function parsed(text) {
 function faultWords(fault) {
   const { fault: name, ...rest } = fault;
   const details = Object.entries(rest).filter(([, value]) => value !== null && value !== false);
-  return [name, ...details.map(([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`)].join(" ");
+  return [
+    name,
+    ...details.map(([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`),
+  ].join(" ");
 }
 
 /** An entry of the timeline as a sentence about `who`. */
