@@ -65,7 +65,7 @@ const SERVES: [(Guard, &[&str], u64); 7] = [
     (Guard::GoneIsProven, &["I2", "I9"], 60),
     (Guard::ClaimIsFree, &["I10"], 42),
     (Guard::AllGoneBeforeNext, &["I2"], 1),
-    (Guard::SealedBeforePromote, &["I5"], 64),
+    (Guard::SealedBeforePromote, &["I5"], 389),
     (Guard::LookAgain, &["I3"], 11),
 ];
 /// The world changes with every rule: where the seed no longer shows it, another one does.

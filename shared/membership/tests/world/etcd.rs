@@ -7,8 +7,8 @@ use membership::etcd::{Member, MemberList};
 use membership::ids::{ClusterId, InstanceId, MemberId};
 use membership::quorum::majority;
 
-use super::World;
 use super::host::{Etcd, Host};
+use super::{TICK, World};
 
 /// How long a leader is missed before another is elected.
 const ELECTION: u64 = 1_000;
@@ -50,9 +50,9 @@ impl Cluster {
         self.members.iter().filter(|(_, m)| !m.learner).map(|(id, _)| *id).collect()
     }
 
-    /// Members that took part at some moment since then.
+    /// Members that took part at some moment since then. It is noted once a tick, and holds until the next.
     pub fn well_since(&self, at: u64) -> BTreeSet<u64> {
-        self.well_at.iter().filter(|(_, well)| **well >= at).map(|(id, _)| *id).collect()
+        self.well_at.iter().filter(|(_, well)| **well + TICK > at).map(|(id, _)| *id).collect()
     }
 
     pub fn list(&self, served_by: u64) -> MemberList {
