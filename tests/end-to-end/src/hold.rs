@@ -22,21 +22,11 @@ impl Hold {
         Self::on(account, fault).await
     }
 
-    /// Holds the next claims of this change (`add-learner`, `promote`, …) back, before they are written: whatever
-    /// happens meanwhile is what the second look must see. A function waits 5 s for the ledger. Several, since another
-    /// invocation may come to the same decision while the first is held.
-    pub async fn claims(account: &Account, change: &str, millis: u64) -> Result<Self> {
-        Self::held(account, change, millis, 4).await
-    }
-
-    /// Holds only the next claim of this change back.
+    /// Holds the next claim of this change (`add-learner`, `promote`, …) back, before it is written: whatever
+    /// happens meanwhile is what the second look must see. A function waits 5 s for the ledger.
     pub async fn claim(account: &Account, change: &str, millis: u64) -> Result<Self> {
-        Self::held(account, change, millis, 1).await
-    }
-
-    async fn held(account: &Account, change: &str, millis: u64, count: u64) -> Result<Self> {
         let fault = json!({"fault": "api", "service": "s3", "operation": "PutObject", "caller": "function",
-            "body_contains": format!("\"change\": \"{change}\""), "effect": "delay", "millis": millis, "count": count});
+            "body_contains": format!("\"change\": \"{change}\""), "effect": "delay", "millis": millis, "count": 1});
         Self::on(account, fault).await
     }
 

@@ -19,7 +19,7 @@ async fn about_to_be_promoted(scene: &Scene, patience: &str) -> Result<(Cluster,
     let (cluster, load) = scene.under_load(3, &[("join-patience", patience)]).await?;
     let leaving = cluster.follower().await?;
     let known: Vec<String> = cluster.nodes().await?.into_iter().map(|n| n.id).collect();
-    let hold = Hold::claims(&scene.account, "promote", 2_500).await?;
+    let hold = Hold::claim(&scene.account, "promote", 4_000).await?;
     cluster.terminate(&leaving).await?;
     let learner = cluster.newcomer(&known).await?;
     hold.caught().await?;
