@@ -31,7 +31,7 @@ demo: build ## a cluster forms, heals, hands over, scales, is refreshed, with re
 
 test: build test-instance test-templates test-conformance test-page test-rust ## all tests, the fault matrix in its short form
 
-matrix: build etcd-all ## the full fault matrix, on every version of etcd (about an hour; ONLY=name: a part)
+matrix: build etcd-all ## the full fault matrix, on every version of etcd (about 25 minutes at E2E_JOBS=6; ONLY=name: a part)
 	@etcd=$$($(provide_etcd)) && ETCD_BIN_DIR="$$etcd" RUST_TEST_THREADS=$(E2E_JOBS) \
 	  $(phase) 'the full fault matrix' \
 	  cargo test --workspace --test suite --locked $(quiet) -- --include-ignored $(ONLY)
