@@ -311,12 +311,4 @@ pub const MUTANTS: &[Mutant] = &[
     ),
     mutant(Guard::EndpointsOnceFormed, 1, Invariant::I8, Launching(2), 1, NONE),
     mutant(Guard::PublishedBeforeContinue, 0, Invariant::I8, Launching(2), 1, Faults { patience: 1, ..NONE }),
-    mutant(
-        Guard::LateLandingKeepsClaim,
-        4,
-        Invariant::I5,
-        Formed(3),
-        1,
-        Faults { terminations: 1, kills: 1, late: 1, ..NONE },
-    ),
 ];
