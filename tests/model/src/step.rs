@@ -82,7 +82,10 @@ impl Step<'_> {
             Action::Crash(h) => spend(&mut self.s.faults.crashes) && self.crash(h.into()),
             Action::LoseDisk(h) => spend(&mut self.s.faults.disks) && self.lose_disk(h.into()),
             Action::Terminate(h) => spend(&mut self.s.faults.terminations) && self.terminate(h.into()),
-            Action::HookTimeout(h) => spend(&mut self.s.faults.timeouts) && self.hook_timeout(h.into()),
+            Action::HookTimeout(h) => {
+                let certain = self.launch_hook_is_over(h.into());
+                (certain || spend(&mut self.s.faults.timeouts)) && self.hook_timeout(h.into())
+            }
             Action::PatienceOver(h) => spend(&mut self.s.faults.patience) && self.patience_over(h.into()),
             _ => false,
         }
@@ -106,6 +109,13 @@ impl Step<'_> {
             Life::Pending => self.age(MarkKey::LaunchWaiting(id(host))),
             _ => false,
         }
+    }
+
+    /// A launch hook at its cap, which no heartbeat moves, ends soon: that is no fault any more.
+    fn launch_hook_is_over(&self, host: usize) -> bool {
+        let key = MarkKey::LaunchWaiting(id(host));
+        let since = (*self.ledger()).as_ref().and_then(|l| l.since(&key));
+        self.s.hosts[host].life == Life::Pending && since == Some(ANCIENT)
     }
 
     /// Makes a mark of the ledger as old as can be. Time does that, nobody writes: what was read still stands.

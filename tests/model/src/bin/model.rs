@@ -37,7 +37,11 @@ fn main() -> ExitCode {
 }
 
 fn figures(name: &str, found: &Found<State>, began: Instant) {
-    let whole = if found.exhausted { "all" } else { "not all" };
+    let whole = match (&found.broken, found.exhausted) {
+        (Some(_), _) => "until it broke",
+        (None, true) => "all",
+        (None, false) => "not all",
+    };
     println!(
         "{name}: {} states ({whole}), {} steps, depth {}, {} settled, {} dead ends, {:.1} s",
         found.states,
