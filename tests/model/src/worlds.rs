@@ -287,14 +287,14 @@ pub const MUTANTS: &[Mutant] = &[
         1,
         Faults { scales: 1, freezes: 1, ..NONE },
     ),
-    mutant(
+    long(mutant(
         Guard::MajorityKept,
         0,
         Invariant::I3,
         Formed(3),
         1,
         Faults { scales: 1, freezes: 1, patience: 1, ..NONE },
-    ),
+    )),
     long(mutant(
         Guard::NoDoubtfulVoter,
         0,
