@@ -120,13 +120,22 @@ fn replacement_is_missing(v: View<'_>) -> bool {
         let in_service = i.standing() == Standing::InService;
         v.hold(Guard::OnlyInServiceCounts, in_service) && i.standing().stays()
     };
-    let settled =
-        |i: &Instance| i.standing() == Standing::InService && v.member(&i.id).is_some_and(|m| !m.learner);
-    let proven = v.staying().filter(counts).filter(|i| v.votes(&i.id)).count();
+    let settled = |i: &Instance| {
+        let votes = v.member(&i.id).is_some_and(|m| !m.learner);
+        i.standing() == Standing::InService && votes && keeps_its_vote(v, &i.id)
+    };
+    let proven = v.staying().filter(counts).filter(|i| v.votes(&i.id) && keeps_its_vote(v, &i.id)).count();
     // Whoever comes back with a new root volume keeps its place in the group: nobody is coming for it.
     let back = v.group.instances.iter().filter(|i| i.comes_back()).count();
     let coming = v.staying().count() + back < v.group.desired || v.staying().any(|i| !settled(i));
     proven < v.group.desired && coming
+}
+
+/// No removal of its voter may still land: what rule 8 counts must be right with every unanswered change done.
+fn keeps_its_vote(v: View<'_>, id: &InstanceId) -> bool {
+    let member = v.member(id).map(|m| m.id);
+    let removes = |c: &Change| matches!(c, Change::Remove { member: m, .. } if Some(*m) == member);
+    v.hold(Guard::MaybesCount, v.is_maybe(removes).is_none())
 }
 
 /// Its time is over and its removal would cost the majority: retained where the group's policy says so, reported
