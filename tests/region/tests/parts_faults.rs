@@ -208,6 +208,26 @@ async fn a_late_call_arrives_also_when_its_caller_is_dead_and_a_delayed_one_does
 }
 
 #[tokio::test]
+async fn a_call_whose_answer_is_delayed_takes_effect_at_once() {
+    let bench =
+        Bench::without_instances(|options| options.function_timeout = std::time::Duration::from_secs(1))
+            .await;
+    let member = Member::start(&bench).await;
+    let fault = |millis: u64| json!({ "fault": "api", "service": "etcd", "effect": "delay-answer", "millis": millis });
+    bench.set(fault(200)).await;
+    let (failed, answer) = bench.calls(&member.name(), &[LIST]).await;
+    assert!(!failed, "{answer}");
+    let call = bench.invocations()[0]["calls"][0].clone();
+    assert!(call["end"].as_f64().unwrap() - call["start"].as_f64().unwrap() >= 200.0, "{call}");
+    bench.set(fault(60_000)).await;
+    let (failed, error) = bench.calls(&member.name(), &[ADD]).await;
+    assert!(failed);
+    assert_eq!(error["errorType"], "Sandbox.Timedout");
+    assert_eq!(member.reached(), [LIST, ADD], "both took effect");
+    bench.region.shutdown().await;
+}
+
+#[tokio::test]
 async fn an_effect_can_wait_for_what_a_call_says() {
     let bench = Bench::without_instances(|_| {}).await;
     let member = Member::start(&bench).await;

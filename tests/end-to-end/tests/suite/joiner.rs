@@ -13,17 +13,26 @@ use membership::change::Change;
 
 use crate::support::{Scene, brisk, nothing_lost, on_a_stage};
 
-/// Three under load, one of them leaving; its replacement's promotion is decided, and its claim held back. Answers
-/// the leaving one and the learner.
-async fn about_to_be_promoted(scene: &Scene, patience: &str) -> Result<(Cluster, Load, String, String)> {
+/// Three under load, one of them leaving; the promotion of its replacement is claimed, and its claimant has not taken
+/// its second look yet.
+struct AboutToBePromoted {
+    cluster: Cluster,
+    load: Load,
+    leaving: String,
+    learner: String,
+    hold: Hold,
+}
+
+async fn about_to_be_promoted(scene: &Scene, patience: &str) -> Result<AboutToBePromoted> {
     let (cluster, load) = scene.under_load(3, &[("join-patience", patience)]).await?;
     let leaving = cluster.follower().await?;
     let known: Vec<String> = cluster.nodes().await?.into_iter().map(|n| n.id).collect();
-    let hold = Hold::claim(&scene.account, "promote", 4_000).await?;
+    let hold = Hold::claimant(&scene.account, "promote", 4_000).await?;
     cluster.terminate(&leaving).await?;
     let learner = cluster.newcomer(&known).await?;
-    hold.caught().await?;
-    Ok((cluster, load, leaving, learner))
+    let of_it = |c: &Change| matches!(c, Change::Promote { instance, .. } if instance.as_str() == learner);
+    hold.stands(&cluster, of_it).await?;
+    Ok(AboutToBePromoted { cluster, load, leaving, learner, hold })
 }
 
 /// Its promotion was claimed, and each time nothing was sent to etcd.
@@ -44,14 +53,16 @@ async fn is_out(cluster: &Cluster, instance: &str) -> Result<()> {
     .await
 }
 
-/// The learner caught up, was found well, and lost its power before the claim of its promotion was written. etcd
+/// The learner caught up, was found well, and lost its power when its promotion was claimed and not sent yet. etcd
 /// promotes a dead learner that had once caught up; the second look must not.
 #[test]
 #[ignore = "make matrix"]
 fn a_learner_dies_after_it_has_caught_up() {
     on_a_stage(brisk, |scene| async move {
-        let (cluster, load, leaving, learner) = about_to_be_promoted(&scene, "300").await?;
+        let AboutToBePromoted { cluster, load, leaving, learner, hold } =
+            about_to_be_promoted(&scene, "300").await?;
         scene.account.cut_power(&learner).await?;
+        hold.lift().await?;
         is_out(&cluster, &learner).await?;
         withdrawn(&cluster, &learner).await?;
         cluster.replaces(&leaving, 3).await?;
@@ -66,8 +77,10 @@ fn a_learner_dies_after_it_has_caught_up() {
 #[ignore = "make matrix"]
 fn a_learner_freezes_between_its_probe_and_its_promotion() {
     on_a_stage(brisk, |scene| async move {
-        let (cluster, load, leaving, learner) = about_to_be_promoted(&scene, "25").await?;
+        let AboutToBePromoted { cluster, load, leaving, learner, hold } =
+            about_to_be_promoted(&scene, "25").await?;
         scene.account.pause(&learner).await?;
+        hold.lift().await?;
         is_out(&cluster, &learner).await?;
         withdrawn(&cluster, &learner).await?;
         cluster.replaces(&leaving, 3).await?;

@@ -1,7 +1,7 @@
 //! Which calls were made, by whom, and how long they took.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -38,6 +38,8 @@ pub struct Flags {
     pub doomed: bool,
     /// Its answer is dropped.
     pub lose_answer: bool,
+    /// How long its answer is held back.
+    pub answer_delay: Duration,
     /// The error that a fault answers it with.
     pub failure: Option<String>,
 }

@@ -150,8 +150,8 @@ impl Faults {
             Some(Verdict::Fail { code, .. }) => Some(format!("failed by a fault: {code}")),
             _ => None,
         };
-        let Firing { doomed, lose_answer, .. } = firing;
-        gate.journal.opened(call, Flags { doomed, lose_answer, failure });
+        let Firing { doomed, lose_answer, answer_delay, .. } = firing;
+        gate.journal.opened(call, Flags { doomed, lose_answer, answer_delay, failure });
         if firing.kill_before {
             gate.journal.closed(call, "killed before");
             kill_caller(&gate.processes, call.caller);
@@ -163,10 +163,14 @@ impl Faults {
         Plan { delay: firing.delay, verdict: firing.verdict }
     }
 
-    /// To be asked after a call took effect, or was failed, and before its answer is given.
+    /// To be asked after a call took effect, or was failed, and before its answer is given; sleeps where a fault delays
+    /// the answer.
     pub async fn after(&self, call: &Call<'_>) -> Fate {
+        let open = self.lock().journal.take_flags(call);
+        if !open.answer_delay.is_zero() {
+            tokio::time::sleep(open.answer_delay).await;
+        }
         let mut gate = self.lock();
-        let open = gate.journal.take_flags(call);
         if open.doomed {
             gate.journal.closed(call, "killed after");
             kill_caller(&gate.processes, call.caller);

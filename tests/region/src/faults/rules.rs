@@ -38,6 +38,8 @@ pub struct Firing {
     pub doomed: bool,
     /// Drop the answer.
     pub lose_answer: bool,
+    /// How long to hold its answer.
+    pub answer_delay: Duration,
 }
 
 /// A line for the timeline about a rule that fired.
@@ -147,6 +149,9 @@ impl Firing {
                 self.verdict = self.verdict.take().or(Some(Verdict::Late(late)));
             }
             Effect::LoseAnswer => self.lose_answer = true,
+            Effect::DelayAnswer => {
+                self.answer_delay += Duration::from_millis(rule.millis.unwrap_or_default())
+            }
             Effect::Hang => self.verdict = self.verdict.take().or(Some(Verdict::Hang)),
             Effect::Fail => self.fail(rule, (500, default_error(call.service), "injected by a fault")),
             Effect::Throttle => self.fail(rule, throttling(call.service)),

@@ -224,6 +224,8 @@ pub enum Effect {
     Hang,
     /// It takes effect, and the connection is dropped without an answer.
     LoseAnswer,
+    /// It takes effect at once, and is answered after a while.
+    DelayAnswer,
 }
 
 /// On which side of a call's effect.
@@ -295,12 +297,16 @@ impl ApiRule {
         if !services.contains(&self.service.as_str()) {
             return Err(format!("api: no service `{}`; write one of {}", self.service, services.join(", ")));
         }
-        let waits = matches!(self.effect, Effect::Delay | Effect::Late);
+        let waits = matches!(self.effect, Effect::Delay | Effect::Late | Effect::DelayAnswer);
         if waits && self.millis.is_none() {
-            return Err("api: `delay` and `late` need `millis`, the milliseconds to wait".to_owned());
+            return Err(
+                "api: `delay`, `late` and `delay-answer` need `millis`, the milliseconds to wait".to_owned()
+            );
         }
         if !waits && self.millis.is_some() {
-            return Err("api: `millis` belongs to the effects `delay` and `late` only".to_owned());
+            return Err(
+                "api: `millis` belongs to the effects `delay`, `late` and `delay-answer` only".to_owned()
+            );
         }
         if self.probability.is_some_and(|p| !(0.0..=1.0).contains(&p)) {
             return Err("api: `probability` must be from 0.0 to 1.0".to_owned());
