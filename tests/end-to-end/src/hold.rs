@@ -23,18 +23,10 @@ impl Hold {
         Self::on(account, fault).await
     }
 
-    /// Holds the next claim of this change (`add-learner`, `promote`, …) back, before it is written: whatever
-    /// happens meanwhile is what the second look must see. A function waits 5 s for the ledger.
-    pub async fn claim(account: &Account, change: &str, millis: u64) -> Result<Self> {
-        let fault = json!({"fault": "api", "service": "s3", "operation": "PutObject", "caller": "function",
-            "body_contains": format!("\"change\": \"{change}\""), "effect": "delay", "millis": millis, "count": 1});
-        Self::on(account, fault).await
-    }
-
     /// Holds the answer to each claim of this change back for so long, until the hold is lifted: such a claim stands,
     /// so nobody else makes the change, and its claimant has yet to take its second look. A function waits 5 s for
     /// the ledger.
-    pub async fn claimant(account: &Account, change: &str, millis: u64) -> Result<Self> {
+    pub async fn claim(account: &Account, change: &str, millis: u64) -> Result<Self> {
         let fault = json!({"fault": "api", "service": "s3", "operation": "PutObject", "caller": "function",
             "body_contains": format!("\"change\": \"{change}\""), "effect": "delay-answer", "millis": millis});
         Self::on(account, fault).await

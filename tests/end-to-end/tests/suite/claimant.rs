@@ -109,7 +109,7 @@ async fn outlived_by_its_claim(scene: &Scene, change: &str) -> Result<()> {
     let hold = Hold::claim(&scene.account, change, 4_000).await?;
     cluster.terminate(&leaving).await?;
     hold.caught().await?;
-    // The held write passed the gate before: it is done, and nothing after it.
+    // The claim was written, and nothing after it is.
     scene
         .account
         .fault(json!({"fault": "api", "service": "s3", "caller": "function", "effect": "hang"}))

@@ -8,6 +8,7 @@ use end_to_end::hold::Hold;
 use end_to_end::load::Load;
 use end_to_end::wait::until;
 use end_to_end::{check, witness};
+use membership::change::Change;
 use membership::ledger::Phase;
 use serde_json::json;
 
@@ -170,12 +171,13 @@ fn the_seed_loses_its_disk() {
 #[ignore = "make matrix"]
 fn the_seed_loses_its_disk_before_anyone_joined() {
     on_a_stage(brisk, |scene| async move {
-        let hold = Hold::claim(&scene.account, "add-learner", 3_000).await?;
+        let hold = Hold::claim(&scene.account, "add-learner", 4_000).await?;
         let settings = [("formation-patience", "10"), ("join-patience", "30")];
         let cluster = scene.cluster_with(3, &settings).await?;
-        hold.caught().await?;
+        hold.stands(&cluster, |c| matches!(c, Change::AddLearner { .. })).await?;
         let seed = seed(&cluster).await?;
         scene.account.fault(json!({"fault": "wipe-disk", "instance": seed})).await?;
+        hold.lift().await?;
         formed_anew(&cluster, &[&seed]).await
     });
 }

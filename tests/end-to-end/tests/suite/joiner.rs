@@ -27,7 +27,7 @@ async fn about_to_be_promoted(scene: &Scene, patience: &str) -> Result<AboutToBe
     let (cluster, load) = scene.under_load(3, &[("join-patience", patience)]).await?;
     let leaving = cluster.follower().await?;
     let known: Vec<String> = cluster.nodes().await?.into_iter().map(|n| n.id).collect();
-    let hold = Hold::claimant(&scene.account, "promote", 4_000).await?;
+    let hold = Hold::claim(&scene.account, "promote", 4_000).await?;
     cluster.terminate(&leaving).await?;
     let learner = cluster.newcomer(&known).await?;
     let of_it = |c: &Change| matches!(c, Change::Promote { instance, .. } if instance.as_str() == learner);
