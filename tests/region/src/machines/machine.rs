@@ -168,9 +168,11 @@ impl Machine {
         self.paused.send_replace(false);
     }
 
-    /// Loses the disk and boots again.
+    /// Loses the disk and boots again, later than SSM may still answer with what stood there before: a real volume takes
+    /// longer to replace. Sealing rests on that (design, section 3).
     pub(super) async fn wipe_disk(self: &Arc<Self>) {
         self.end().await;
+        tokio::time::sleep(self.site.options.ssm_staleness).await;
         self.console.print("region", "the root volume was replaced");
         self.boot_again();
     }
