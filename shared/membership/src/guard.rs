@@ -188,6 +188,8 @@ guards! {
     LapsedByAll,
     /// A maybe lapses only after two rounds.
     LapsedTwice,
+    /// Both rounds were under one leader in one term.
+    LapsedUnderOneLeader,
     /// A maybe lapses only after its request's deadline.
     LapsedAfterDeadline,
     // The protocol.

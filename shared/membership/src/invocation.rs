@@ -310,7 +310,7 @@ impl Invocation {
                     asked: claim.proposal.asked,
                     voters: claim.voters.clone(),
                     deadline,
-                    clean_since: None,
+                    clean: None,
                 };
                 // The seal of a promotion may be repeated; the promotion itself was not sent yet.
                 let sealing = matches!(change, Change::Promote { .. }) && !self.was_sealed(&change, sealed);

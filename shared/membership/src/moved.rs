@@ -3,7 +3,7 @@
 
 use crate::change::Effect;
 use crate::ids::Timestamp;
-use crate::ledger::{Claim, Edit, Ledger, Mark, Maybe};
+use crate::ledger::{Claim, CleanRound, Edit, Ledger, Mark, Maybe};
 
 /// Every moment in it moved.
 pub trait Moved {
@@ -37,7 +37,8 @@ impl Moved for Claim {
 
 impl Moved for Maybe {
     fn moved(&self, to: &dyn Fn(Timestamp) -> Timestamp) -> Self {
-        Self { deadline: to(self.deadline), clean_since: self.clean_since.map(to), ..self.clone() }
+        let clean = self.clean.map(|c| CleanRound { at: to(c.at), ..c });
+        Self { deadline: to(self.deadline), clean, ..self.clone() }
     }
 }
 

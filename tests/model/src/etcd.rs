@@ -121,7 +121,15 @@ impl Step<'_> {
             return Reply::Lost;
         };
         let mut after = *cluster;
-        after.insert(Listed { id: new, address: at, learner: true, ..Listed::default() });
+        let meant = change.instance().and_then(crate::observe::number).map_or(0, |n| n as u8 + 1);
+        after.insert(Listed {
+            id: new,
+            address: at,
+            learner: true,
+            meant,
+            late: basis.late,
+            ..Listed::default()
+        });
         self.applied(cluster, after, change, basis);
         Reply::Answered(Answer::Added(MemberId(new.into()), list(&after, cluster.leader)))
     }

@@ -1,6 +1,7 @@
 //! Instances: what the boot script does with its env, and what can become of a machine.
 
 use membership::env;
+use membership::ledger::MarkKey;
 
 use crate::observe::address;
 use crate::state::{Cluster, Condition, Etcd, Host, Invariant, Life, Listed, Machine};
@@ -180,14 +181,19 @@ impl Step<'_> {
         }
     }
 
-    /// I5, and I6: the member that etcd makes of the string is the one that the env is about.
+    /// I5, and I6: the member that etcd makes of the string was added for this instance, and is the one that the env is
+    /// about. One that is on its way out may start as what a late twin of its own add made of its address: the string
+    /// names the same members at the same addresses, the disk is empty, and rule 6 or 11 removes that learner again.
     fn check_empty_start(&mut self, host: usize, member: &Listed, env: &str) {
         if member.started && !member.learner {
             self.broken(Invariant::I5, || format!("i-{} starts a voter on an empty disk", host + 1));
         }
-        // One that leaves may start as what a late twin of its own add made of its address: rule 6 removes it.
-        let leaves = self.s.hosts[host].life == Life::Leaving;
-        if !leaves && env::value(env, "ETCD_ASG_MEMBER_ID") != Some(member.id.to_string().as_str()) {
+        let own = usize::from(member.meant) == host + 1;
+        let given_up = MarkKey::GivenUp(crate::observe::id(host));
+        let out = self.s.hosts[host].life == Life::Leaving
+            || (*self.ledger()).as_ref().is_some_and(|l| l.marks.contains_key(&given_up));
+        let named = env::value(env, "ETCD_ASG_MEMBER_ID") == Some(member.id.to_string().as_str());
+        if !own || !(named || out && member.late) {
             self.broken(Invariant::I6, || {
                 format!("i-{} starts as a member that its env does not name", host + 1)
             });

@@ -68,7 +68,7 @@ impl Step<'_> {
         let name = before.member(member.0 as u8).map_or(0, |m| m.name);
         let live = name != 0 && basis.answered & basis.well & (1 << (name - 1)) != 0;
         let desired = usize::from(basis.desired.min(self.s.desired));
-        if live && left.0 < desired && !self.forced(instance.as_ref()) {
+        if live && !basis.late && left.0 < desired && !self.forced(instance.as_ref()) {
             let left = left.0;
             self.broken(Invariant::I12, || format!("{change} leaves {left} healthy of {desired} desired"));
         }
@@ -98,10 +98,12 @@ impl Step<'_> {
         }
     }
 
-    /// I8: the member is out before its termination goes on.
+    /// I8: the member is out before its termination goes on. What a late add makes of its address after that look is a
+    /// learner of a machine that is gone, which costs nobody anything: rule 6 removes it.
     pub fn check_continue_termination(&mut self, host: usize) {
         let h = self.s.hosts[host];
-        let listed = self.s.cluster(h.cluster).is_some_and(|c| c.formed && c.member(h.member).is_some());
+        let cluster = self.s.cluster(h.cluster).filter(|c| c.formed);
+        let listed = cluster.and_then(|c| c.member(h.member)).is_some_and(|m| !(m.learner && m.late));
         if h.life == Life::Leaving && listed {
             self.broken(Invariant::I8, || {
                 format!("the termination of {} goes on and its member is listed", id(host))

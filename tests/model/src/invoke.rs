@@ -75,6 +75,7 @@ impl Step<'_> {
             well: self.s.mask(Host::well),
             answered: self.s.mask(Host::answers),
             desired: self.s.desired,
+            late: false,
         };
         self.goes_on(run, then);
     }
@@ -232,7 +233,7 @@ impl Step<'_> {
     fn post(&mut self, letter: Letter, place: Place) -> bool {
         self.tell(|| format!("its call waits: {place:?}"));
         let Some(slot) = self.s.letters.iter_mut().find(|l| l.place.is_none()) else { return false };
-        *slot = Letter { place: Some(place), ..letter };
+        *slot = Letter { place: Some(place), basis: Basis { late: true, ..letter.basis }, ..letter };
         true
     }
 

@@ -152,6 +152,10 @@ pub struct Listed {
     pub learner: bool,
     /// It was started once.
     pub started: bool,
+    /// The instance that it was added for, plus one; 0 for a founder.
+    pub meant: u8,
+    /// It is what an add came to that had waited somewhere.
+    pub late: bool,
 }
 
 /// One invocation.
@@ -182,6 +186,9 @@ pub struct Basis {
     pub answered: u8,
     /// The desired capacity of then.
     pub desired: u8,
+    /// The call waits somewhere: that it lands late is no fault of the look. Its invocation might as well have made it
+    /// at once, which is another path of the same world; whoever acts meanwhile has to count it.
+    pub late: bool,
 }
 
 /// What an invocation is about to do.

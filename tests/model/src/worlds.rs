@@ -278,6 +278,14 @@ pub const MUTANTS: &[Mutant] = &[
     ),
     mutant(Guard::LapsedByAll, 7, Invariant::I3, Formed(3), 1, Faults { scales: 1, freezes: 1, ..NONE }),
     mutant(Guard::LapsedTwice, 7, Invariant::I10, Formed(3), 1, Faults { scales: 1, freezes: 1, ..NONE }),
+    long(mutant(
+        Guard::LapsedUnderOneLeader,
+        20,
+        Invariant::I10,
+        Formed(3),
+        1,
+        Faults { scales: 1, freezes: 2, ..NONE },
+    )),
     mutant(Guard::MaybesCount, 9, Invariant::I3, Formed(3), 1, Faults { scales: 1, freezes: 1, ..NONE }),
     mutant(
         Guard::KillKeepsMajority,

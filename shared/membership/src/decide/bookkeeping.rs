@@ -53,7 +53,7 @@ fn expired_claim(v: View<'_>, me: Option<&Nonce>) -> Vec<Edit> {
             asked: claim.proposal.asked,
             voters: claim.voters.clone(),
             deadline: claim.expires,
-            clean_since: None,
+            clean: None,
         }));
     }
     edits.push(Edit::Unclaim(format!("{change}: its claimant {} is dead", claim.request)));

@@ -7,7 +7,7 @@ use crate::env::listed_under;
 use crate::etcd::{Member, MemberList};
 use crate::guard::Guard;
 use crate::ids::MemberId;
-use crate::ledger::{Edit, Maybe};
+use crate::ledger::{CleanRound, Edit, Maybe};
 use crate::view::View;
 
 /// The two rounds in which every voter answers without the change are further apart than this.
@@ -51,7 +51,8 @@ fn settle_one(v: View<'_>, list: &MemberList, maybe: &Maybe) -> Vec<Edit> {
 
 /// Lapsed when, in two rounds more than 3 s apart and both after the request's own deadline, every voter of that
 /// time and of now has answered a linearizable read without it, or is out of the list, or its instance is gone. A
-/// thawed member may hand the change on to a leader that was promoted since: hence the voters of now.
+/// thawed member may hand the change on to a leader that was promoted since: hence the voters of now. That leader may
+/// freeze with it in turn, and another is elected: hence both rounds under one leader in one term.
 fn lapse(v: View<'_>, list: &MemberList, maybe: &Maybe) -> Vec<Edit> {
     let now_voting = list.voters().map(|m| m.id);
     let mut everyone = maybe.voters.iter().copied().chain(now_voting);
@@ -60,11 +61,17 @@ fn lapse(v: View<'_>, list: &MemberList, maybe: &Maybe) -> Vec<Edit> {
     if !over || !v.hold(Guard::LapsedByAll, all_clean) {
         return Vec::new();
     }
-    let apart = maybe.clean_since.is_some_and(|since| v.now.since(since) > ROUNDS_APART);
+    let Some((leader, term)) = v.leader_status().map(|s| (s.member, s.term)) else {
+        return Vec::new();
+    };
+    let under_one =
+        |c: &CleanRound| v.hold(Guard::LapsedUnderOneLeader, c.leader == leader && c.term == term);
+    let first = maybe.clean.filter(under_one);
+    let apart = first.is_some_and(|c| v.now.since(c.at) > ROUNDS_APART);
     if v.hold(Guard::LapsedTwice, apart) {
         vec![Edit::SettleMaybe(maybe.change.clone(), "lapsed".to_owned())]
-    } else if maybe.clean_since.is_none() {
-        vec![Edit::CleanMaybe(maybe.change.clone())]
+    } else if first.is_none() {
+        vec![Edit::CleanMaybe { change: maybe.change.clone(), leader, term }]
     } else {
         Vec::new()
     }

@@ -180,8 +180,20 @@ pub struct Maybe {
     pub voters: BTreeSet<MemberId>,
     /// When the request's own deadline is over.
     pub deadline: Timestamp,
-    /// When every voter first answered without it.
-    pub clean_since: Option<Timestamp>,
+    /// The first of the two rounds that let it lapse.
+    #[serde(default)]
+    pub clean: Option<CleanRound>,
+}
+
+/// A round in which every voter answered without a change that got no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct CleanRound {
+    /// When.
+    pub at: Timestamp,
+    /// Under which leader.
+    pub leader: MemberId,
+    /// And in which term of etcd: where an election came between, whoever led before may have handed the change on.
+    pub term: u64,
 }
 
 /// One line of history.

@@ -6,8 +6,8 @@ use std::fmt;
 use serde::Serialize;
 
 use super::document::{
-    Claim, EnvState, FORMAT, Generation, GroupIdentity, Identity, Ledger, Maybe, Outcome, Phase, Recorded,
-    Seed, Source, Writer,
+    Claim, CleanRound, EnvState, FORMAT, Generation, GroupIdentity, Identity, Ledger, Maybe, Outcome, Phase,
+    Recorded, Seed, Source, Writer,
 };
 use super::marks::{Mark, MarkKey, Marks};
 use crate::change::Change;
@@ -63,7 +63,14 @@ pub enum Edit {
     /// Notes a change that may still happen.
     AddMaybe(Maybe),
     /// A maybe's every voter answered without it, for the first time.
-    CleanMaybe(Change),
+    CleanMaybe {
+        /// The change.
+        change: Change,
+        /// Who led.
+        leader: MemberId,
+        /// In which term.
+        term: u64,
+    },
     /// A maybe is settled, with how.
     SettleMaybe(Change, String),
     /// Something holds from now on.
@@ -130,7 +137,9 @@ impl fmt::Display for Edit {
             Edit::Claim(claim) => write!(f, "claim: {}", claim.proposal.change),
             Edit::Unclaim(outcome) => write!(f, "unclaim: {outcome}"),
             Edit::AddMaybe(maybe) => write!(f, "maybe: {}", maybe.change),
-            Edit::CleanMaybe(change) => write!(f, "clean once: {change}"),
+            Edit::CleanMaybe { change, leader, term } => {
+                write!(f, "clean once, under member {leader} in term {term}: {change}")
+            }
             Edit::SettleMaybe(change, how) => write!(f, "settled, {how}: {change}"),
             Edit::SetMark(key) => write!(f, "mark {key}"),
             Edit::Progress(instance, Some(applied)) => write!(f, "progress of {instance} at index {applied}"),
@@ -313,9 +322,9 @@ impl Ledger {
                 self.maybes.retain(|m| m.change != maybe.change);
                 self.maybes.push(maybe.clone());
             }
-            Edit::CleanMaybe(change) => {
+            Edit::CleanMaybe { change, leader, term } => {
                 for maybe in self.maybes.iter_mut().filter(|m| m.change == *change) {
-                    maybe.clean_since.get_or_insert(now);
+                    maybe.clean = Some(CleanRound { at: now, leader: *leader, term: *term });
                 }
             }
             Edit::SettleMaybe(change, how) => {

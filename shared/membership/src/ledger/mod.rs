@@ -5,8 +5,8 @@ mod edit;
 mod marks;
 
 pub use document::{
-    Claim, EnvState, FORMAT, Generation, GroupIdentity, Identity, Ledger, LedgerError, Maybe, Outcome, Phase,
-    Recorded, Seed, Source, Writer,
+    Claim, CleanRound, EnvState, FORMAT, Generation, GroupIdentity, Identity, Ledger, LedgerError, Maybe,
+    Outcome, Phase, Recorded, Seed, Source, Writer,
 };
 pub use edit::{Adoption, Edit, apply};
 pub use marks::{Mark, MarkKey, Marks};

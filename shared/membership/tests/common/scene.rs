@@ -10,7 +10,7 @@
 //! member 9 voter name=x silent            a member that belongs to no instance
 //! mark gone/i-5 ago=10
 //! claim remove i-3 by=r2 nonce=n2 expires=30 (seconds from now; negative: expired)
-//! maybe promote i-4 asked=1 voters=1,2,3 deadline=-10 clean=-5
+//! maybe promote i-4 asked=1 voters=1,2,3 deadline=-10 clean=-5/1/5 (when, under whom, in which term)
 //! lists none | lists 1,2 | list-misses 3 | unknown group|ledger|parameters
 //! list 3 without=4 | list 3 cluster=9 | list 3 served-by=1      what one member's own list says otherwise
 //! env i-9 | env i-4 stale | env i-4 minors=3.6 | env i-4 generation=3    an env that nothing else tells of; an old one

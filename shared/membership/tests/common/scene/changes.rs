@@ -2,7 +2,7 @@
 
 use membership::change::{Change, Proposal};
 use membership::ids::{InstanceId, MemberId, RequestId};
-use membership::ledger::{Claim, Maybe};
+use membership::ledger::{Claim, CleanRound, Maybe};
 
 use super::{Building, Line, address, ids, seconds};
 
@@ -53,8 +53,16 @@ impl Building {
             asked: line.number("asked").map(MemberId),
             voters: ids(line.get("voters").unwrap_or("1,2,3")),
             deadline: seconds(line.get("deadline").unwrap_or("-10")),
-            clean_since: line.get("clean").map(seconds),
+            clean: line.get("clean").map(clean_round),
         };
         self.ledger().maybes.push(maybe);
     }
+}
+
+/// `-5`: 5 s ago, under member 1 in term 5, as everything unsaid; `-5/2/4`: under member 2 in term 4.
+fn clean_round(text: &str) -> CleanRound {
+    let mut parts = text.split('/');
+    let at = seconds(parts.next().expect("split gives one part"));
+    let mut number = |unsaid| parts.next().map_or(unsaid, |n| n.parse().expect("a number"));
+    CleanRound { at, leader: MemberId(number(1)), term: number(5) }
 }
