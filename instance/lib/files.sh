@@ -32,7 +32,7 @@ read_settings() {
       return 1
     fi
     if [[ -n ${into[$name]+set} ]]; then
-      problem="line $number sets $name a second time"
+      problem="line $number sets ${name:0:80} a second time"
       return 1
     fi
     # shellcheck disable=SC2004  # an associative array: the name is its key

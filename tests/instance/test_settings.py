@@ -91,6 +91,12 @@ class Parameter(Case):
         self.cloud.publish(PARAMETER, environment() + "ETCD_NAME=other\n")
         self.refused("sets ETCD_NAME a second time", PARAMETER)
 
+    def test_a_key_twice_whose_name_is_longer_than_a_sentence(self):
+        # Found by the fuzzing, seed 24: the refusal was as long as the name.
+        self.cloud.publish(PARAMETER, environment() + f"ETCD_{'A' * 3000}=1\n" * 2)
+        refusal = self.refused(f"sets ETCD_{'A' * 75} a second time", PARAMETER)
+        self.assertLess(len(refusal), 500)
+
     def test_a_format_it_does_not_know(self):
         self.publish(ETCD_ASG_FORMAT="2")
         self.refused("format '2'", "install the script")
