@@ -122,3 +122,16 @@ pub fn names(endpoints: Option<&Vec<String>>, client_url: Option<&String>) -> bo
 pub fn listed_under<'a>(list: &'a MemberList, peer_url: &str) -> Option<&'a crate::etcd::Member> {
     list.members.iter().find(|m| m.peer_urls.iter().any(|u| u == peer_url))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_env_holds_back_only_what_may_start_by_now() {
+        let held = "ETCD_ASG_MINORS=3.5\nETCD_ASG_MINOR_HELD=3.6\n";
+        assert!(holds_back(held, "ETCD_ASG_MINORS=3.5 3.6\n"));
+        assert!(!holds_back(held, "ETCD_ASG_MINORS=3.5\nETCD_ASG_MINOR_HELD=3.6\n"));
+        assert!(!holds_back("ETCD_ASG_MINORS=3.5\n", "ETCD_ASG_MINORS=3.5 3.6\n"));
+    }
+}

@@ -205,3 +205,19 @@ impl Instance {
         Some(format!("{}://{}:{}", settings.scheme.as_str(), address, settings.peer_port))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn in_no_group_it_is_missing_only_once_ec2_does_not_know_it_either() {
+        let of = |vitality| {
+            let (id, launched_at) = (InstanceId::from("i-1234abcd"), Timestamp(0));
+            Instance { id, lifecycle: None, vitality, address: None, launched_at, healthy: true }.standing()
+        };
+        let leaves = Standing::Leaving { hook: false, retained: false };
+        assert_eq!((of(Vitality::Absent), of(Vitality::Terminated)), (Standing::Missing, Standing::Missing));
+        assert_eq!((of(Vitality::Running), of(Vitality::Stopping)), (leaves, leaves));
+    }
+}

@@ -167,4 +167,55 @@ mod tests {
             assert_eq!(s, before, "a refused value changes nothing");
         }
     }
+
+    #[test]
+    fn each_name_sets_its_own() {
+        let mut s = Settings::default();
+        let longest = format!("/{}", "a".repeat(499));
+        for (name, value) in Settings::NAMES.iter().zip([
+            "true",
+            longest.as_str(),
+            "1",
+            "65535",
+            "https",
+            "10s",
+            "120m",
+            "3600",
+            "48h",
+        ]) {
+            s.set(name, value).unwrap();
+        }
+        let seconds = Duration::from_secs;
+        let wanted = Settings {
+            paused: true,
+            prefix: longest.clone(),
+            client_port: 1,
+            peer_port: 65_535,
+            scheme: Scheme::Https,
+            formation_patience: seconds(10),
+            join_patience: seconds(7_200),
+            unproven_grace: seconds(3_600),
+            leave_patience: seconds(172_800),
+        };
+        assert_eq!(s, wanted);
+        s.set("scheme", "http").unwrap();
+        assert_eq!(s.scheme, Scheme::Http);
+        s.set("prefix", "/a").unwrap();
+        assert_eq!(s.prefix, "/a");
+        for (name, value) in [
+            ("prefix", "/"),
+            ("prefix", ""),
+            ("prefix", "/a/"),
+            ("prefix", "a/b"),
+            ("prefix", "/a b"),
+            ("prefix", &format!("{longest}a")),
+            ("leave-patience", "s"),
+            ("leave-patience", ""),
+            ("leave-patience", "-1"),
+            ("leave-patience", "1d"),
+            ("leave-patience", "99999999999999999999"),
+        ] {
+            assert!(s.set(name, value).is_err(), "{name} takes {value:?}");
+        }
+    }
 }

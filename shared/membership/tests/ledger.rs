@@ -1,0 +1,155 @@
+//! The ledger as a document, and what its edits leave alone.
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::time::Duration;
+
+use common::scene::{NOW, Scene};
+use membership::change::Change;
+use membership::decide::decide;
+use membership::ids::{InstanceId, MemberId, Nonce, RequestId, Timestamp};
+use membership::invocation::{Invocation, Next};
+use membership::ledger::{CleanRound, Edit, Ledger, LedgerError, MarkKey, Maybe, Seed, Writer, apply};
+use membership::moved::Moved;
+use membership::observation::Seen;
+
+const SCENE: &str = "
+i-1 InService voter=1 leader
+i-2 InService voter=2
+i-3 Terminating:Wait voter=3
+mark gone/i-2 ago=60
+mark gone/i-3 ago=60
+claim remove i-3 asked=1 expires=9
+maybe remove i-2 asked=1 voters=1,2,3 deadline=5
+maybe remove i-3 asked=1 voters=1,2,3 deadline=5";
+
+fn known(scene: Scene) -> Ledger {
+    match scene.obs.ledger {
+        Seen::Known(Some(ledger)) => ledger,
+        other => panic!("no ledger in this scene: {other:?}"),
+    }
+}
+
+fn ledger() -> Ledger {
+    known(Scene::parse(SCENE.trim()))
+}
+
+fn edited(ledger: Ledger, edits: &[Edit]) -> Ledger {
+    let writer = Writer { request: RequestId::from("r9"), nonce: Nonce::from("n9") };
+    apply(Some(ledger), edits, &writer, NOW).unwrap()
+}
+
+fn maybe(ledger: &Ledger, member: u64) -> &Maybe {
+    let about = |m: &&Maybe| matches!(m.change, Change::Remove { member: id, .. } if id == MemberId(member));
+    ledger.maybes.iter().find(about).unwrap()
+}
+
+#[test]
+fn it_reads_back_as_written_under_names_that_an_operator_knows() {
+    let ledger = ledger();
+    let text = ledger.to_json().unwrap();
+    assert_eq!(Ledger::from_json(&text).unwrap(), ledger);
+    let text = String::from_utf8(text).unwrap();
+    assert!(text.contains("\"gone/i-2\": {"), "{text}");
+}
+
+#[test]
+fn another_format_is_refused_as_such() {
+    let text = String::from_utf8(ledger().to_json().unwrap()).unwrap();
+    let other = text.replace("\"format\": 1", "\"format\": 2");
+    assert!(matches!(Ledger::from_json(other.as_bytes()), Err(LedgerError::UnknownFormat(2))));
+}
+
+#[test]
+fn the_next_generation_is_numbered_one_higher() {
+    let before = ledger();
+    let (number, group) = (before.generation.number, before.group.clone());
+    let cluster = Scene::parse(SCENE.trim()).obs.cluster;
+    let seed = Seed { instance: InstanceId::from("i-7"), peer_url: "http://10.0.0.7:2380".to_owned() };
+    let after = edited(before, &[Edit::OpenGeneration { cluster, group, seed }]);
+    assert_eq!(after.generation.number, number + 1);
+}
+
+#[test]
+fn an_edit_about_one_leaves_the_other_alone() {
+    let again = Maybe { deadline: NOW.plus(Duration::from_secs(70)), ..maybe(&ledger(), 2).clone() };
+    let after = edited(ledger(), &[Edit::AddMaybe(again.clone())]);
+    assert_eq!((after.maybes.len(), maybe(&after, 2), maybe(&after, 3)), (2, &again, maybe(&ledger(), 3)));
+
+    let change = maybe(&ledger(), 2).change.clone();
+    let after = edited(ledger(), &[Edit::CleanMaybe { change, leader: MemberId(1), term: 5 }]);
+    assert_eq!(maybe(&after, 2).clean, Some(CleanRound { at: NOW, leader: MemberId(1), term: 5 }));
+    assert_eq!(maybe(&after, 3).clean, None);
+
+    let after = edited(ledger(), &[Edit::Forget(InstanceId::from("i-2"))]);
+    assert!(!after.marks.contains_key(&MarkKey::Gone(InstanceId::from("i-2"))));
+    assert!(after.marks.contains_key(&MarkKey::Gone(InstanceId::from("i-3"))));
+}
+
+#[test]
+fn an_adopted_learner_has_no_vote() {
+    let scene =
+        Scene::parse("no-ledger\ni-1 InService voter=1 name=a leader\ni-2 InService learner=2 name=b");
+    let decision = decide(&scene.obs, NOW, None);
+    let [Edit::Adopt(adoption)] = decision.edits.as_slice() else { panic!("{:?}", decision.edits) };
+    let voted = |id| adoption.members[&InstanceId::from(id)].voted;
+    assert!(voted("i-1") && !voted("i-2"));
+}
+
+#[test]
+fn a_claim_names_the_voters_that_the_member_it_asks_lists() {
+    let mut text = vec!["group desired=2", "i-1 InService voter=1 leader", "i-2 InService voter=2"];
+    text.extend(["i-3 Terminating:Wait voter=3", "list 2 without=1", "list 3 without=1"]);
+    let scene = Scene::parse(&text.join("\n"));
+    let mut invocation = Invocation::new(RequestId::from("r1"), NOW.plus(Duration::from_secs(60)));
+    assert!(!invocation.holds_claim());
+    let (_, next) = invocation.look(&scene.obs, NOW, Nonce::from("n1"));
+    let Next::Write(ledger) = next else { panic!("{next:?}") };
+    let claim = ledger.claim.unwrap();
+    assert_eq!(claim.voters, [1, 2, 3].map(MemberId).into());
+    assert!(invocation.holds_claim());
+}
+
+/// Each moment once, so that one which stays where it was is seen.
+#[test]
+fn every_moment_moves() {
+    let mut ledger = ledger();
+    ledger.maybes[0].clean = Some(CleanRound { at: NOW, leader: MemberId(1), term: 5 });
+    let ledger = edited(ledger, &[Edit::GiveUp(InstanceId::from("i-3"), "tired".to_owned())]);
+    let later = |t: Timestamp| t.plus(Duration::from_secs(3_600));
+    let moved = ledger.moved(&later);
+    assert_eq!(
+        (moved.at, moved.generation.opened_at),
+        (later(ledger.at), later(ledger.generation.opened_at))
+    );
+    let expires = |l: &Ledger| l.claim.as_ref().unwrap().expires;
+    assert_eq!(expires(&moved), later(expires(&ledger)));
+    assert_eq!(moved.maybes.len(), 2);
+    for (now, then) in moved.maybes.iter().zip(&ledger.maybes) {
+        assert_eq!(now.deadline, later(then.deadline));
+        assert_eq!(now.clean.map(|c| c.at), then.clean.map(|c| later(c.at)));
+    }
+    assert!(moved.marks.iter().all(|(key, mark)| mark.since == later(ledger.marks[key].since)));
+    assert!(moved.history.iter().zip(&ledger.history).all(|(now, then)| now.at == later(then.at)));
+    assert_eq!(moved.moved(&|t| t.minus(Duration::from_secs(3_600))), ledger);
+}
+
+/// An invocation is where its moments are: moved there and back it is the same, and not in between.
+#[test]
+fn an_invocation_moves_with_what_it_holds() {
+    let scene = Scene::parse("i-1 InService voter=1 leader\ni-4 Pending:Wait\ninitial-cluster stale");
+    let mut claimed = Invocation::new(RequestId::from("r1"), NOW.plus(Duration::from_secs(60)));
+    let mut resting = claimed.clone();
+    claimed.look(&scene.obs, NOW, Nonce::from("n1"));
+    let settled = Scene::parse("i-1 InService voter=1 leader\ninitial-cluster stale");
+    let (_, next) = resting.look(&settled.obs, NOW, Nonce::from("n1"));
+    assert!(matches!(next, Next::Perform(_)), "{next:?}");
+    let hour = Duration::from_secs(3_600);
+    for invocation in [claimed, resting] {
+        let moved = invocation.moved(&|t| t.plus(hour));
+        assert_ne!(moved, invocation);
+        assert_eq!(moved.moved(&|t| t.minus(hour)), invocation);
+        assert_eq!(moved.holds_claim(), invocation.holds_claim());
+    }
+}
