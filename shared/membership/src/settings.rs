@@ -212,6 +212,7 @@ mod tests {
             ("leave-patience", "s"),
             ("leave-patience", ""),
             ("leave-patience", "-1"),
+            ("leave-patience", "+1"),
             ("leave-patience", "1d"),
             ("leave-patience", "99999999999999999999"),
         ] {
