@@ -41,7 +41,6 @@ sim: ## years of a simulated group, and hostile minutes by the thousand (YEARS=1
 	@$(phase) 'years of virtual time' cargo test --profile sim -p membership --test properties --locked $(quiet) \
 	  -- --ignored --exact long::long_histories --nocapture
 
-# A nightly toolchain is needed: RUSTUP_AUTO_INSTALL does not bring it.
 fuzz: ## every parser of what comes from outside under libFuzzer (TIME=60 s each; TARGET=name: one)
 	@$(phase) 'fuzzing' tools/fuzz.sh $(TIME) $(TARGET)
 
