@@ -16,8 +16,12 @@ use crate::quorum::{Electorate, VoterChange};
 /// A voter may be this many entries behind the leader's applied index and still be proven.
 pub const NEAR: u64 = 1000;
 /// How long a machine must have been gone: removing a member that vanished without a reset stalls all writes until
-/// it has been silent for 5 s (etcd#2888); and EC2 and the group are asked at two looks this far apart.
+/// it has been silent for 5 s (etcd#2888).
 pub const GONE_FOR: Duration = Duration::from_secs(6);
+/// How far apart the two looks must be that miss an instance in EC2 and in the group, where EC2 does not say `terminated`:
+/// 6 s between the two answers. A look reads its clock when it is over, 5 s after those answers where servers are
+/// silent, and two clocks may differ by 5 s.
+pub const ABSENT_FOR: Duration = Duration::from_secs(16);
 /// How many probes in a row must fail in one invocation before a mark of silence is set or acted on.
 pub const MISSES: u32 = 3;
 /// How much of a hook's time is kept in reserve.
@@ -50,11 +54,11 @@ impl<'a> View<'a> {
         self.instance(id).map_or(Standing::Missing, Instance::standing)
     }
 
-    /// Positively gone: EC2 says `terminated`, or it was missing from EC2 and the group at two looks.
+    /// Positively gone: EC2 says `terminated`, or it was missing from EC2 and the group at two looks far enough apart.
     pub fn gone(&self, id: &InstanceId) -> bool {
         let missing = self.standing(id) == Standing::Missing;
         let terminated = self.instance(id).is_some_and(|i| i.vitality == Vitality::Terminated);
-        let twice = self.ledger.aged(&MarkKey::Gone(id.clone()), self.now, GONE_FOR);
+        let twice = self.ledger.aged(&MarkKey::Gone(id.clone()), self.now, ABSENT_FOR);
         missing && self.hold(Guard::GoneIsProven, terminated || twice)
     }
 

@@ -213,6 +213,7 @@ impl Step<'_> {
         let votes = cluster.member(to).is_some_and(|m| !m.learner);
         if self.leads(&cluster) == Some(host.member) && target && votes {
             cluster.leader = to;
+            cluster.term = next_term(cluster.term);
             self.put_cluster(cluster);
         }
     }
@@ -246,6 +247,7 @@ impl Step<'_> {
         let Some(winner) = best.copied() else { return };
         let full = host(&winner).is_some_and(|h| h.full);
         self.s.clusters[number].leader = winner.id;
+        self.s.clusters[number].term = next_term(cluster.term);
         if cluster.formed && !full {
             self.broken(crate::state::Invariant::I4, || {
                 format!("member {:x} leads without writes that were acknowledged", winner.id)
@@ -311,4 +313,8 @@ pub fn unanswered() -> Answer {
 /// The token of the cluster that a ledger is about.
 pub fn token(ledger: &membership::ledger::Ledger) -> u8 {
     ledger.cluster_id().map_or(0, token_of)
+}
+
+fn next_term(term: u8) -> u8 {
+    (term + 1) % 8
 }

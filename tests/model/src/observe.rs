@@ -179,7 +179,7 @@ impl Step<'_> {
             cluster: cluster_id(cluster.token),
             member: MemberId(member.id.into()),
             leader: self.leads(cluster).map(|m| MemberId(m.into())),
-            term: 1,
+            term: cluster.term.into(),
             applied: 100,
             learner: member.learner,
             version: "3.6.16".to_owned(),

@@ -137,6 +137,8 @@ pub struct Cluster {
     pub formed: bool,
     /// The member that leads, or last led; 0 for none.
     pub leader: u8,
+    /// Of its leader: one more with each election. It is only ever compared, so it begins anew after some.
+    pub term: u8,
     /// Ordered by ID, the empty ones last.
     pub members: [Listed; MEMBERS],
 }

@@ -313,14 +313,14 @@ pub const MUTANTS: &[Mutant] = &[
     )),
     mutant(Guard::ReplacementFirst, 13, Invariant::I12, Formed(3), 1, Faults { terminations: 1, ..NONE }),
     mutant(Guard::MemberIsOut, 0, Invariant::I8, Formed(3), 1, Faults { terminations: 1, ..NONE }),
-    long(mutant(
+    mutant(
         Guard::NeverAMember,
         0,
         Invariant::I8,
-        Formed(3),
+        Formed(2),
         1,
-        Faults { terminations: 1, freezes: 2, ..NONE },
-    )),
+        Faults { terminations: 1, freezes: 1, ..NONE },
+    ),
     long(mutant(
         Guard::AbandonRetains,
         0,

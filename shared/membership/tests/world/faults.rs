@@ -52,13 +52,23 @@ impl World {
             (0..doubled).for_each(|_| self.invoke());
         }
         if self.rng.chance(2) {
-            let ids: Vec<InstanceId> = self.hosts.keys().cloned().collect();
-            self.hidden = self.rng.pick(&ids).cloned();
-            self.hidden_until = self.now + self.rng.between(500, 4_500);
+            self.hide();
         }
         if self.now >= self.hidden_until {
             self.hidden = None;
         }
+    }
+
+    /// The group and EC2 forget an instance for a while: once in its life, and not while a stale list may not know it yet.
+    /// What both do not list in answers six seconds apart is believed to be gone (SAFETY, "What is inherent"); so the world
+    /// is one in which that is true.
+    fn hide(&mut self) {
+        let known = |h: &&Host| self.now > h.launched + 10_000 && !self.was_hidden.contains(&h.id);
+        let ids: Vec<InstanceId> = self.hosts.values().filter(known).map(|h| h.id.clone()).collect();
+        let Some(id) = self.rng.pick(&ids).cloned() else { return };
+        self.hidden_until = self.now + self.rng.between(500, 4_500);
+        self.was_hidden.insert(id.clone());
+        self.hidden = Some(id);
     }
 
     pub fn any(&mut self, which: impl Fn(&Host) -> bool) -> Option<InstanceId> {

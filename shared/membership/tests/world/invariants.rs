@@ -157,9 +157,22 @@ impl World {
     /// I10: no change of the membership is sent while another may be in flight that the arithmetic did not count.
     pub fn check_one_at_a_time(&mut self, call: &Call, run: u64) {
         let maybes: Vec<&Change> = self.store.iter().flat_map(|l| &l.maybes).map(|m| &m.change).collect();
-        let uncounted = |c: &&Call| c.cluster == call.cluster && !maybes.contains(&&c.change);
+        let uncounted = |c: &&Call| {
+            c.cluster == call.cluster && !maybes.contains(&&c.change) && !self.comes_to_nothing(c)
+        };
         if let Some(other) = self.calls.values().find(uncounted).map(|c| c.change.clone()) {
             self.broken("I10", format!("r{run} sends {}, and {other} is in flight", call.change));
+        }
+    }
+
+    /// Whatever happens, it changes nothing any more: who was promoted or removed is so for good, for a member's ID never
+    /// comes back. (An add may: its address is free again once its learner was removed.)
+    fn comes_to_nothing(&self, call: &Call) -> bool {
+        let Some(cluster) = self.clusters.get(&call.cluster) else { return true };
+        match &call.change {
+            Change::Promote { member, .. } => cluster.members.get(&member.0).is_none_or(|m| !m.learner),
+            Change::Remove { member, .. } => !cluster.members.contains_key(&member.0),
+            _ => false,
         }
     }
 

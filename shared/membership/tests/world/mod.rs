@@ -72,6 +72,7 @@ pub struct World {
     /// Missing from both services for a moment.
     pub hidden: Option<InstanceId>,
     pub hidden_until: u64,
+    pub was_hidden: BTreeSet<InstanceId>,
     /// The hooks' heartbeat timeout.
     pub heartbeat: u64,
     /// How long a boot takes, at least and mostly at most, and how many in a thousand take longer.
@@ -150,6 +151,7 @@ impl World {
             past: VecDeque::new(),
             hidden: None,
             hidden_until: 0,
+            was_hidden: BTreeSet::new(),
             heartbeat: HEARTBEAT,
             boots: (1_000, 20_000, 0),
             events: false,
