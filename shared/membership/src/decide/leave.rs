@@ -51,7 +51,7 @@ fn is_being_added(v: View<'_>, id: &InstanceId) -> bool {
 fn leave_voter(v: View<'_>, d: &mut Decision, instance: &Instance, voter: &Member) {
     let id = &instance.id;
     let has_time = v.may_still_leave_later(id);
-    let waits = has_time && !long_silent(v, id, voter) && replacement_is_missing(v);
+    let waits = has_time && !long_silent(v, id, voter) && replacement_is_missing(v, instance);
     if !v.hold(Guard::ReplacementFirst, !waits) {
         d.wait(id, Wait::Replacement);
         return;
@@ -115,7 +115,7 @@ pub fn overdue(v: View<'_>) -> Option<InstanceId> {
 
 /// Fewer proven voters in service than desired, and more are coming. Only in-service instances count: a launching
 /// one may still be abandoned, and two terminations decided at once cannot lean on the same replacement.
-fn replacement_is_missing(v: View<'_>) -> bool {
+fn replacement_is_missing(v: View<'_>, leaving: &Instance) -> bool {
     let counts = |i: &&Instance| {
         let in_service = i.standing() == Standing::InService;
         v.hold(Guard::OnlyInServiceCounts, in_service) && i.standing().stays()
@@ -125,8 +125,9 @@ fn replacement_is_missing(v: View<'_>) -> bool {
         i.standing() == Standing::InService && votes && keeps_its_vote(v, &i.id)
     };
     let proven = v.staying().filter(counts).filter(|i| v.votes(&i.id) && keeps_its_vote(v, &i.id)).count();
-    // Whoever comes back with a new root volume keeps its place in the group: nobody is coming for it.
-    let back = v.group.instances.iter().filter(|i| i.comes_back()).count();
+    // Whoever comes back with a new root volume keeps its place in the group: nobody is coming for it, and it does not
+    // wait. Whoever leaves for good does: that one comes back without a vote, and votes again or is replaced.
+    let back = v.group.instances.iter().filter(|i| leaving.comes_back() && i.comes_back()).count();
     let coming = v.staying().count() + back < v.group.desired || v.staying().any(|i| !settled(i));
     proven < v.group.desired && coming
 }
