@@ -85,8 +85,8 @@ pub fn publish(v: View<'_>, d: &mut Decision) {
     delete_envs(v, d);
 }
 
-/// The healthy voters' client URLs. One that was published stays through a blip, until it was missed repeatedly. A
-/// joiner that was given up is named no more: it would complete its own launch while its removal is on its way.
+/// The healthy voters' client URLs. One that was published stays through a blip, until it was missed repeatedly. One
+/// whose removal may be on its way is not named while its launch waits: its host would complete it all the same.
 fn endpoints(v: View<'_>, list: &MemberList, parameters: &Parameters) -> Vec<String> {
     let healthy = |m: &&Member| {
         let Some(id) = v.owner(m) else { return v.proven(m) };
@@ -96,11 +96,17 @@ fn endpoints(v: View<'_>, list: &MemberList, parameters: &Parameters) -> Vec<Str
         let waits = v.instance(&id).is_some_and(Instance::launch_hook_waits);
         v.recorded(&id).is_none_or(|r| r.voted)
             && (v.proven(m) || blip)
-            && v.hold(Guard::GivenUpUnpublished, !(waits && v.given_up(&id)))
+            && v.hold(Guard::StaysBeforeEndpoints, !(waits && may_be_removed(v, m)))
     };
     let mut urls: Vec<String> = list.voters().filter(healthy).filter_map(|m| v.probe_url(m)).collect();
     urls.sort();
     urls
+}
+
+/// A claim to remove it is open, or its removal was never answered.
+fn may_be_removed(v: View<'_>, of: &Member) -> bool {
+    let removes = |c: &Change| matches!(c, Change::Remove { member, .. } if *member == of.id);
+    v.ledger.claim.as_ref().is_some_and(|c| removes(&c.proposal.change)) || v.is_maybe(removes).is_some()
 }
 
 fn complete_launches(v: View<'_>, d: &mut Decision, parameters: &Parameters) {

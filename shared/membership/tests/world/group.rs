@@ -150,7 +150,7 @@ impl World {
         match host.lifecycle {
             Some(Lifecycle::Pending) if age >= 1_000 => self.goes(id, Lifecycle::PendingWait),
             Some(Lifecycle::PendingWait) if now >= host.hook_deadline.min(host.hook_cap) => {
-                self.complete_launch(id, false, "the hook's timeout");
+                self.complete_launch(id, false, "the hook's timeout", now);
             }
             Some(Lifecycle::PendingProceed) if age >= 1_000 => self.goes(id, Lifecycle::InService),
             Some(Lifecycle::Terminating) if age >= 1_000 => self.goes(id, Lifecycle::TerminatingWait),
@@ -247,14 +247,14 @@ impl World {
         });
     }
 
-    /// Returns whether there was an action to complete.
-    pub fn complete_launch(&mut self, id: &InstanceId, go_on: bool, who: &str) -> bool {
+    /// Returns whether there was an action to complete. `look`: what it rests on was seen then.
+    pub fn complete_launch(&mut self, id: &InstanceId, go_on: bool, who: &str, look: u64) -> bool {
         let waits = self.hosts.get(id).is_some_and(|h| h.lifecycle == Some(Lifecycle::PendingWait));
         if !waits {
             return false;
         }
         if go_on {
-            self.check_continue_launch(id, who);
+            self.check_continue_launch(id, who, look);
             self.goes(id, Lifecycle::PendingProceed);
         } else {
             self.tell(format!("the launch of {id} is abandoned by {who}"));
