@@ -6,16 +6,18 @@ use crate::change::{Change, Effect};
 use crate::decision::{Decision, Refusal, Wait};
 use crate::etcd::{Member, Probe};
 use crate::guard::Guard;
-use crate::ids::InstanceId;
+use crate::ids::{InstanceId, MemberId};
 use crate::instance::{Instance, Standing};
-use crate::ledger::MarkKey;
+use crate::ledger::{MarkKey, Source};
 use crate::quorum::VoterChange;
 use crate::view::View;
 
 pub fn leave(v: View<'_>, d: &mut Decision) {
     for instance in &v.group.instances {
         let id = &instance.id;
-        let out = v.member(id).is_none() && !has_learner(v, id) && !is_being_added(v, id);
+        let nobodys = nobodys_voter(v, instance);
+        let out =
+            v.member(id).is_none() && !has_learner(v, id) && !is_being_added(v, id) && nobodys.is_none();
         let out = v.hold(Guard::MemberIsOut, out);
         if out && instance.terminate_hook_waits() {
             d.effects.push(Effect::ContinueTerminate(id.clone()));
@@ -23,6 +25,9 @@ pub fn leave(v: View<'_>, d: &mut Decision) {
         }
         if !instance.standing().leaves() && !told_to_leave(v, instance) {
             continue;
+        }
+        if let Some(member) = nobodys {
+            d.wait(id, Wait::Fact(format!("whose voter {member} is: it may be this one's")));
         }
         match v.member(id) {
             Some(voter) if !voter.learner => leave_voter(v, d, instance, voter),
@@ -39,6 +44,16 @@ pub fn leave(v: View<'_>, d: &mut Decision) {
 /// Also one that was added a moment ago and is not recorded yet.
 fn has_learner(v: View<'_>, id: &InstanceId) -> bool {
     v.list().is_some_and(|l| l.learners().any(|m| v.learner_owner(m).as_ref() == Some(id)))
+}
+
+/// Nothing is recorded of this instance, and this voter, which is nobody's, is not known to be elsewhere: the group's
+/// list missed the instance when its cluster was adopted, or it was attached later, and it was silent ever since.
+pub fn nobodys_voter(v: View<'_>, instance: &Instance) -> Option<MemberId> {
+    let url = instance.client_url(&v.group.settings);
+    let here = |m: &&Member| url.as_ref().is_some_and(|u| m.client_urls.contains(u));
+    let nobodys = |m: &&Member| v.owner(m).is_none() && (here(m) || !v.proven(m));
+    let unrecorded = v.recorded(&instance.id).is_none() && v.member(&instance.id).is_none();
+    v.list()?.voters().find(nobodys).filter(|_| unrecorded).map(|m| m.id)
 }
 
 /// A claim to add it is open: it may be a learner in a moment. (An add that was never answered is not waited for: what
@@ -175,13 +190,15 @@ fn move_leadership(v: View<'_>, d: &mut Decision, instance: &Instance, leader: &
     }
 }
 
-/// Without a list, only an instance that was never given an env, nor may have been, is certainly no member.
+/// Without a list, only an instance that was never given an env, nor may have been, is certainly no member; and none of
+/// an adopted cluster, whose members need no env of ours.
 pub fn never_a_member(v: View<'_>, d: &mut Decision) {
+    let adopted = v.ledger.generation.source == Source::Adopted;
     for instance in v.group.instances.iter().filter(|i| i.terminate_hook_waits()) {
         let id = &instance.id;
         let claimed = v.ledger.claim.as_ref().is_some_and(|c| c.proposal.change.instance() == Some(id));
         let in_flight = claimed || v.is_maybe(|c| c.instance() == Some(id)).is_some();
-        if v.hold(Guard::NeverAMember, v.recorded(id).is_none() && !in_flight) {
+        if v.hold(Guard::NeverAMember, v.recorded(id).is_none() && !in_flight && !adopted) {
             d.effects.push(Effect::ContinueTerminate(id.clone()));
         }
     }

@@ -56,7 +56,9 @@ impl World {
         let (all, old) = (ids(&|_| true), ids(&|h| self.group.refreshing && self.is_old(h)));
         let held = ids(&|h| self.is_held(h));
         let serving = ids(&|h| h.lifecycle == Some(Lifecycle::InService) && h.healthy && h.machine());
-        let wanted = self.group.desired + usize::from(!old.is_empty()).max(held.len());
+        // Whoever is to be replaced stays so long only where the group may hold anyone.
+        let replaced = usize::from(!old.is_empty()).max(held.len());
+        let wanted = if self.group.max == 0 { 0 } else { self.group.desired + replaced };
         if all.len() < wanted && self.now >= self.group.next_launch {
             self.launch();
         } else if all.len() > wanted {
