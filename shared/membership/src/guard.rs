@@ -175,6 +175,8 @@ guards! {
     // Publishing.
     /// Endpoints are published only once the cluster formed.
     EndpointsOnceFormed,
+    /// One whose removal may be on its way is not published while its launch waits.
+    StaysBeforeEndpoints,
     /// A launch is completed only for a published, proven voter.
     PublishedBeforeContinue,
     /// A launch is completed only for a voter that has just proven itself.

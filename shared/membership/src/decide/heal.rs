@@ -68,13 +68,19 @@ fn heal_one(v: View<'_>, d: &mut Decision, instance: &Instance) {
     }
 }
 
-/// Another that is being replaced: leaving with an unproven voter, or told to and not yet leaving. A leaving voter
-/// that is well is none: leaving would wait for healing, and healing for leaving.
+/// Another that is being replaced, with an unproven voter: leaving, or told to and not yet leaving. One that is well is
+/// none: leaving would wait for healing, and healing for leaving. Nor is one without a vote, where a voter is to be
+/// healed: older etcds add nobody beside a silent voter, so its replacement may be waiting for that one.
 fn healing(v: View<'_>, id: &InstanceId) -> Option<InstanceId> {
-    let sick = |i: &Instance| v.member(&i.id).is_some_and(|m| !m.learner && !v.proven(m));
+    let vote = |id: &InstanceId| v.member(id).filter(|m| !m.learner);
+    let strangers = v.list().is_some_and(|l| l.voters().any(|m| v.owner(m).is_none()));
     let being = |i: &&Instance| {
         let told = i.standing() == Standing::InService && !i.healthy;
-        i.id != *id && (told || i.standing().leaves() && sick(i))
+        let sick = match vote(&i.id) {
+            Some(voter) => (told || i.standing().leaves()) && !v.proven(voter),
+            None => told && (strangers || vote(id).is_none()),
+        };
+        i.id != *id && sick
     };
     v.group.instances.iter().find(being).map(|i| i.id.clone())
 }

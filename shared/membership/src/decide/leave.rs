@@ -6,16 +6,18 @@ use crate::change::{Change, Effect};
 use crate::decision::{Decision, Refusal, Wait};
 use crate::etcd::{Member, Probe};
 use crate::guard::Guard;
-use crate::ids::InstanceId;
+use crate::ids::{InstanceId, MemberId};
 use crate::instance::{Instance, Standing};
-use crate::ledger::MarkKey;
+use crate::ledger::{MarkKey, Source};
 use crate::quorum::VoterChange;
 use crate::view::View;
 
 pub fn leave(v: View<'_>, d: &mut Decision) {
     for instance in &v.group.instances {
         let id = &instance.id;
-        let out = v.member(id).is_none() && !has_learner(v, id) && !is_being_added(v, id);
+        let nobodys = nobodys_voter(v, instance);
+        let out =
+            v.member(id).is_none() && !has_learner(v, id) && !is_being_added(v, id) && nobodys.is_none();
         let out = v.hold(Guard::MemberIsOut, out);
         if out && instance.terminate_hook_waits() {
             d.effects.push(Effect::ContinueTerminate(id.clone()));
@@ -23,6 +25,9 @@ pub fn leave(v: View<'_>, d: &mut Decision) {
         }
         if !instance.standing().leaves() && !told_to_leave(v, instance) {
             continue;
+        }
+        if let Some(member) = nobodys {
+            d.wait(id, Wait::Fact(format!("whose voter {member} is: it may be this one's")));
         }
         match v.member(id) {
             Some(voter) if !voter.learner => leave_voter(v, d, instance, voter),
@@ -41,6 +46,16 @@ fn has_learner(v: View<'_>, id: &InstanceId) -> bool {
     v.list().is_some_and(|l| l.learners().any(|m| v.learner_owner(m).as_ref() == Some(id)))
 }
 
+/// Nothing is recorded of this instance, and this voter, which is nobody's, is not known to be elsewhere: the group's
+/// list missed the instance when its cluster was adopted, or it was attached later, and it was silent ever since.
+pub fn nobodys_voter(v: View<'_>, instance: &Instance) -> Option<MemberId> {
+    let url = instance.client_url(&v.group.settings);
+    let here = |m: &&Member| url.as_ref().is_some_and(|u| m.client_urls.contains(u));
+    let nobodys = |m: &&Member| v.owner(m).is_none() && (here(m) || !v.proven(m));
+    let unrecorded = v.recorded(&instance.id).is_none() && v.member(&instance.id).is_none();
+    v.list()?.voters().find(nobodys).filter(|_| unrecorded).map(|m| m.id)
+}
+
 /// A claim to add it is open: it may be a learner in a moment. (An add that was never answered is not waited for: what
 /// lands then is a learner of an instance that is gone, and rule 6 removes it.)
 fn is_being_added(v: View<'_>, id: &InstanceId) -> bool {
@@ -51,7 +66,7 @@ fn is_being_added(v: View<'_>, id: &InstanceId) -> bool {
 fn leave_voter(v: View<'_>, d: &mut Decision, instance: &Instance, voter: &Member) {
     let id = &instance.id;
     let has_time = v.may_still_leave_later(id);
-    let waits = has_time && !long_silent(v, id, voter) && replacement_is_missing(v);
+    let waits = has_time && !long_silent(v, id, voter) && replacement_is_missing(v, instance);
     if !v.hold(Guard::ReplacementFirst, !waits) {
         d.wait(id, Wait::Replacement);
         return;
@@ -115,7 +130,7 @@ pub fn overdue(v: View<'_>) -> Option<InstanceId> {
 
 /// Fewer proven voters in service than desired, and more are coming. Only in-service instances count: a launching
 /// one may still be abandoned, and two terminations decided at once cannot lean on the same replacement.
-fn replacement_is_missing(v: View<'_>) -> bool {
+fn replacement_is_missing(v: View<'_>, leaving: &Instance) -> bool {
     let counts = |i: &&Instance| {
         let in_service = i.standing() == Standing::InService;
         v.hold(Guard::OnlyInServiceCounts, in_service) && i.standing().stays()
@@ -125,8 +140,9 @@ fn replacement_is_missing(v: View<'_>) -> bool {
         i.standing() == Standing::InService && votes && keeps_its_vote(v, &i.id)
     };
     let proven = v.staying().filter(counts).filter(|i| v.votes(&i.id) && keeps_its_vote(v, &i.id)).count();
-    // Whoever comes back with a new root volume keeps its place in the group: nobody is coming for it.
-    let back = v.group.instances.iter().filter(|i| i.comes_back()).count();
+    // Whoever comes back with a new root volume keeps its place in the group: nobody is coming for it, and it does not
+    // wait. Whoever leaves for good does: that one comes back without a vote, and votes again or is replaced.
+    let back = v.group.instances.iter().filter(|i| leaving.comes_back() && i.comes_back()).count();
     let coming = v.staying().count() + back < v.group.desired || v.staying().any(|i| !settled(i));
     proven < v.group.desired && coming
 }
@@ -174,13 +190,15 @@ fn move_leadership(v: View<'_>, d: &mut Decision, instance: &Instance, leader: &
     }
 }
 
-/// Without a list, only an instance that was never given an env, nor may have been, is certainly no member.
+/// Without a list, only an instance that was never given an env, nor may have been, is certainly no member; and none of
+/// an adopted cluster, whose members need no env of ours.
 pub fn never_a_member(v: View<'_>, d: &mut Decision) {
+    let adopted = v.ledger.generation.source == Source::Adopted;
     for instance in v.group.instances.iter().filter(|i| i.terminate_hook_waits()) {
         let id = &instance.id;
         let claimed = v.ledger.claim.as_ref().is_some_and(|c| c.proposal.change.instance() == Some(id));
         let in_flight = claimed || v.is_maybe(|c| c.instance() == Some(id)).is_some();
-        if v.hold(Guard::NeverAMember, v.recorded(id).is_none() && !in_flight) {
+        if v.hold(Guard::NeverAMember, v.recorded(id).is_none() && !in_flight && !adopted) {
             d.effects.push(Effect::ContinueTerminate(id.clone()));
         }
     }

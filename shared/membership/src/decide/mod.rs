@@ -28,7 +28,7 @@ use crate::decision::{Decision, KeepAlive, Refusal, Subject, Wait};
 use crate::etcd::{Member, Probe};
 use crate::guard::{Guard, Guards};
 use crate::ids::{Nonce, Timestamp};
-use crate::instance::{Standing, WarmHook};
+use crate::instance::{Instance, Standing, WarmHook};
 use crate::ledger::{Edit, GroupIdentity, Ledger, Phase};
 use crate::observation::{Group, Observation, Seen};
 use crate::quorum::VoterChange;
@@ -190,11 +190,16 @@ fn one_change_at_a_time(v: View<'_>, me: Option<&Nonce>, d: &mut Decision) {
 /// Which pending actions the controller keeps alive: everyone who waits for a turn, and every joiner that was not
 /// given up. A joiner without progress is given up after its patience, so no hook is kept alive for ever.
 fn keep_alive(v: View<'_>, d: &mut Decision) {
+    // Only for the leave patience: a voter that is nobody's may stay so for ever.
+    let may_be_nobodys =
+        |i: &Instance| leave::nobodys_voter(v, i).is_some() && v.may_still_leave_later(&i.id);
     for instance in &v.group.instances {
         let id = &instance.id;
         if instance.launch_hook_waits() && instance.standing().stays() && !v.given_up(id) {
             d.keep_alive.push(KeepAlive { instance: id.clone(), launch: true });
-        } else if instance.terminate_hook_waits() && (v.list().is_none() || v.member(id).is_some()) {
+        } else if instance.terminate_hook_waits()
+            && (v.list().is_none() || v.member(id).is_some() || may_be_nobodys(instance))
+        {
             d.keep_alive.push(KeepAlive { instance: id.clone(), launch: false });
         }
     }

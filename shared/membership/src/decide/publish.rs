@@ -10,7 +10,7 @@ use crate::env::{self, EnvFor};
 use crate::etcd::{Member, MemberList};
 use crate::guard::Guard;
 use crate::ids::InstanceId;
-use crate::instance::Standing;
+use crate::instance::{Instance, Standing};
 use crate::ledger::{EnvState, MarkKey, Phase};
 use crate::observation::{Parameters, Seen};
 use crate::view::View;
@@ -85,18 +85,28 @@ pub fn publish(v: View<'_>, d: &mut Decision) {
     delete_envs(v, d);
 }
 
-/// The healthy voters' client URLs. One that was published stays through a blip, until it was missed repeatedly.
+/// The healthy voters' client URLs. One that was published stays through a blip, until it was missed repeatedly. One
+/// whose removal may be on its way is not named while its launch waits: its host would complete it all the same.
 fn endpoints(v: View<'_>, list: &MemberList, parameters: &Parameters) -> Vec<String> {
     let healthy = |m: &&Member| {
         let Some(id) = v.owner(m) else { return v.proven(m) };
         let published = v.probe_url(m).is_some_and(|u| env::names(parameters.endpoints.as_ref(), Some(&u)));
         let marked = v.ledger.marks.contains_key(&MarkKey::Unproven(id.clone()));
         let blip = published && !marked && v.standing(&id) != Standing::Missing;
-        v.recorded(&id).is_none_or(|r| r.voted) && (v.proven(m) || blip)
+        let waits = v.instance(&id).is_some_and(Instance::launch_hook_waits);
+        v.recorded(&id).is_none_or(|r| r.voted)
+            && (v.proven(m) || blip)
+            && v.hold(Guard::StaysBeforeEndpoints, !(waits && may_be_removed(v, m)))
     };
     let mut urls: Vec<String> = list.voters().filter(healthy).filter_map(|m| v.probe_url(m)).collect();
     urls.sort();
     urls
+}
+
+/// A claim to remove it is open, or its removal was never answered.
+fn may_be_removed(v: View<'_>, of: &Member) -> bool {
+    let removes = |c: &Change| matches!(c, Change::Remove { member, .. } if *member == of.id);
+    v.ledger.claim.as_ref().is_some_and(|c| removes(&c.proposal.change)) || v.is_maybe(removes).is_some()
 }
 
 fn complete_launches(v: View<'_>, d: &mut Decision, parameters: &Parameters) {

@@ -68,11 +68,11 @@ impl World {
             }
             Effect::MoveLeader { via, to } => self.move_leader(via, to.0),
             Effect::ContinueLaunch(id) => {
-                self.complete_launch(id, true, "the controller");
+                self.complete_launch(id, true, "the controller", basis.since);
             }
             Effect::AbandonLaunch(id) => {
                 self.check_kill(id, effect, basis);
-                self.complete_launch(id, false, &format!("r{run}"));
+                self.complete_launch(id, false, &format!("r{run}"), basis.since);
             }
             Effect::ContinueTerminate(id) | Effect::AbandonTerminate(id) => {
                 self.check_continue_terminate(id);

@@ -56,7 +56,9 @@ impl World {
         let (all, old) = (ids(&|_| true), ids(&|h| self.group.refreshing && self.is_old(h)));
         let held = ids(&|h| self.is_held(h));
         let serving = ids(&|h| h.lifecycle == Some(Lifecycle::InService) && h.healthy && h.machine());
-        let wanted = self.group.desired + usize::from(!old.is_empty()).max(held.len());
+        // Whoever is to be replaced stays so long only where the group may hold anyone.
+        let replaced = usize::from(!old.is_empty()).max(held.len());
+        let wanted = if self.group.max == 0 { 0 } else { self.group.desired + replaced };
         if all.len() < wanted && self.now >= self.group.next_launch {
             self.launch();
         } else if all.len() > wanted {
@@ -150,7 +152,7 @@ impl World {
         match host.lifecycle {
             Some(Lifecycle::Pending) if age >= 1_000 => self.goes(id, Lifecycle::PendingWait),
             Some(Lifecycle::PendingWait) if now >= host.hook_deadline.min(host.hook_cap) => {
-                self.complete_launch(id, false, "the hook's timeout");
+                self.complete_launch(id, false, "the hook's timeout", now);
             }
             Some(Lifecycle::PendingProceed) if age >= 1_000 => self.goes(id, Lifecycle::InService),
             Some(Lifecycle::Terminating) if age >= 1_000 => self.goes(id, Lifecycle::TerminatingWait),
@@ -247,14 +249,14 @@ impl World {
         });
     }
 
-    /// Returns whether there was an action to complete.
-    pub fn complete_launch(&mut self, id: &InstanceId, go_on: bool, who: &str) -> bool {
+    /// Returns whether there was an action to complete. `look`: what it rests on was seen then.
+    pub fn complete_launch(&mut self, id: &InstanceId, go_on: bool, who: &str, look: u64) -> bool {
         let waits = self.hosts.get(id).is_some_and(|h| h.lifecycle == Some(Lifecycle::PendingWait));
         if !waits {
             return false;
         }
         if go_on {
-            self.check_continue_launch(id, who);
+            self.check_continue_launch(id, who, look);
             self.goes(id, Lifecycle::PendingProceed);
         } else {
             self.tell(format!("the launch of {id} is abandoned by {who}"));

@@ -125,7 +125,7 @@ impl World {
         let Some(host) = self.hosts.get(id) else { return };
         let url = host.client_url();
         if host.lifecycle == Some(Lifecycle::PendingWait) && endpoints.split(',').any(|e| e == url) {
-            self.complete_launch(id, true, "its own host");
+            self.complete_launch(id, true, "its own host", self.now);
         }
     }
 

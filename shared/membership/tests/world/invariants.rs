@@ -143,8 +143,12 @@ impl World {
         }
     }
 
-    /// I8: whose launch goes on is a voter of a formed cluster.
-    pub fn check_continue_launch(&mut self, id: &InstanceId, who: &str) {
+    /// I8: whose launch goes on is a voter of a formed cluster, or was one in the look, and its machine has died since.
+    pub fn check_continue_launch(&mut self, id: &InstanceId, who: &str, look: u64) {
+        let died = |h: &Host| !h.machine() && h.ec2_since >= look;
+        if self.hosts.get(id).is_some_and(died) {
+            return;
+        }
         let Some(data) = self.hosts.get(id).and_then(|h| h.data.clone()) else {
             return self.broken("I8", format!("the launch of {id} goes on without a member, by {who}"));
         };

@@ -29,11 +29,13 @@ impl World {
         started.filter_map(|m| self.host_of(cluster.id, *m)).map(version).collect()
     }
 
-    /// The template's next etcd, where every member of the cluster may be followed by it.
+    /// The template's next etcd, once all that the group runs is of the one before.
     pub fn next_etcd(&self) -> Option<&'static str> {
         let cluster = self.ledger_cluster()?;
         let at = STEPS.iter().position(|etcd| *etcd == self.group.etcd)?;
-        let all_there = self.versions(cluster).iter().all(|v| Some(*v) == Version::parse(STEPS[at]));
+        let there = self.hosts.values().filter(|h| h.lifecycle.is_some()).map(version);
+        let all_there =
+            self.versions(cluster).into_iter().chain(there).all(|v| Some(v) == Version::parse(STEPS[at]));
         STEPS.get(at + 1).copied().filter(|_| all_there)
     }
 
