@@ -1,5 +1,6 @@
 //! The local region in the foreground, until Ctrl-C.
 
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -128,13 +129,19 @@ async fn run() -> anyhow::Result<()> {
     let seed = options.seed;
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let region = Region::start(options).await?;
-    println!("{}", greeting(&region, seed));
+    greet(&greeting(&region, seed))?;
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
     region.shutdown().await;
     Ok(())
+}
+
+/// Whoever reads may leave when it has read enough (`region | head -3`): the region goes on.
+fn greet(greeting: &str) -> std::io::Result<()> {
+    let written = writeln!(std::io::stdout(), "{greeting}");
+    written.or_else(|error| if error.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
 }
 
 /// Says what is missing before anything starts, instead of when the first instance boots.

@@ -4,7 +4,7 @@
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use region::machines::guard::MARKER;
@@ -16,37 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 async fn a_killed_region_is_cleaned_up_after() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
-    let [functions, etcd, instance] = ["functions", "etcd", "instance"].map(|name| folder.path().join(name));
-    for directory in [&functions, &etcd, &instance] {
-        std::fs::create_dir(directory).unwrap();
-    }
-    // Nothing here gets as far as to need more of them than that they are there.
-    for name in ["instance-launch", "instance-terminate", "reconcile"] {
-        symlink("/bin/true", functions.join(name)).unwrap();
-    }
-    for name in ["etcd", "etcdctl", "etcdutl"] {
-        symlink("/bin/true", etcd.join(name)).unwrap();
-    }
-    std::fs::write(instance.join("etcd-asg.service"), "[Service]\nExecStart=/usr/local/bin/etcd-asg run\n")
-        .unwrap();
-    let program = instance.join("etcd-asg.sh");
-    std::fs::write(&program, "#!/bin/sh\nsetsid sleep 1000 & exec sleep 1000\n").unwrap();
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
     let disks = may_mount(folder.path());
-    let mut region = Command::new(env!("CARGO_BIN_EXE_region"))
-        .args(["--port", "0", "--friendly", "--boot-delay", "0", "--tick", "0", "--state-dir"])
-        .arg(&state)
-        .arg("--instance-dir")
-        .arg(&instance)
-        .arg("--functions-dir")
-        .arg(&functions)
-        .arg("--etcd-dir")
-        .arg(&etcd)
-        .args(disks.then_some("--disk-mib=1"))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut region = start(folder.path(), disks.then_some("--disk-mib=1"));
     let greeting = BufReader::new(region.stdout.take().unwrap());
     let endpoint = greeting
         .lines()
@@ -69,6 +40,53 @@ async fn a_killed_region_is_cleaned_up_after() {
     if let Some(table) = cut {
         until("the rules are gone", || !tables().contains(&table)).await;
     }
+}
+
+#[tokio::test]
+async fn a_region_whose_greeting_nobody_reads_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut region = start(folder.path(), None);
+    drop(region.stdout.take());
+    // It listens to signals before it makes its folder.
+    let state = folder.path().join("state");
+    until("it has made its folder", || state.exists()).await;
+    let pid = i32::try_from(region.id()).unwrap();
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM).unwrap();
+    assert!(region.wait().unwrap().success());
+}
+
+/// A region in this folder, with instances of two processes that do nothing.
+fn start(folder: &Path, option: Option<&str>) -> Child {
+    let [functions, etcd, instance] = ["functions", "etcd", "instance"].map(|name| folder.join(name));
+    for directory in [&functions, &etcd, &instance] {
+        std::fs::create_dir(directory).unwrap();
+    }
+    // Nothing here gets as far as to need more of them than that they are there.
+    for name in ["instance-launch", "instance-terminate", "reconcile"] {
+        symlink("/bin/true", functions.join(name)).unwrap();
+    }
+    for name in ["etcd", "etcdctl", "etcdutl"] {
+        symlink("/bin/true", etcd.join(name)).unwrap();
+    }
+    std::fs::write(instance.join("etcd-asg.service"), "[Service]\nExecStart=/usr/local/bin/etcd-asg run\n")
+        .unwrap();
+    let program = instance.join("etcd-asg.sh");
+    std::fs::write(&program, "#!/bin/sh\nsetsid sleep 1000 & exec sleep 1000\n").unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    Command::new(env!("CARGO_BIN_EXE_region"))
+        .args(["--port", "0", "--friendly", "--boot-delay", "0", "--tick", "0", "--state-dir"])
+        .arg(folder.join("state"))
+        .arg("--instance-dir")
+        .arg(&instance)
+        .arg("--functions-dir")
+        .arg(&functions)
+        .arg("--etcd-dir")
+        .arg(&etcd)
+        .args(option)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 fn may_mount(folder: &Path) -> bool {
