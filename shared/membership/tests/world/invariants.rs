@@ -169,13 +169,15 @@ impl World {
         }
     }
 
-    /// Whatever happens, it changes nothing any more: who was promoted or removed is so for good, for a member's ID never
-    /// comes back. (An add may: its address is free again once its learner was removed.)
+    /// As the membership stands it changes nothing: etcd refuses the late twin of what was done. Who was promoted or
+    /// removed is so for good, for a member's ID never comes back; an add comes to something again once its learner was
+    /// removed, and counts again from then on.
     fn comes_to_nothing(&self, call: &Call) -> bool {
         let Some(cluster) = self.clusters.get(&call.cluster) else { return true };
         match &call.change {
             Change::Promote { member, .. } => cluster.members.get(&member.0).is_none_or(|m| !m.learner),
             Change::Remove { member, .. } => !cluster.members.contains_key(&member.0),
+            Change::AddLearner { peer_url, .. } => cluster.members.values().any(|m| m.url == *peer_url),
             _ => false,
         }
     }
