@@ -175,6 +175,10 @@ guards! {
     // Publishing.
     /// Endpoints are published only once the cluster formed.
     EndpointsOnceFormed,
+    /// What an earlier generation published is deleted before the next one's seed gets its env.
+    OldEndpointsGo,
+    /// A joiner is added only once `endpoints` does not name its address, which another had before it.
+    AddressUnpublished,
     /// One whose removal may be on its way is not published while its launch waits.
     StaysBeforeEndpoints,
     /// A launch is completed only for a published, proven voter.

@@ -1,5 +1,6 @@
 //! Rules 2 and 3: the birth of a cluster from one seed.
 
+use super::publish::old_endpoints;
 use crate::change::Effect;
 use crate::decision::{Decision, KeepAlive, Refusal, Subject, Wait};
 use crate::env::{self, EnvFor};
@@ -75,6 +76,9 @@ pub fn choose_seed(
 pub fn founding(v: View<'_>, d: &mut Decision) {
     let Some(seed) = v.ledger.seed() else { return };
     match (&v.obs.parameters, v.instance(seed)) {
+        (Seen::Known(parameters), _) if old_endpoints(v, parameters) => {
+            d.effects.push(Effect::DeletePublished);
+        }
         (Seen::Known(parameters), Some(instance))
             if !parameters.envs.contains_key(seed) && instance.standing().stays() =>
         {

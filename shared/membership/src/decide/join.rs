@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use super::leave::overdue;
-use super::{propose_membership, propose_removal, versions};
+use super::{propose_membership, propose_removal, unknown, versions};
 use crate::change::Change;
 use crate::decision::{Decision, Refusal, Subject, Wait};
-use crate::env::listed_under;
+use crate::env::{self, listed_under};
 use crate::guard::Guard;
 use crate::instance::{Instance, Standing};
 use crate::ledger::{EnvState, MarkKey};
+use crate::observation::Seen;
 use crate::view::{HOOK_MARGIN, View};
 
 /// etcd derives a member ID from URL and second: an add comes later than the second of a removal, on clocks that
@@ -65,8 +66,24 @@ fn join_one(v: View<'_>, d: &mut Decision, instance: &Instance) -> bool {
         propose_removal(v, d, id.into(), other);
         return true;
     }
+    if let Some(on) = published_address(v, instance) {
+        d.wait(id, on);
+        return true;
+    }
     propose_membership(v, d, id.into(), Change::AddLearner { instance: id.clone(), peer_url });
     true
+}
+
+/// An address that `endpoints` names belonged to another: this one's host would take itself for published.
+fn published_address(v: View<'_>, instance: &Instance) -> Option<Wait> {
+    let parameters = match &v.obs.parameters {
+        Seen::Known(parameters) => parameters,
+        Seen::Unknown(_) => return Some(Wait::Fact(unknown("the parameters", &v.obs.parameters))),
+    };
+    let client_url = instance.client_url(&v.group.settings);
+    let named = env::names(parameters.endpoints.as_ref(), client_url.as_ref());
+    let free = v.hold(Guard::AddressUnpublished, !named);
+    (!free).then(|| Wait::Fact("endpoints without its address, which another had".to_owned()))
 }
 
 fn not_yet(v: View<'_>, peer_url: &str) -> Option<Wait> {

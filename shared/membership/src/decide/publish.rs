@@ -72,6 +72,10 @@ pub fn publish(v: View<'_>, d: &mut Decision) {
             return;
         }
     };
+    if old_endpoints(v, parameters) {
+        d.effects.push(Effect::DeletePublished);
+        return;
+    }
     let string = env::initial_cluster(list, v.ledger);
     if parameters.initial_cluster.as_ref() != Some(&string) {
         d.effects.push(Effect::PutInitialCluster(string));
@@ -83,6 +87,12 @@ pub fn publish(v: View<'_>, d: &mut Decision) {
     }
     complete_launches(v, d, parameters);
     delete_envs(v, d);
+}
+
+/// A generation that has not formed has published none: these are an earlier one's, or an invocation of then, with an
+/// older look, put them late. Whoever has one of its addresses now would take itself for published.
+pub fn old_endpoints(v: View<'_>, parameters: &Parameters) -> bool {
+    !v.hold(Guard::OldEndpointsGo, v.phase() == Phase::Formed || parameters.endpoints.is_none())
 }
 
 /// The healthy voters' client URLs. One that was published stays through a blip, until it was missed repeatedly. One
