@@ -25,8 +25,8 @@ pub struct Done {
 pub enum Cure {
     /// There is nothing to undo.
     None,
-    /// Faults to set for these instances, which may be gone by then.
-    Faults(Vec<(String, Value)>),
+    /// Faults to set, each for its instances, which may be gone by then.
+    Faults(Vec<(Vec<String>, Value)>),
     /// Rules and manners of the region.
     Region(Value),
     /// The desired capacity.
@@ -97,16 +97,16 @@ impl Injector {
         }
     }
 
-    /// Undoes it. An instance that is gone has nothing left to be healed.
+    /// Undoes it. An instance that is gone has nothing left to be healed, nor has a link to it.
     pub async fn heal(&self, cure: Cure) -> Result<()> {
         match cure {
             Cure::None => Ok(()),
             Cure::Region(fault) => self.cluster.account.fault(fault).await,
             Cure::Scale(to) => self.cluster.scale(to).await,
             Cure::Faults(faults) => {
-                for (instance, fault) in faults {
+                for (instances, fault) in faults {
                     if let Err(error) = self.cluster.account.fault(fault).await
-                        && self.runs(&instance).await?
+                        && self.run(&instances).await?
                     {
                         return Err(error);
                     }
@@ -128,7 +128,7 @@ impl Injector {
 
     async fn pause(&self, instances: &[String]) -> Result<Done> {
         let each = |fault: &str| -> Vec<_> {
-            instances.iter().map(|id| (id.clone(), json!({"fault": fault, "instance": id}))).collect()
+            instances.iter().map(|id| (vec![id.clone()], json!({"fault": fault, "instance": id}))).collect()
         };
         let cure = Cure::Faults(each("resume"));
         for (_, fault) in each("pause") {
@@ -147,7 +147,7 @@ impl Injector {
             return self.pause(&[id.to_owned()]).await;
         }
         let cure = json!({"fault": cure, "instance": id});
-        Ok(Done { target: id.to_owned(), cure: Cure::Faults(vec![(id.to_owned(), cure)]) })
+        Ok(Done { target: id.to_owned(), cure: Cure::Faults(vec![(vec![id.to_owned()], cure)]) })
     }
 
     async fn cut(&self, from: Who, to: Who, one_way: bool) -> Result<Done> {
@@ -162,7 +162,8 @@ impl Injector {
             return self.pause(&[from]).await;
         }
         let mend = json!({"fault": "mend-link", "from": from, "to": to});
-        Ok(Done { target: format!("{from} → {to}"), cure: Cure::Faults(vec![(from, mend)]) })
+        let target = format!("{from} → {to}");
+        Ok(Done { target, cure: Cure::Faults(vec![(vec![from, to], mend)]) })
     }
 
     /// A loss waits until the cluster can bear it; `kind` is the region's fault, or empty for EC2's own call.
@@ -209,9 +210,13 @@ impl Injector {
         Ok(Done { target: String::new(), cure })
     }
 
-    async fn runs(&self, instance: &str) -> Result<bool> {
+    /// Whether all of them run.
+    async fn run(&self, instances: &[String]) -> Result<bool> {
         let machines = self.cluster.account.state().await?["machines"].take();
-        Ok(machines.as_array().into_iter().flatten().any(|machine| machine["instance"] == instance))
+        let runs = |id: &String| {
+            machines.as_array().into_iter().flatten().any(|machine| machine["instance"] == **id)
+        };
+        Ok(instances.iter().all(runs))
     }
 }
 
