@@ -13,6 +13,7 @@ pub mod group;
 pub mod hosts;
 pub mod invariants;
 pub mod invoke;
+pub mod mutants;
 pub mod observe;
 pub mod state;
 pub mod step;

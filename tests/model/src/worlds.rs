@@ -1,9 +1,10 @@
 //! The worlds that are explored: where each begins, how many invocations, what may go wrong.
 
-use membership::guard::{Guard, Guards};
+use membership::guard::Guards;
 
-use crate::explore::{Bounds, Found, explore};
-use crate::state::{Faults, Invariant, State};
+use crate::explore::{Bounds, explore};
+use crate::mutants::MUTANTS;
+use crate::state::{Faults, State};
 use crate::tables::Tables;
 use crate::world::World;
 
@@ -90,7 +91,7 @@ impl Beginnings {
 }
 
 /// Nothing goes wrong.
-const NONE: Faults = Faults {
+pub(crate) const NONE: Faults = Faults {
     kills: 0,
     freezes: 0,
     deaf: 0,
@@ -197,138 +198,53 @@ pub const WORLDS: &[Plan] = &[
         faults: Faults { delays: 2, ..NONE },
         short: true,
     },
-];
-
-/// A guard taken away, the world that shows what it was for, and the invariants that break there.
-#[derive(Clone, Copy, Debug)]
-pub struct Mutant {
-    /// The guard.
-    pub guard: Guard,
-    /// The story of the design's section 6a, if it is one.
-    pub story: Option<u8>,
-    /// What breaks; none for a dead end.
-    pub breaks: Option<Invariant>,
-    /// The world.
-    pub plan: Plan,
-}
-
-impl Mutant {
-    /// Whether what was found is what the guard keeps from happening.
-    pub fn caught(&self, found: &Found<State>) -> bool {
-        match (self.breaks, &found.broken) {
-            (Some(wanted), Some((broken, _))) => *broken == format!("{wanted:?}"),
-            (None, None) => found.dead_ends > 0,
-            _ => false,
-        }
-    }
-
-    /// That, in a word.
-    pub fn word(&self, caught: bool) -> String {
-        let wanted = self.breaks.map_or("a dead end".to_owned(), |i| format!("{i:?}"));
-        if caught { format!("caught, as {wanted}") } else { format!("NOT caught: {wanted} was expected") }
-    }
-}
-
-const fn mutant(
-    guard: Guard,
-    story: u8,
-    breaks: Invariant,
-    begin: Begin,
-    runs: usize,
-    faults: Faults,
-) -> Mutant {
-    let story = if story == 0 { None } else { Some(story) };
-    Mutant {
-        guard,
-        story,
-        breaks: Some(breaks),
-        plan: Plan { name: "a mutant's world", begin, runs, faults, short: true },
-    }
-}
-
-/// For `make model` only.
-const fn long(mutant: Mutant) -> Mutant {
-    Mutant { plan: Plan { short: false, ..mutant.plan }, ..mutant }
-}
-
-/// The guards whose loss the model notices, each in a world as small as will do. With every guard in its place nothing
-/// breaks there: these worlds are explored like the others, too.
-pub const MUTANTS: &[Mutant] = &[
-    mutant(Guard::AllGoneBeforeNext, 1, Invariant::I2, Launching(2), 1, Faults { freezes: 1, ..NONE }),
-    mutant(Guard::GoneIsProven, 1, Invariant::I2, Launching(2), 1, Faults { hidden: 1, ..NONE }),
-    mutant(Guard::SealedBeforePromote, 3, Invariant::I5, Launching(2), 1, Faults { disks: 1, ..NONE }),
-    mutant(Guard::LookAgain, 6, Invariant::I3, Formed(3), 1, Faults { scales: 1, freezes: 1, ..NONE }),
-    mutant(Guard::ClaimIsFree, 5, Invariant::I10, Formed(3), 2, Faults { terminations: 1, late: 1, ..NONE }),
-    mutant(Guard::ClaimStands, 5, Invariant::I10, Formed(3), 2, Faults { terminations: 1, late: 1, ..NONE }),
-    long(mutant(
-        Guard::ExpiredClaimMayHaveHappened,
-        5,
-        Invariant::I10,
-        Formed(3),
-        1,
-        Faults { scales: 1, freezes: 1, deaths: 1, ..NONE },
-    )),
-    mutant(
-        Guard::UnansweredIsMaybe,
-        7,
-        Invariant::I10,
-        Formed(3),
-        1,
-        Faults { scales: 1, freezes: 1, ..NONE },
-    ),
-    mutant(Guard::LapsedByAll, 7, Invariant::I3, Formed(3), 1, Faults { scales: 1, freezes: 1, ..NONE }),
-    mutant(Guard::LapsedTwice, 7, Invariant::I10, Formed(3), 1, Faults { scales: 1, freezes: 1, ..NONE }),
-    long(mutant(
-        Guard::LapsedUnderOneLeader,
-        20,
-        Invariant::I10,
-        Formed(3),
-        1,
-        Faults { scales: 1, freezes: 2, ..NONE },
-    )),
-    mutant(Guard::MaybesCount, 9, Invariant::I3, Formed(3), 1, Faults { scales: 1, freezes: 1, ..NONE }),
-    mutant(
-        Guard::KillKeepsMajority,
-        9,
-        Invariant::I3,
-        Formed(3),
-        1,
-        Faults { scales: 1, freezes: 1, ..NONE },
-    ),
-    long(mutant(
-        Guard::MajorityKept,
-        0,
-        Invariant::I3,
-        Formed(3),
-        1,
-        Faults { scales: 1, freezes: 1, patience: 1, ..NONE },
-    )),
-    long(mutant(
-        Guard::NoDoubtfulVoter,
-        0,
-        Invariant::I12,
-        Formed(3),
-        1,
-        Faults { terminations: 1, freezes: 1, ..NONE },
-    )),
-    mutant(Guard::ReplacementFirst, 13, Invariant::I12, Formed(3), 1, Faults { terminations: 1, ..NONE }),
-    mutant(Guard::MemberIsOut, 0, Invariant::I8, Formed(3), 1, Faults { terminations: 1, ..NONE }),
-    mutant(
-        Guard::NeverAMember,
-        0,
-        Invariant::I8,
-        Formed(2),
-        1,
-        Faults { terminations: 1, freezes: 1, ..NONE },
-    ),
-    long(mutant(
-        Guard::AbandonRetains,
-        0,
-        Invariant::I8,
-        Formed(3),
-        1,
-        Faults { terminations: 1, freezes: 1, patience: 1, ..NONE },
-    )),
-    mutant(Guard::EndpointsOnceFormed, 1, Invariant::I8, Launching(2), 1, NONE),
-    mutant(Guard::PublishedBeforeContinue, 0, Invariant::I8, Launching(2), 1, Faults { patience: 1, ..NONE }),
+    Plan {
+        name: "story 2, the race to a verdict: one freezes while another invocation writes that it formed",
+        begin: Launching(2),
+        runs: 2,
+        faults: Faults { freezes: 1, ..NONE },
+        short: false,
+    },
+    Plan {
+        name: "story 4, the late publisher: a call arrives late, a disk is lost",
+        begin: Launching(2),
+        runs: 2,
+        faults: Faults { late: 1, disks: 1, ..NONE },
+        short: false,
+    },
+    Plan {
+        name: "story 8, the replacement removed: one is given up, its removal lands late, another leaves",
+        begin: Formed(2),
+        runs: 1,
+        faults: Faults { terminations: 1, patience: 1, late: 1, ..NONE },
+        short: false,
+    },
+    Plan {
+        name: "story 11, in and out: a joiner's hook runs out, its patience is over",
+        begin: Launching(2),
+        runs: 1,
+        faults: Faults { timeouts: 1, patience: 1, ..NONE },
+        short: false,
+    },
+    Plan {
+        name: "story 12, the undead launch: one hangs for longer than its patience",
+        begin: Launching(3),
+        runs: 1,
+        faults: Faults { freezes: 1, patience: 1, ..NONE },
+        short: false,
+    },
+    Plan {
+        name: "story 15, seven silent seconds: a joiner does not answer the functions for a while",
+        begin: Launching(2),
+        runs: 2,
+        faults: Faults { deaf: 1, ..NONE },
+        short: false,
+    },
+    Plan {
+        name: "story 18, the abandoned who waits: one freezes and another is terminated before it formed",
+        begin: Launching(2),
+        runs: 1,
+        faults: Faults { freezes: 1, terminations: 1, ..NONE },
+        short: false,
+    },
 ];

@@ -3,7 +3,8 @@
 
 use membership::guard::Guards;
 use model::explore::{Bounds, explore};
-use model::worlds::{Beginnings, MUTANTS, WORLDS, every};
+use model::mutants::MUTANTS;
+use model::worlds::{Beginnings, WORLDS, every};
 use stateright::{Checker, Model};
 
 const ALL: Bounds = Bounds { states: 2_000_000, until_settled: false };

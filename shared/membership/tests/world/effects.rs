@@ -6,6 +6,7 @@ use membership::ids::Timestamp;
 use membership::invocation::Answer;
 
 use super::World;
+use super::invocations::{CLOCKS_APART, LONGEST_CHANGE};
 use super::letters::{Basis, Reply};
 
 impl World {
@@ -109,7 +110,8 @@ impl World {
                 Some(Answer::Refused { why: why.to_owned(), again })
             }
             Reply::Silence if self.rng.chance(300) => {
-                let deadline = Timestamp(self.now);
+                // The call's own, as the functions tell it: a reset says nothing of what the server still does.
+                let deadline = Timestamp(self.now).plus(LONGEST_CHANGE + CLOCKS_APART);
                 Some(Answer::Unanswered { why: "connection reset".to_owned(), deadline })
             }
             Reply::Silence => None,

@@ -9,12 +9,17 @@ use membership::invocation::{Answer, Invocation, Next, Written};
 use membership::ledger::{Ledger, MarkKey};
 use membership::observation::{Observation, Seen};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::World;
 use super::letters::{Basis, Call, Place};
 
 /// The platform kills an invocation after this long.
 pub const TIMEOUT: u64 = 60_000;
+/// A change that got no answer so long after it was sent gets none, and is over so much later by any clock: as the
+/// functions have it.
+pub const LONGEST_CHANGE: Duration = Duration::from_secs(4);
+pub const CLOCKS_APART: Duration = Duration::from_secs(3);
 
 #[derive(Clone, Debug)]
 pub struct Run {
@@ -164,7 +169,7 @@ impl World {
                 self.follow(id, run, next);
             }
             Stage::AwaitAnswer => {
-                let (why, deadline) = ("timed out".to_owned(), self.clock(run));
+                let (why, deadline) = ("timed out".to_owned(), self.clock(run).plus(CLOCKS_APART));
                 self.answered(id, run, Answer::Unanswered { why, deadline });
             }
             Stage::Answered(answer) => self.answered(id, run, answer),
@@ -250,7 +255,7 @@ impl World {
                 let basis = self.basis(run, change.as_ref().and_then(Change::instance));
                 let call = self.register(id, run, &effect, &basis);
                 run.awaiting = self.send(id, What::Effect { effect, call, asked: true }, basis);
-                (run.stage, run.wake) = (Stage::AwaitAnswer, self.now + 4_000);
+                (run.stage, run.wake) = (Stage::AwaitAnswer, self.now + LONGEST_CHANGE.as_millis() as u64);
             }
         }
     }

@@ -1,0 +1,142 @@
+//! The mutants: guards taken away, and what then breaks.
+
+use membership::guard::Guard;
+
+use crate::explore::Found;
+use crate::state::{Faults, Invariant, State};
+use crate::worlds::Begin::{self, Formed, Launching};
+use crate::worlds::{NONE, Plan};
+
+/// A guard taken away, the world that shows what it was for, and the invariants that break there.
+#[derive(Clone, Copy, Debug)]
+pub struct Mutant {
+    /// The guard.
+    pub guard: Guard,
+    /// The story of the design's section 6a, if it is one.
+    pub story: Option<u8>,
+    /// What breaks; none for a dead end.
+    pub breaks: Option<Invariant>,
+    /// The world.
+    pub plan: Plan,
+}
+
+impl Mutant {
+    /// Whether what was found is what the guard keeps from happening.
+    pub fn caught(&self, found: &Found<State>) -> bool {
+        match (self.breaks, &found.broken) {
+            (Some(wanted), Some((broken, _))) => *broken == format!("{wanted:?}"),
+            (None, None) => found.dead_ends > 0,
+            _ => false,
+        }
+    }
+
+    /// That, in a word.
+    pub fn word(&self, caught: bool) -> String {
+        let wanted = self.breaks.map_or("a dead end".to_owned(), |i| format!("{i:?}"));
+        if caught { format!("caught, as {wanted}") } else { format!("NOT caught: {wanted} was expected") }
+    }
+}
+
+const fn mutant(
+    guard: Guard,
+    story: u8,
+    breaks: Invariant,
+    begin: Begin,
+    runs: usize,
+    faults: Faults,
+) -> Mutant {
+    let story = if story == 0 { None } else { Some(story) };
+    Mutant {
+        guard,
+        story,
+        breaks: Some(breaks),
+        plan: Plan { name: "a mutant's world", begin, runs, faults, short: true },
+    }
+}
+
+/// For `make model` only.
+const fn long(mutant: Mutant) -> Mutant {
+    Mutant { plan: Plan { short: false, ..mutant.plan }, ..mutant }
+}
+
+/// The guards whose loss the model notices, each in a world as small as will do. With every guard in its place nothing
+/// breaks there: these worlds are explored like the others, too.
+pub const MUTANTS: &[Mutant] = &[
+    mutant(Guard::AllGoneBeforeNext, 1, Invariant::I2, Launching(2), 1, Faults { freezes: 1, ..NONE }),
+    mutant(Guard::GoneIsProven, 1, Invariant::I2, Launching(2), 1, Faults { hidden: 1, ..NONE }),
+    mutant(Guard::SealedBeforePromote, 3, Invariant::I5, Launching(2), 1, Faults { disks: 1, ..NONE }),
+    mutant(Guard::LookAgain, 6, Invariant::I3, Formed(3), 1, Faults { scales: 1, freezes: 1, ..NONE }),
+    mutant(Guard::ClaimIsFree, 5, Invariant::I10, Formed(3), 2, Faults { terminations: 1, late: 1, ..NONE }),
+    mutant(Guard::ClaimStands, 5, Invariant::I10, Formed(3), 2, Faults { terminations: 1, late: 1, ..NONE }),
+    long(mutant(
+        Guard::ExpiredClaimMayHaveHappened,
+        5,
+        Invariant::I10,
+        Formed(3),
+        1,
+        Faults { scales: 1, freezes: 1, deaths: 1, ..NONE },
+    )),
+    mutant(
+        Guard::UnansweredIsMaybe,
+        7,
+        Invariant::I10,
+        Formed(3),
+        1,
+        Faults { scales: 1, freezes: 1, ..NONE },
+    ),
+    mutant(Guard::LapsedByAll, 7, Invariant::I3, Formed(3), 1, Faults { scales: 1, freezes: 1, ..NONE }),
+    mutant(Guard::LapsedTwice, 7, Invariant::I10, Formed(3), 1, Faults { scales: 1, freezes: 1, ..NONE }),
+    long(mutant(
+        Guard::LapsedUnderOneLeader,
+        20,
+        Invariant::I10,
+        Formed(3),
+        1,
+        Faults { scales: 1, freezes: 2, ..NONE },
+    )),
+    mutant(Guard::MaybesCount, 9, Invariant::I3, Formed(3), 1, Faults { scales: 1, freezes: 1, ..NONE }),
+    mutant(
+        Guard::KillKeepsMajority,
+        9,
+        Invariant::I3,
+        Formed(3),
+        1,
+        Faults { scales: 1, freezes: 1, ..NONE },
+    ),
+    long(mutant(
+        Guard::MajorityKept,
+        0,
+        Invariant::I3,
+        Formed(3),
+        1,
+        Faults { scales: 1, freezes: 1, patience: 1, ..NONE },
+    )),
+    long(mutant(
+        Guard::NoDoubtfulVoter,
+        0,
+        Invariant::I12,
+        Formed(3),
+        1,
+        Faults { terminations: 1, freezes: 1, ..NONE },
+    )),
+    mutant(Guard::ReplacementFirst, 13, Invariant::I12, Formed(3), 1, Faults { terminations: 1, ..NONE }),
+    mutant(Guard::MemberIsOut, 0, Invariant::I8, Formed(3), 1, Faults { terminations: 1, ..NONE }),
+    mutant(
+        Guard::NeverAMember,
+        0,
+        Invariant::I8,
+        Formed(2),
+        1,
+        Faults { terminations: 1, freezes: 1, ..NONE },
+    ),
+    long(mutant(
+        Guard::AbandonRetains,
+        0,
+        Invariant::I8,
+        Formed(3),
+        1,
+        Faults { terminations: 1, freezes: 1, patience: 1, ..NONE },
+    )),
+    mutant(Guard::EndpointsOnceFormed, 1, Invariant::I8, Launching(2), 1, NONE),
+    mutant(Guard::PublishedBeforeContinue, 0, Invariant::I8, Launching(2), 1, Faults { patience: 1, ..NONE }),
+];
