@@ -84,6 +84,14 @@ pub const MUTANTS: &[Mutant] = &[
         1,
         Faults { scales: 1, freezes: 1, ..NONE },
     ),
+    mutant(
+        Guard::UnansweredIsMaybe,
+        8,
+        Invariant::I10,
+        Formed(2),
+        1,
+        Faults { terminations: 1, patience: 1, late: 1, ..NONE },
+    ),
     mutant(Guard::LapsedByAll, 7, Invariant::I3, Formed(3), 1, Faults { scales: 1, freezes: 1, ..NONE }),
     mutant(Guard::LapsedTwice, 7, Invariant::I10, Formed(3), 1, Faults { scales: 1, freezes: 1, ..NONE }),
     long(mutant(
