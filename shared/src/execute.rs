@@ -78,6 +78,7 @@ impl Executor<'_> {
             Effect::Promote { via, member } => drop(self.etcd.promote(via, *member).await?),
             Effect::RemoveMember { via, member } => drop(self.etcd.remove(via, *member).await?),
             Effect::MoveLeader { via, to } => self.etcd.move_leader(via, *to).await?,
+            Effect::GrantLease { via } => self.etcd.grant_lease(via).await?,
             Effect::ContinueLaunch(id) => self.complete(id, true, ActionResult::Continue).await?,
             Effect::AbandonLaunch(id) => self.complete(id, true, ActionResult::Abandon).await?,
             Effect::ContinueTerminate(id) => self.complete(id, false, ActionResult::Continue).await?,

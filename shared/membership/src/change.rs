@@ -159,6 +159,11 @@ pub enum Effect {
         /// The voter that is to lead.
         to: MemberId,
     },
+    /// Ask the leader for a lease of a few seconds that nobody uses: an entry for the log, and no key is touched.
+    GrantLease {
+        /// The leader's client URL.
+        via: String,
+    },
     /// Complete the launch hook with CONTINUE.
     ContinueLaunch(InstanceId),
     /// Complete the launch hook with ABANDON.
@@ -188,6 +193,7 @@ impl fmt::Display for Effect {
             Effect::Promote { via, member } => write!(f, "ask {via} to promote {member}"),
             Effect::RemoveMember { via, member } => write!(f, "ask {via} to remove {member}"),
             Effect::MoveLeader { via, to } => write!(f, "ask {via} to hand leadership to {to}"),
+            Effect::GrantLease { via } => write!(f, "ask {via} for a lease, for an entry in the log"),
             Effect::ContinueLaunch(i) => write!(f, "complete the launch of {i} with CONTINUE"),
             Effect::AbandonLaunch(i) => write!(f, "complete the launch of {i} with ABANDON"),
             Effect::ContinueTerminate(i) => write!(f, "complete the termination of {i} with CONTINUE"),

@@ -27,6 +27,8 @@ impl Step<'_> {
         match effect {
             Effect::PublishEnv { instance, env } => self.put_env(instance, env, false),
             Effect::OverwriteEnv { instance, env } => self.put_env(instance, env, true),
+            // No learner of this world waits for an entry.
+            Effect::GrantLease { .. } => {}
             Effect::MoveLeader { via, to } => self.move_leader(via, to.0 as u8),
             Effect::ContinueLaunch(id) => self.with(id, |step, host| {
                 step.continue_launch(host, "an invocation");

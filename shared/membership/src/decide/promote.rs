@@ -1,13 +1,19 @@
 //! Rule 7: a learner that has just proven itself becomes a voter.
 
+use std::time::Duration;
+
 use super::{propose_membership, propose_removal, versions};
-use crate::change::Change;
+use crate::change::{Change, Effect};
 use crate::decision::{Decision, Refusal, Wait};
 use crate::etcd::Member;
 use crate::guard::Guard;
-use crate::ledger::EnvState;
+use crate::ids::InstanceId;
+use crate::ledger::{EnvState, MarkKey};
 use crate::quorum::VoterChange;
 use crate::view::View;
+
+/// Longer than a learner that joined by snapshot is silent anyway (7 s: story 15).
+const NO_PROGRESS: Duration = Duration::from_secs(10);
 
 /// Whether this learner has just answered a probe of its own, caught up with the leader. etcd itself promotes a
 /// dead learner that had once caught up (design, section 7).
@@ -25,12 +31,23 @@ pub fn promote(v: View<'_>, d: &mut Decision) {
         } else if v.given_up(&id) {
             // Rule 11 removes it.
         } else if !learner.started() {
+            nudge(v, d, &id);
             d.wait(&id, versions::start(v, learner));
         } else if !ready(v, learner) {
+            nudge(v, d, &id);
             d.wait(&id, Wait::CatchUp);
         } else {
             promote_one(v, d, learner);
         }
+    }
+}
+
+/// A learner that joined by a snapshot of more than 5,000 entries refuses its own publishing ("too many requests") and
+/// serves nothing until one more entry is applied: in a cluster that nobody writes to, for ever. Seen with etcd 3.6.16.
+fn nudge(v: View<'_>, d: &mut Decision, id: &InstanceId) {
+    let stuck = v.ledger.aged(&MarkKey::Joining(id.clone()), v.now, NO_PROGRESS);
+    if let Some((_, via)) = v.leader().filter(|_| stuck) {
+        d.effects.push(Effect::GrantLease { via });
     }
 }
 

@@ -67,6 +67,8 @@ impl World {
                 let reply = self.arrive(call?, via, effect);
                 return self.answer(reply);
             }
+            // No learner of this world waits for an entry.
+            Effect::GrantLease { .. } => {}
             Effect::MoveLeader { via, to } => self.move_leader(via, to.0),
             Effect::ContinueLaunch(id) => {
                 self.complete_launch(id, true, "the controller", basis.since);

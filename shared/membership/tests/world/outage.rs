@@ -41,7 +41,8 @@ impl Outage {
             Effect::AddLearner { .. }
             | Effect::Promote { .. }
             | Effect::RemoveMember { .. }
-            | Effect::MoveLeader { .. } => 0,
+            | Effect::MoveLeader { .. }
+            | Effect::GrantLease { .. } => 0,
         };
         now < until
     }

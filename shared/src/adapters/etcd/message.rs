@@ -13,6 +13,7 @@ pub(super) enum Operation {
     Promote,
     Remove,
     MoveLeader,
+    GrantLease,
 }
 
 impl Operation {
@@ -25,12 +26,17 @@ impl Operation {
             Operation::Promote => "/v3/cluster/member/promote",
             Operation::Remove => "/v3/cluster/member/remove",
             Operation::MoveLeader => "/v3/maintenance/transfer-leadership",
+            Operation::GrantLease => "/v3/lease/grant",
         }
     }
 
     pub(super) fn changes(self) -> bool {
         match self {
-            Operation::Add | Operation::Promote | Operation::Remove | Operation::MoveLeader => true,
+            Operation::Add
+            | Operation::Promote
+            | Operation::Remove
+            | Operation::MoveLeader
+            | Operation::GrantLease => true,
             Operation::Status | Operation::Range | Operation::List => false,
         }
     }

@@ -9,9 +9,13 @@ use end_to_end::hold::Hold;
 use end_to_end::load::Load;
 use end_to_end::wait::until;
 use end_to_end::{check, witness};
+use futures::{StreamExt, TryStreamExt, stream};
 use membership::change::Change;
 
 use crate::support::{Scene, brisk, nothing_lost, on_a_stage};
+
+/// etcd takes a snapshot each 10,000 entries, and drops the log that lies 5,000 behind it.
+const PAST_ITS_FIRST_SNAPSHOT: usize = 10_500;
 
 /// Three under load, one of them leaving; the promotion of its replacement is claimed, and its claimant has not taken
 /// its second look yet.
@@ -200,5 +204,22 @@ fn a_joiner_is_terminated_while_it_joins() {
         assert!(!promoted, "a leaving joiner is not promoted");
         witness::replaced_before_removed_throughout(&cluster, 3).await?;
         nothing_lost(&cluster, load).await
+    });
+}
+
+/// The log is long and nobody writes: the joiner gets a snapshot, and etcd serves nothing until it has applied one more
+/// entry ("too many requests", in a loop). `make bench` found it, on a machine that was fast enough for 5,000 entries.
+#[test]
+#[ignore = "make matrix"]
+fn a_cluster_that_nobody_writes_to_grows() {
+    on_a_stage(brisk, |scene| async move {
+        let cluster = scene.cluster(1).await?;
+        cluster.settles(1).await?;
+        let url = cluster.client_url(&cluster.leader().await?).await?;
+        let etcd = Etcd::new(LIMIT)?;
+        let write = async |n: usize| etcd.put(&url, &format!("long-log/{}", n % 50), "v").await;
+        stream::iter(0..PAST_ITS_FIRST_SNAPSHOT).map(write).buffer_unordered(32).try_collect::<()>().await?;
+        cluster.scale(2).await?;
+        cluster.settles(2).await
     });
 }
