@@ -124,7 +124,7 @@ def summary(answer, now):
             "version": probe and probe["version"],
             "alarms": probe["alarms"] if probe else [],
         })
-    marks = {name: mark["since"] for name, mark in (ledger.get("marks") or {}).items()}
+    marks = {name: mark["since"] for name, mark in (ledger.get("conditions") or {}).items()}
     notes = [
         {
             "about": note["about"],
@@ -150,7 +150,7 @@ def summary(answer, now):
         "unknown": {name: seen[name]["Unknown"] for name in ("group", "ledger", "parameters") if "Unknown" in seen[name]},
         "endpoints": (known(seen["parameters"]) or {}).get("endpoints"),
         "inFlight": ledger.get("claim"),
-        "unanswered": ledger.get("maybes") or [],
+        "unanswered": ledger.get("unanswered") or [],
         "waitingFor": notes,
         "next": sentence(decision["proposal"]),
         "calls": decision["effects"],

@@ -37,7 +37,7 @@ pub enum ExecuteError {
 
 /// What an effect came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effected {
+pub enum EffectOutcome {
     /// It was done.
     Done,
     /// It had been done before.
@@ -61,19 +61,19 @@ pub struct Executor<'a> {
 
 impl Executor<'_> {
     /// Makes the call.
-    pub async fn execute(&self, effect: &Effect) -> Result<Effected, ExecuteError> {
+    pub async fn execute(&self, effect: &Effect) -> Result<EffectOutcome, ExecuteError> {
         let parameters = &self.services.parameters;
         match effect {
-            Effect::PublishEnv { instance, env } => {
+            Effect::CreateEnv { instance, env } => {
                 let put = parameters.put_if_absent(&self.path.env(instance), env).await?;
-                return Ok(if put == Put::Existed { Effected::Already } else { Effected::Done });
+                return Ok(if put == Put::Existed { EffectOutcome::Already } else { EffectOutcome::Done });
             }
             Effect::OverwriteEnv { instance, env } => {
                 parameters.overwrite(&self.path.env(instance), env).await?;
             }
             Effect::AddLearner { via, peer_url } => {
                 let (member, list) = self.etcd.add_learner(via, peer_url).await?;
-                return Ok(Effected::Added(member, list));
+                return Ok(EffectOutcome::Added(member, list));
             }
             Effect::Promote { via, member } => drop(self.etcd.promote(via, *member).await?),
             Effect::RemoveMember { via, member } => drop(self.etcd.remove(via, *member).await?),
@@ -94,7 +94,7 @@ impl Executor<'_> {
             }
             Effect::DeleteEnv(id) => parameters.delete(&self.path.env(id)).await?,
         }
-        Ok(Effected::Done)
+        Ok(EffectOutcome::Done)
     }
 
     /// Restarts the heartbeat timeout of a pending action.
@@ -125,11 +125,11 @@ impl Executor<'_> {
 }
 
 /// What the outcome of a call under a claim says, for one that was sent at this moment.
-pub fn answer(outcome: Result<Effected, ExecuteError>, sent: Timestamp) -> Answer {
+pub fn answer(outcome: Result<EffectOutcome, ExecuteError>, sent: Timestamp) -> Answer {
     let deadline = sent.plus(Timeouts::default().longest_change() + SLACK);
     match outcome {
-        Ok(Effected::Done | Effected::Already) => Answer::Done,
-        Ok(Effected::Added(member, list)) => Answer::Added(member, list),
+        Ok(EffectOutcome::Done | EffectOutcome::Already) => Answer::Done,
+        Ok(EffectOutcome::Added(member, list)) => Answer::Added(member, list),
         Err(ExecuteError::Etcd(error)) => error.answer(deadline),
         Err(ExecuteError::NoHook(why)) => Answer::Refused { why, again: false },
         Err(
@@ -185,6 +185,6 @@ mod tests {
 
     #[test]
     fn what_had_been_done_before_is_done() {
-        assert_eq!(answer(Ok(Effected::Already), SENT), Answer::Done);
+        assert_eq!(answer(Ok(EffectOutcome::Already), SENT), Answer::Done);
     }
 }

@@ -62,7 +62,7 @@ const MEANINGS: &[(&str, &str)] = &[
     ("transfer_to_dead_voter_grpc_timeout", "unfinished"),
 ];
 
-struct Recorded {
+struct InstanceRecord {
     name: String,
     path: String,
     request: Value,
@@ -70,16 +70,16 @@ struct Recorded {
     answer: String,
 }
 
-fn recorded(version: &str) -> Vec<Recorded> {
+fn record(version: &str) -> Vec<InstanceRecord> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/etcd/{version}.txt"));
     let text = std::fs::read_to_string(file).unwrap();
     text.split("\n--- ").skip(1).map(parse).collect()
 }
 
-fn parse(section: &str) -> Recorded {
+fn parse(section: &str) -> InstanceRecord {
     let lines: Vec<&str> = section.lines().collect();
     let [name, path, request, status, answer] = lines.as_slice() else { panic!("not a record: {section}") };
-    Recorded {
+    InstanceRecord {
         name: (*name).to_owned(),
         path: path.strip_prefix("POST ").unwrap().to_owned(),
         request: serde_json::from_str(request).unwrap(),
@@ -88,7 +88,7 @@ fn parse(section: &str) -> Recorded {
     }
 }
 
-fn find<'a>(records: &'a [Recorded], name: &str) -> &'a Recorded {
+fn find<'a>(records: &'a [InstanceRecord], name: &str) -> &'a InstanceRecord {
     records.iter().find(|r| r.name == name).unwrap()
 }
 
@@ -124,7 +124,7 @@ fn id(request: &Value, field: &str) -> MemberId {
     MemberId(text.parse().unwrap_or(1))
 }
 
-async fn call(url: &str, record: &Recorded) -> Result<Read, EtcdError> {
+async fn call(url: &str, record: &InstanceRecord) -> Result<Read, EtcdError> {
     let (client, request) = (client(), &record.request);
     match record.path.as_str() {
         "/v3/maintenance/status" => client.status(url).await.map(Read::Status),
@@ -144,7 +144,7 @@ async fn call(url: &str, record: &Recorded) -> Result<Read, EtcdError> {
 }
 
 /// Plays the record to the client and returns what it made of it. The request must be the recorded one.
-async fn play(version: &str, record: &Recorded) -> Result<Read, EtcdError> {
+async fn play(version: &str, record: &InstanceRecord) -> Result<Read, EtcdError> {
     let (status, answer) = (record.status, record.answer.clone());
     let server = Loopback::start(move |_| Reply::status(status, &answer)).await;
     let outcome = call(&server.url, record).await;

@@ -7,11 +7,13 @@ mod loopback;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use etcd_asg::adapters::ledger::{LedgerStore, LedgerStoreError, Versioned, Write};
+use etcd_asg::adapters::ledger::{LedgerStore, LedgerStoreError, StoredLedger, Write};
 use loopback::{Loopback, Reply};
 use membership::ids::{ClusterName, InstanceId, Timestamp};
 use membership::invocation::Written;
-use membership::ledger::{FORMAT, Generation, GroupIdentity, Ledger, Marks, Phase, Seed, Source, Writer};
+use membership::ledger::{
+    Conditions, FORMAT, Generation, GroupIdentity, Ledger, Phase, Seed, Source, Writer,
+};
 use object_store::aws::AmazonS3Builder;
 use object_store::memory::InMemory;
 use object_store::path::Path;
@@ -43,8 +45,8 @@ fn ledger(revision: u64) -> Ledger {
         },
         instances: BTreeMap::new(),
         claim: None,
-        maybes: Vec::new(),
-        marks: Marks::default(),
+        unanswered: Vec::new(),
+        conditions: Conditions::default(),
         history: Vec::new(),
     }
 }
@@ -64,7 +66,7 @@ fn over_http(server: &Loopback) -> LedgerStore {
     LedgerStore::s3_with(builder, "bucket", "ledgers").unwrap()
 }
 
-async fn read(store: &LedgerStore) -> Versioned {
+async fn read(store: &LedgerStore) -> StoredLedger {
     store.read(&cluster()).await.unwrap().unwrap()
 }
 
@@ -95,7 +97,7 @@ async fn a_ledger_is_created_once_and_replaced_only_as_it_was_read() {
 #[tokio::test]
 async fn of_many_writes_at_once_exactly_one_is_made() {
     let (_, store) = in_memory();
-    let writers = async |round: u64, versions: Option<Versioned>| {
+    let writers = async |round: u64, versions: Option<StoredLedger>| {
         let writes = (0..20u64).map(|writer| {
             let (store, cluster, versions) = (store.clone(), cluster(), versions.clone());
             tokio::spawn(async move {

@@ -50,9 +50,9 @@ def dry_run():
             "ledger": {"Known": {
                 "generation": {"phase": "formed"},
                 "instances": {f"i-{number}": {"member": number} for number in (LEADER, VOTER, LEARNER)},
-                "marks": {"waiting-terminate/i-11": {"since": NOW - 125_000}, "silent": {"since": NOW - 7_000}},
+                "conditions": {"waiting-terminate/i-11": {"since": NOW - 125_000}, "silent": {"since": NOW - 7_000}},
                 "claim": {"proposal": {"change": "set-unhealthy", "instance": "i-12", "asked": None}, "request": "r1", "expires": NOW},
-                "maybes": [{"change": {"change": "remove", "instance": None, "member": "14", "voter": True}}],
+                "unanswered": [{"change": {"change": "remove", "instance": None, "member": "14", "voter": True}}],
                 "history": [{"at": NOW - 7_200_000, "text": "generation 2 formed"}],
             }},
             "parameters": {"Unknown": "GetParametersByPath was not answered"},

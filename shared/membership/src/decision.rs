@@ -195,7 +195,7 @@ pub enum Wait {
     /// Another is being replaced.
     OtherHealing(InstanceId),
     /// A change that was sent may still happen.
-    Maybe(Change),
+    Unanswered(Change),
     /// The second after a removal.
     Second,
     /// All instances of the abandoned generation must be gone.
@@ -228,7 +228,7 @@ impl fmt::Display for Wait {
             Wait::Gone => f.write_str("until it has been gone for six seconds"),
             Wait::Grace => f.write_str("for the grace period to pass"),
             Wait::OtherHealing(instance) => write!(f, "for {instance} to be replaced first"),
-            Wait::Maybe(change) => write!(f, "for an unanswered change to settle: {change}"),
+            Wait::Unanswered(change) => write!(f, "for an unanswered change to settle: {change}"),
             Wait::Second => f.write_str("for a second to pass since a removal"),
             Wait::AbandonedToGo => f.write_str("for every instance of the abandoned generation to be gone"),
             Wait::Formation => f.write_str("for the cluster to form"),
@@ -277,7 +277,7 @@ pub enum Refusal {
     /// The last voter is held.
     LastVoter,
     /// A member belongs to no instance that is known.
-    Stranger,
+    UnownedMember,
     /// Its address is a living member's.
     AddressInUse(MemberId),
     /// Its hook has too little time left.
@@ -339,7 +339,7 @@ impl fmt::Display for Refusal {
             Refusal::LastVoter => f.write_str(
                 "the last voter is held, for its data; set the group's maximum size to 0 to end the cluster",
             ),
-            Refusal::Stranger => f.write_str("it belongs to no instance that is known; it is left alone"),
+            Refusal::UnownedMember => f.write_str("it belongs to no instance that is known; it is left alone"),
             Refusal::AddressInUse(member) => write!(f, "its address belongs to member {member}, which answers"),
             Refusal::HookTooShort => f.write_str("its launch hook has too little time left to join"),
             Refusal::GivenUp => f.write_str("it was given up as a joiner"),

@@ -43,7 +43,7 @@ guards! {
     ClaimIsFree,
     /// Until it has expired, a claim is closed by nobody else.
     ClaimUntilExpiry,
-    /// An expired claim of a membership change becomes a maybe.
+    /// An expired claim of a membership change becomes an unanswered change.
     ExpiredClaimMayHaveHappened,
     // Who is proven.
     /// A server of another cluster is not a member of ours.
@@ -57,14 +57,14 @@ guards! {
     /// Only EC2's `terminated`, or absence at two looks, is gone.
     GoneIsProven,
     // Quorum arithmetic.
-    /// A change of voters keeps a proven majority, in every world of the maybes.
+    /// A change of voters keeps a proven majority, in every world of the unanswered changes.
     MajorityKept,
-    /// A kill keeps a proven majority, in every world of the maybes.
+    /// A kill keeps a proven majority, in every world of the unanswered changes.
     KillKeepsMajority,
     /// A live voter is not removed while another is doubtful.
     NoDoubtfulVoter,
     /// The unanswered changes count in the arithmetic.
-    MaybesCount,
+    UnansweredCount,
     // Generations.
     /// Every instance was seen launching or leaving before a first cluster is born.
     NothingInService,
@@ -108,7 +108,7 @@ guards! {
     /// A dead voter has been gone for six seconds.
     GoneForSixSeconds,
     /// A voter of no known instance is never removed.
-    StrangerIsKept,
+    UnownedIsKept,
     /// A voter that answers is not removed for a joiner's sake.
     ProvenIsKept,
     // Promotion.
@@ -139,7 +139,7 @@ guards! {
     /// Leadership moves before the leader is removed.
     LeadershipMovesFirst,
     /// Leadership moves only to a proven voter.
-    HeirIsProven,
+    SuccessorIsProven,
     /// A termination is abandoned only where the group retains the instance.
     AbandonRetains,
     /// The last voter stays.
@@ -190,13 +190,13 @@ guards! {
     /// An env that allows an empty disk is written only from a list that shows its member, not started.
     EnvFromList,
     // Maybes.
-    /// A maybe lapses only by the word of every voter of then and now.
+    /// An unanswered change lapses only by the word of every voter of then and now.
     LapsedByAll,
-    /// A maybe lapses only after two rounds.
+    /// An unanswered change lapses only after two rounds.
     LapsedTwice,
     /// Both rounds were under one leader in one term.
     LapsedUnderOneLeader,
-    /// A maybe lapses only after its request's deadline.
+    /// An unanswered change lapses only after its request's deadline.
     LapsedAfterDeadline,
     // The protocol.
     /// The claimed change is decided again, wholly, before it is made.
@@ -205,8 +205,8 @@ guards! {
     ClaimStands,
     /// No claim is taken without the time to close it.
     TimeForAClaim,
-    /// An unanswered change of the membership becomes a maybe.
-    UnansweredIsMaybe,
+    /// An unanswered change of the membership becomes an unanswered change.
+    UnansweredIsNoted,
     /// An unanswered overwrite or kill keeps its claim until it expires.
     LateLandingKeepsClaim,
     /// The env is sealed before its learner is promoted.

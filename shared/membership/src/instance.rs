@@ -78,7 +78,7 @@ impl Lifecycle {
 
 /// What EC2 says of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-pub enum Vitality {
+pub enum Ec2State {
     /// `pending` or `running`.
     Running,
     /// `shutting-down`, `stopping` or `stopped`: not gone, not usable.
@@ -97,7 +97,7 @@ pub struct Instance {
     /// Where Auto Scaling says it stands; `None` when the group does not list it.
     pub lifecycle: Option<Lifecycle>,
     /// What EC2 says.
-    pub vitality: Vitality,
+    pub ec2_state: Ec2State,
     /// Its private address, while it has one.
     pub address: Option<String>,
     /// When EC2 launched it.
@@ -108,7 +108,7 @@ pub struct Instance {
 
 /// What the decision rules distinguish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Standing {
+pub enum InstanceState {
     /// Launching, its hook not reached, or already passed.
     Launching,
     /// Launching, and its hook waits.
@@ -132,48 +132,51 @@ pub enum Standing {
     Missing,
 }
 
-impl Standing {
+impl InstanceState {
     /// It counts towards the desired capacity (`Pending*`, `InService`, `Standby`).
     pub fn stays(self) -> bool {
         matches!(
             self,
-            Standing::Launching | Standing::LaunchWaiting | Standing::InService | Standing::Standby
+            InstanceState::Launching
+                | InstanceState::LaunchWaiting
+                | InstanceState::InService
+                | InstanceState::Standby
         )
     }
 
     /// It is launching, with or without its hook.
     pub fn launches(self) -> bool {
-        matches!(self, Standing::Launching | Standing::LaunchWaiting)
+        matches!(self, InstanceState::Launching | InstanceState::LaunchWaiting)
     }
 
     /// It is on its way out and still there.
     pub fn leaves(self) -> bool {
-        matches!(self, Standing::Leaving { .. })
+        matches!(self, InstanceState::Leaving { .. })
     }
 }
 
 impl Instance {
-    /// Its standing. EC2's `terminated` outranks whatever the group still says.
-    pub fn standing(&self) -> Standing {
-        if self.vitality == Vitality::Terminated {
-            return Standing::Missing;
+    /// Its state. EC2's `terminated` outranks whatever the group still says.
+    pub fn state(&self) -> InstanceState {
+        if self.ec2_state == Ec2State::Terminated {
+            return InstanceState::Missing;
         }
         match &self.lifecycle {
-            None if self.vitality == Vitality::Absent => Standing::Missing,
+            None if self.ec2_state == Ec2State::Absent => InstanceState::Missing,
             // Running and in no group: detached, or force-deleted from it.
-            None | Some(Lifecycle::Detached) => Standing::Leaving { hook: false, retained: false },
-            Some(Lifecycle::Pending | Lifecycle::PendingProceed) => Standing::Launching,
-            Some(Lifecycle::PendingWait) => Standing::LaunchWaiting,
-            Some(Lifecycle::InService) => Standing::InService,
-            Some(Lifecycle::Standby) => Standing::Standby,
+            None | Some(Lifecycle::Detached) => InstanceState::Leaving { hook: false, retained: false },
+            Some(Lifecycle::Pending | Lifecycle::PendingProceed) => InstanceState::Launching,
+            Some(Lifecycle::PendingWait) => InstanceState::LaunchWaiting,
+            Some(Lifecycle::InService) => InstanceState::InService,
+            Some(Lifecycle::Standby) => InstanceState::Standby,
             Some(Lifecycle::TerminatingWait | Lifecycle::ReplacingRootVolumeWait) => {
-                Standing::Leaving { hook: true, retained: false }
+                InstanceState::Leaving { hook: true, retained: false }
             }
-            Some(Lifecycle::Retained) => Standing::Leaving { hook: false, retained: true },
+            Some(Lifecycle::Retained) => InstanceState::Leaving { hook: false, retained: true },
             Some(Lifecycle::Terminating | Lifecycle::TerminatingProceed | Lifecycle::Terminated)
-            | Some(Lifecycle::ReplacingRootVolume) => Standing::Leaving { hook: false, retained: false },
-            Some(Lifecycle::Warmed(hook)) => Standing::Warm(*hook),
-            Some(Lifecycle::Other(_)) => Standing::Unclear,
+            | Some(Lifecycle::ReplacingRootVolume) => InstanceState::Leaving { hook: false, retained: false },
+            Some(Lifecycle::Warmed(hook)) => InstanceState::Warm(*hook),
+            Some(Lifecycle::Other(_)) => InstanceState::Unclear,
         }
     }
 
@@ -212,12 +215,15 @@ mod tests {
 
     #[test]
     fn in_no_group_it_is_missing_only_once_ec2_does_not_know_it_either() {
-        let of = |vitality| {
+        let of = |ec2_state| {
             let (id, launched_at) = (InstanceId::from("i-1234abcd"), Timestamp(0));
-            Instance { id, lifecycle: None, vitality, address: None, launched_at, healthy: true }.standing()
+            Instance { id, lifecycle: None, ec2_state, address: None, launched_at, healthy: true }.state()
         };
-        let leaves = Standing::Leaving { hook: false, retained: false };
-        assert_eq!((of(Vitality::Absent), of(Vitality::Terminated)), (Standing::Missing, Standing::Missing));
-        assert_eq!((of(Vitality::Running), of(Vitality::Stopping)), (leaves, leaves));
+        let leaves = InstanceState::Leaving { hook: false, retained: false };
+        assert_eq!(
+            (of(Ec2State::Absent), of(Ec2State::Terminated)),
+            (InstanceState::Missing, InstanceState::Missing)
+        );
+        assert_eq!((of(Ec2State::Running), of(Ec2State::Stopping)), (leaves, leaves));
     }
 }

@@ -15,7 +15,7 @@ pub mod ids;
 pub mod instance;
 pub mod invocation;
 pub mod ledger;
-pub mod moved;
+pub mod map_timestamps;
 pub mod observation;
 pub mod quorum;
 mod recent;

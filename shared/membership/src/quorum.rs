@@ -23,7 +23,7 @@ pub enum VoterChange {
 
 /// More unanswered changes than this at once are refused: each doubles the worlds to be right in, and one change
 /// in flight at a time never gets near.
-pub const MAX_MAYBES: usize = 8;
+pub const MAX_UNANSWERED: usize = 8;
 
 /// Who votes, who has just answered, and what may still happen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub struct Electorate {
     /// The members that have just proven themselves, voters or not.
     pub proven: BTreeSet<MemberId>,
     /// Unanswered changes of the electorate.
-    pub maybes: Vec<VoterChange>,
+    pub unanswered: Vec<VoterChange>,
 }
 
 impl Electorate {
@@ -42,7 +42,7 @@ impl Electorate {
         margin(&self.voters, &self.proven) >= 0
     }
 
-    /// Whether the change keeps a proven majority before and after, whatever becomes of the maybes. Where a maybe
+    /// Whether the change keeps a proven majority before and after, whatever becomes of the unanswered changes. Where an unanswered change
     /// alone would cost the majority, the change must not make it worse.
     pub fn may_change(&self, change: VoterChange) -> bool {
         let keeps = |world: &BTreeSet<MemberId>| {
@@ -50,23 +50,23 @@ impl Electorate {
             let after = margin(&changed(world, change), &self.proven);
             after >= 0 || (before < 0 && after >= before)
         };
-        self.maybes.len() <= MAX_MAYBES
+        self.unanswered.len() <= MAX_UNANSWERED
             && self.has_quorum()
             && margin(&changed(&self.voters, change), &self.proven) >= 0
             && self.worlds().iter().all(keeps)
     }
 
-    /// Whether a proven majority stays when this member's instance is killed, whatever becomes of the maybes.
+    /// Whether a proven majority stays when this member's instance is killed, whatever becomes of the unanswered changes.
     pub fn may_lose(&self, member: MemberId) -> bool {
         let mut left = self.proven.clone();
         left.remove(&member);
-        self.maybes.len() <= MAX_MAYBES && self.worlds().iter().all(|world| margin(world, &left) >= 0)
+        self.unanswered.len() <= MAX_UNANSWERED && self.worlds().iter().all(|world| margin(world, &left) >= 0)
     }
 
     fn worlds(&self) -> Vec<BTreeSet<MemberId>> {
         let mut worlds = vec![self.voters.clone()];
-        for maybe in &self.maybes {
-            let applied: Vec<_> = worlds.iter().map(|world| changed(world, *maybe)).collect();
+        for unanswered in &self.unanswered {
+            let applied: Vec<_> = worlds.iter().map(|world| changed(world, *unanswered)).collect();
             worlds.extend(applied);
         }
         worlds

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::change::Effect;
 use crate::ids::Timestamp;
-use crate::moved::Moved;
+use crate::map_timestamps::MapTimestamps;
 
 /// For how long a call is not repeated.
 const SEEN_BY_THEN: Duration = Duration::from_secs(3);
@@ -27,9 +27,9 @@ impl Recent {
     }
 }
 
-impl Moved for Recent {
-    fn moved(&self, to: &dyn Fn(Timestamp) -> Timestamp) -> Self {
-        Self(self.0.moved(to))
+impl MapTimestamps for Recent {
+    fn map_timestamps(&self, to: &dyn Fn(Timestamp) -> Timestamp) -> Self {
+        Self(self.0.map_timestamps(to))
     }
 }
 

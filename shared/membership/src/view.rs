@@ -8,8 +8,8 @@ use crate::decision::Refusal;
 use crate::etcd::{Member, MemberList, Probe, Status};
 use crate::guard::{Guard, Guards};
 use crate::ids::{InstanceId, MemberId, Timestamp};
-use crate::instance::{Instance, Standing, Vitality};
-use crate::ledger::{Ledger, MarkKey, Phase, Recorded};
+use crate::instance::{Ec2State, Instance, InstanceState};
+use crate::ledger::{ConditionKey, InstanceRecord, Ledger, Phase};
 use crate::observation::{Group, LONGEST_WAIT, Observation, Seen};
 use crate::quorum::{Electorate, VoterChange};
 
@@ -22,7 +22,7 @@ pub const GONE_FOR: Duration = Duration::from_secs(6);
 /// 6 s between the two answers. A look reads its clock when it is over, 5 s after those answers where servers are
 /// silent, and two clocks may differ by 5 s.
 pub const ABSENT_FOR: Duration = Duration::from_secs(16);
-/// How many probes in a row must fail in one invocation before a mark of silence is set or acted on.
+/// How many probes in a row must fail in one invocation before a condition of silence is set or acted on.
 pub const MISSES: u32 = 3;
 /// How much of a hook's time is kept in reserve.
 pub const HOOK_MARGIN: Duration = Duration::from_secs(30);
@@ -50,21 +50,21 @@ impl<'a> View<'a> {
         self.group.instance(id)
     }
 
-    pub fn standing(&self, id: &InstanceId) -> Standing {
-        self.instance(id).map_or(Standing::Missing, Instance::standing)
+    pub fn state(&self, id: &InstanceId) -> InstanceState {
+        self.instance(id).map_or(InstanceState::Missing, Instance::state)
     }
 
     /// Positively gone: EC2 says `terminated`, or it was missing from EC2 and the group at two looks far enough apart.
     pub fn gone(&self, id: &InstanceId) -> bool {
-        let missing = self.standing(id) == Standing::Missing;
-        let terminated = self.instance(id).is_some_and(|i| i.vitality == Vitality::Terminated);
-        let twice = self.ledger.aged(&MarkKey::Gone(id.clone()), self.now, ABSENT_FOR);
+        let missing = self.state(id) == InstanceState::Missing;
+        let terminated = self.instance(id).is_some_and(|i| i.ec2_state == Ec2State::Terminated);
+        let twice = self.ledger.aged(&ConditionKey::Gone(id.clone()), self.now, ABSENT_FOR);
         missing && self.hold(Guard::GoneIsProven, terminated || twice)
     }
 
     /// Gone, and for six seconds at least.
     pub fn long_gone(&self, id: &InstanceId) -> bool {
-        let aged = self.ledger.aged(&MarkKey::Gone(id.clone()), self.now, GONE_FOR);
+        let aged = self.ledger.aged(&ConditionKey::Gone(id.clone()), self.now, GONE_FOR);
         self.gone(id) && self.hold(Guard::GoneForSixSeconds, aged)
     }
 
@@ -182,28 +182,28 @@ impl<'a> View<'a> {
         };
         let proven: BTreeSet<MemberId> =
             list.members.iter().filter(|m| self.proven(m)).map(|m| m.id).collect();
-        let ignored = self.hold(Guard::MaybesCount, false);
-        let maybes = if ignored { Vec::new() } else { self.voter_maybes() };
-        Electorate { voters: list.voters().map(|m| m.id).collect(), proven, maybes }
+        let ignored = self.hold(Guard::UnansweredCount, false);
+        let unanswered = if ignored { Vec::new() } else { self.unanswered_voter_changes() };
+        Electorate { voters: list.voters().map(|m| m.id).collect(), proven, unanswered }
     }
 
-    fn voter_maybes(&self) -> Vec<VoterChange> {
+    fn unanswered_voter_changes(&self) -> Vec<VoterChange> {
         let of = |change: &Change| match change {
             Change::Promote { member, .. } => Some(VoterChange::Add(*member)),
             // Also of a learner: by the time it lands, the learner may vote.
             Change::Remove { member, .. } => Some(VoterChange::Remove(*member)),
             _ => None,
         };
-        self.ledger.maybes.iter().filter_map(|m| of(&m.change)).collect()
+        self.ledger.unanswered.iter().filter_map(|m| of(&m.change)).collect()
     }
 
-    pub fn is_maybe(&self, wanted: impl Fn(&Change) -> bool) -> Option<&'a Change> {
-        self.ledger.maybes.iter().map(|m| &m.change).find(|c| wanted(c))
+    pub fn unanswered(&self, wanted: impl Fn(&Change) -> bool) -> Option<&'a Change> {
+        self.ledger.unanswered.iter().map(|m| &m.change).find(|c| wanted(c))
     }
 
     // ---- instances ------------------------------------------------------------------------------------------
 
-    pub fn recorded(&self, id: &InstanceId) -> Option<&'a Recorded> {
+    pub fn record(&self, id: &InstanceId) -> Option<&'a InstanceRecord> {
         self.ledger.instances.get(id)
     }
 
@@ -213,7 +213,7 @@ impl<'a> View<'a> {
     }
 
     pub fn staying(&self) -> impl Iterator<Item = &'a Instance> {
-        self.group.instances.iter().filter(|i| i.standing().stays())
+        self.group.instances.iter().filter(|i| i.state().stays())
     }
 
     /// Why no env can be written for this instance, if none can.
@@ -227,9 +227,9 @@ impl<'a> View<'a> {
     /// When the instance's hook ends for good, counted from when it was first seen waiting.
     pub fn hook_end(&self, id: &InstanceId, launch: bool) -> Timestamp {
         let (key, hook) = if launch {
-            (MarkKey::LaunchWaiting(id.clone()), &self.group.launch_hook)
+            (ConditionKey::LaunchWaiting(id.clone()), &self.group.launch_hook)
         } else {
-            (MarkKey::TerminateWaiting(id.clone()), &self.group.terminate_hook)
+            (ConditionKey::TerminateWaiting(id.clone()), &self.group.terminate_hook)
         };
         let since = self.ledger.since(&key).unwrap_or(self.now);
         let cap = hook.as_ref().map_or(LONGEST_WAIT, |h| h.cap());
@@ -238,13 +238,13 @@ impl<'a> View<'a> {
 
     /// Whether a leaving instance may still be kept waiting: leave patience, never beyond the hook's own end.
     pub fn may_still_leave_later(&self, id: &InstanceId) -> bool {
-        let since = self.ledger.since(&MarkKey::TerminateWaiting(id.clone())).unwrap_or(self.now);
+        let since = self.ledger.since(&ConditionKey::TerminateWaiting(id.clone())).unwrap_or(self.now);
         let patient = self.now.since(since) < self.group.settings.leave_patience;
         patient && self.now < self.hook_end(id, false)
     }
 
     pub fn given_up(&self, id: &InstanceId) -> bool {
-        self.ledger.marks.contains_key(&MarkKey::GivenUp(id.clone()))
+        self.ledger.conditions.contains_key(&ConditionKey::GivenUp(id.clone()))
     }
 
     /// A voter that was promoted and has not answered a linearizable read yet, and still might.
@@ -252,7 +252,7 @@ impl<'a> View<'a> {
         let list = self.list()?;
         list.voters().map(|m| m.id).find(|member| {
             let Some(id) = self.ledger.instance_of(*member) else { return false };
-            self.recorded(id).is_some_and(|r| !r.voted) && !self.gone(id) && !self.given_up(id)
+            self.record(id).is_some_and(|r| !r.voted) && !self.gone(id) && !self.given_up(id)
         })
     }
 }

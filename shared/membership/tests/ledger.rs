@@ -10,19 +10,21 @@ use membership::change::Change;
 use membership::decide::decide;
 use membership::ids::{InstanceId, MemberId, Nonce, RequestId, Timestamp};
 use membership::invocation::{Invocation, Next};
-use membership::ledger::{CleanRound, Edit, Ledger, LedgerError, MarkKey, Maybe, Seed, Writer, apply};
-use membership::moved::Moved;
+use membership::ledger::{
+    CleanRound, ConditionKey, Edit, Ledger, LedgerError, Seed, UnansweredChange, Writer, apply,
+};
+use membership::map_timestamps::MapTimestamps;
 use membership::observation::Seen;
 
 const SCENE: &str = "
 i-1 InService voter=1 leader
 i-2 InService voter=2
 i-3 Terminating:Wait voter=3
-mark gone/i-2 ago=60
-mark gone/i-3 ago=60
+condition gone/i-2 ago=60
+condition gone/i-3 ago=60
 claim remove i-3 asked=1 expires=9
-maybe remove i-2 asked=1 voters=1,2,3 deadline=5
-maybe remove i-3 asked=1 voters=1,2,3 deadline=5";
+unanswered remove i-2 asked=1 voters=1,2,3 deadline=5
+unanswered remove i-3 asked=1 voters=1,2,3 deadline=5";
 
 fn known(scene: Scene) -> Ledger {
     match scene.obs.ledger {
@@ -40,9 +42,9 @@ fn edited(ledger: Ledger, edits: &[Edit]) -> Ledger {
     apply(Some(ledger), edits, &writer, NOW).unwrap()
 }
 
-fn maybe(ledger: &Ledger, member: u64) -> &Maybe {
-    let about = |m: &&Maybe| matches!(m.change, Change::Remove { member: id, .. } if id == MemberId(member));
-    ledger.maybes.iter().find(about).unwrap()
+fn unanswered(ledger: &Ledger, member: u64) -> &UnansweredChange {
+    let about = |m: &&UnansweredChange| matches!(m.change, Change::Remove { member: id, .. } if id == MemberId(member));
+    ledger.unanswered.iter().find(about).unwrap()
 }
 
 #[test]
@@ -73,18 +75,22 @@ fn the_next_generation_is_numbered_one_higher() {
 
 #[test]
 fn an_edit_about_one_leaves_the_other_alone() {
-    let again = Maybe { deadline: NOW.plus(Duration::from_secs(70)), ..maybe(&ledger(), 2).clone() };
-    let after = edited(ledger(), &[Edit::AddMaybe(again.clone())]);
-    assert_eq!((after.maybes.len(), maybe(&after, 2), maybe(&after, 3)), (2, &again, maybe(&ledger(), 3)));
+    let again =
+        UnansweredChange { deadline: NOW.plus(Duration::from_secs(70)), ..unanswered(&ledger(), 2).clone() };
+    let after = edited(ledger(), &[Edit::NoteUnanswered(again.clone())]);
+    assert_eq!(
+        (after.unanswered.len(), unanswered(&after, 2), unanswered(&after, 3)),
+        (2, &again, unanswered(&ledger(), 3))
+    );
 
-    let change = maybe(&ledger(), 2).change.clone();
-    let after = edited(ledger(), &[Edit::CleanMaybe { change, leader: MemberId(1), term: 5 }]);
-    assert_eq!(maybe(&after, 2).clean, Some(CleanRound { at: NOW, leader: MemberId(1), term: 5 }));
-    assert_eq!(maybe(&after, 3).clean, None);
+    let change = unanswered(&ledger(), 2).change.clone();
+    let after = edited(ledger(), &[Edit::NoteCleanRound { change, leader: MemberId(1), term: 5 }]);
+    assert_eq!(unanswered(&after, 2).clean, Some(CleanRound { at: NOW, leader: MemberId(1), term: 5 }));
+    assert_eq!(unanswered(&after, 3).clean, None);
 
     let after = edited(ledger(), &[Edit::Forget(InstanceId::from("i-2"))]);
-    assert!(!after.marks.contains_key(&MarkKey::Gone(InstanceId::from("i-2"))));
-    assert!(after.marks.contains_key(&MarkKey::Gone(InstanceId::from("i-3"))));
+    assert!(!after.conditions.contains_key(&ConditionKey::Gone(InstanceId::from("i-2"))));
+    assert!(after.conditions.contains_key(&ConditionKey::Gone(InstanceId::from("i-3"))));
 }
 
 #[test]
@@ -115,24 +121,29 @@ fn a_claim_names_the_voters_that_the_member_it_asks_lists() {
 #[test]
 fn every_moment_moves() {
     let mut ledger = ledger();
-    ledger.maybes[0].clean = Some(CleanRound { at: NOW, leader: MemberId(1), term: 5 });
+    ledger.unanswered[0].clean = Some(CleanRound { at: NOW, leader: MemberId(1), term: 5 });
     let ledger = edited(ledger, &[Edit::GiveUp(InstanceId::from("i-3"), "tired".to_owned())]);
     let later = |t: Timestamp| t.plus(Duration::from_secs(3_600));
-    let moved = ledger.moved(&later);
+    let moved = ledger.map_timestamps(&later);
     assert_eq!(
         (moved.at, moved.generation.opened_at),
         (later(ledger.at), later(ledger.generation.opened_at))
     );
     let expires = |l: &Ledger| l.claim.as_ref().unwrap().expires;
     assert_eq!(expires(&moved), later(expires(&ledger)));
-    assert_eq!(moved.maybes.len(), 2);
-    for (now, then) in moved.maybes.iter().zip(&ledger.maybes) {
+    assert_eq!(moved.unanswered.len(), 2);
+    for (now, then) in moved.unanswered.iter().zip(&ledger.unanswered) {
         assert_eq!(now.deadline, later(then.deadline));
         assert_eq!(now.clean.map(|c| c.at), then.clean.map(|c| later(c.at)));
     }
-    assert!(moved.marks.iter().all(|(key, mark)| mark.since == later(ledger.marks[key].since)));
+    assert!(
+        moved
+            .conditions
+            .iter()
+            .all(|(key, condition)| condition.since == later(ledger.conditions[key].since))
+    );
     assert!(moved.history.iter().zip(&ledger.history).all(|(now, then)| now.at == later(then.at)));
-    assert_eq!(moved.moved(&|t| t.minus(Duration::from_secs(3_600))), ledger);
+    assert_eq!(moved.map_timestamps(&|t| t.minus(Duration::from_secs(3_600))), ledger);
 }
 
 /// What it holds is its own affair: its moments are found where it shows itself.
@@ -147,7 +158,7 @@ fn every_moment_of_an_invocation_moves() {
     assert!(matches!(next, Next::Perform(_)), "{next:?}");
     for invocation in [claimed, resting] {
         let moments = |i: &Invocation| format!("{i:?}").matches("Timestamp(").count();
-        let moved = invocation.moved(&|_| Timestamp(7));
+        let moved = invocation.map_timestamps(&|_| Timestamp(7));
         assert!(moments(&moved) > 3, "{moved:?}");
         assert_eq!(moments(&moved), moments(&invocation));
         assert_eq!(moments(&moved), format!("{moved:?}").matches("Timestamp(7)").count(), "{moved:?}");

@@ -17,7 +17,7 @@ mod twin {
     pub struct Cluster {
         pub voters: Vec<u64>,
         pub proven: Vec<u64>,
-        pub maybes: Vec<Change>,
+        pub unanswered: Vec<Change>,
     }
 
     fn after(voters: &[u64], change: Change) -> Vec<u64> {
@@ -37,18 +37,18 @@ mod twin {
         up as isize - fewer as isize
     }
 
-    /// "With every maybe applied and with none": each of them landed or not, in the order in which they were sent.
+    /// "With every unanswered applied and with none": each of them landed or not, in the order in which they were sent.
     fn worlds(cluster: &Cluster) -> Vec<Vec<u64>> {
-        (0..1u32 << cluster.maybes.len())
+        (0..1u32 << cluster.unanswered.len())
             .map(|landed| {
-                let chosen = cluster.maybes.iter().enumerate().filter(|(i, _)| landed >> i & 1 == 1);
-                chosen.fold(cluster.voters.clone(), |voters, (_, maybe)| after(&voters, *maybe))
+                let chosen = cluster.unanswered.iter().enumerate().filter(|(i, _)| landed >> i & 1 == 1);
+                chosen.fold(cluster.voters.clone(), |voters, (_, unanswered)| after(&voters, *unanswered))
             })
             .collect()
     }
 
     /// "A change happens only if proven voters are a majority before and after it. A change must keep the
-    /// arithmetic, or, where the maybe alone would cost the majority, not lower (proven − majority)."
+    /// arithmetic, or, where the unanswered alone would cost the majority, not lower (proven − majority)."
     pub fn may_change(cluster: &Cluster, change: Change) -> bool {
         let fine = |voters: &[u64]| spare(voters, &cluster.proven) >= 0;
         if !fine(&cluster.voters) || !fine(&after(&cluster.voters, change)) {
@@ -64,7 +64,7 @@ mod twin {
         })
     }
 
-    /// "Whom an ABANDON, or the end of a terminate hook, would kill must be right with every maybe applied and with
+    /// "Whom an ABANDON, or the end of a terminate hook, would kill must be right with every unanswered applied and with
     /// none": the others are a proven quorum in each world.
     pub fn may_lose(cluster: &Cluster, who: u64) -> bool {
         let others: Vec<u64> = cluster.proven.iter().copied().filter(|p| *p != who).collect();
@@ -74,8 +74,8 @@ mod twin {
 
 fn electorate(cluster: &twin::Cluster) -> Electorate {
     let set = |ids: &[u64]| ids.iter().copied().map(MemberId).collect::<BTreeSet<_>>();
-    let maybes = cluster.maybes.iter().map(|m| change(*m)).collect();
-    Electorate { voters: set(&cluster.voters), proven: set(&cluster.proven), maybes }
+    let unanswered = cluster.unanswered.iter().map(|m| change(*m)).collect();
+    Electorate { voters: set(&cluster.voters), proven: set(&cluster.proven), unanswered }
 }
 
 fn change(of: twin::Change) -> VoterChange {
@@ -105,11 +105,14 @@ fn the_twin_agrees_on_everything_up_to_five_voters() {
     let mut compared = 0;
     for size in 0..=5 {
         let changes = changes(size);
-        for maybes in up_to_two(&changes) {
+        for unanswered in up_to_two(&changes) {
             for proven in 0..1 << (size + 1) {
                 let voters = subset(size, u32::MAX);
-                let cluster =
-                    twin::Cluster { voters, proven: subset(size + 1, proven), maybes: maybes.clone() };
+                let cluster = twin::Cluster {
+                    voters,
+                    proven: subset(size + 1, proven),
+                    unanswered: unanswered.clone(),
+                };
                 let electorate = electorate(&cluster);
                 for asked in &changes {
                     let (ours, theirs) =
@@ -125,13 +128,13 @@ fn the_twin_agrees_on_everything_up_to_five_voters() {
             }
         }
     }
-    // 5 voters and a newcomer: 12 changes, 157 lists of maybes, 64 proven sets, 18 questions; and the smaller ones.
+    // 5 voters and a newcomer: 12 changes, 157 lists of unanswered changes, 64 proven sets, 18 questions; and the smaller ones.
     assert!(compared > 12 * 12 * 64 * 18, "{compared} comparisons are not exhaustive");
 }
 
-fn of(voters: &[u64], proven: &[u64], maybes: &[VoterChange]) -> Electorate {
+fn of(voters: &[u64], proven: &[u64], unanswered: &[VoterChange]) -> Electorate {
     let set = |ids: &[u64]| ids.iter().copied().map(MemberId).collect();
-    Electorate { voters: set(voters), proven: set(proven), maybes: maybes.to_vec() }
+    Electorate { voters: set(voters), proven: set(proven), unanswered: unanswered.to_vec() }
 }
 
 fn add(who: u64) -> VoterChange {

@@ -23,7 +23,7 @@ fn scene(members: &[&str], joiner: &str, moved: Option<u64>) -> Scene {
         text.push(format!("i-{n} InService voter={n}{lead} {says}"));
     }
     text.push(format!("i-9 Pending:Wait learner=9 {joiner}"));
-    text.extend(moved.map(|n| format!("mark version/3.6 ago=60 applied={}", 5000 - n)));
+    text.extend(moved.map(|n| format!("condition version/3.6 ago=60 applied={}", 5000 - n)));
     Scene::parse(&text.join("\n"))
 }
 
@@ -31,7 +31,7 @@ fn scene(members: &[&str], joiner: &str, moved: Option<u64>) -> Scene {
 fn open(members: &[&str], moved: Option<u64>) -> (Vec<Minor>, Option<Minor>) {
     let decision = decide(&scene(members, "unstarted unpublished", moved).obs, NOW, None);
     let published = decision.effects.iter().find_map(|e| match e {
-        Effect::PublishEnv { env, .. } => Some(env.clone()),
+        Effect::CreateEnv { env, .. } => Some(env.clone()),
         _ => None,
     });
     let env = published.unwrap_or_else(|| panic!("{members:?}: no env is published"));

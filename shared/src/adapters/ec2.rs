@@ -4,7 +4,7 @@ use aws_config::SdkConfig;
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{Filter, Instance, InstanceStateName};
 use membership::ids::{InstanceId, Timestamp};
-use membership::instance::Vitality;
+use membership::instance::Ec2State;
 use thiserror::Error;
 
 use super::aws::AwsFailure;
@@ -39,7 +39,7 @@ pub struct Machine {
     /// Its instance ID.
     pub id: InstanceId,
     /// Whether it lives.
-    pub vitality: Vitality,
+    pub ec2_state: Ec2State,
     /// Its private IPv4 address, while it has one.
     pub address: Option<String>,
     /// Its VPC, while it has one.
@@ -95,7 +95,7 @@ fn machine(instance: &Instance) -> Result<Machine, Ec2Error> {
     let launched = instance.launch_time().and_then(|t| u64::try_from(t.to_millis().ok()?).ok());
     Ok(Machine {
         id: InstanceId::from(instance.instance_id().ok_or(Ec2Error::Malformed("an ID"))?),
-        vitality: vitality(state),
+        ec2_state: ec2_state(state),
         address: instance.private_ip_address().filter(|a| !a.is_empty()).map(str::to_owned),
         vpc: instance.vpc_id().filter(|v| !v.is_empty()).map(str::to_owned),
         launched_at: Timestamp(launched.ok_or(Ec2Error::Malformed("a launch time"))?),
@@ -103,13 +103,13 @@ fn machine(instance: &Instance) -> Result<Machine, Ec2Error> {
 }
 
 /// A state that this version does not know is one of a machine that is not gone.
-fn vitality(state: &InstanceStateName) -> Vitality {
+fn ec2_state(state: &InstanceStateName) -> Ec2State {
     match state {
-        InstanceStateName::Terminated => Vitality::Terminated,
+        InstanceStateName::Terminated => Ec2State::Terminated,
         InstanceStateName::ShuttingDown | InstanceStateName::Stopping | InstanceStateName::Stopped => {
-            Vitality::Stopping
+            Ec2State::Stopping
         }
-        _ => Vitality::Running,
+        _ => Ec2State::Running,
     }
 }
 
@@ -120,15 +120,15 @@ mod tests {
     #[test]
     fn only_terminated_is_gone() {
         for (state, expected) in [
-            ("pending", Vitality::Running),
-            ("running", Vitality::Running),
-            ("shutting-down", Vitality::Stopping),
-            ("stopping", Vitality::Stopping),
-            ("stopped", Vitality::Stopping),
-            ("terminated", Vitality::Terminated),
-            ("hibernating", Vitality::Running),
+            ("pending", Ec2State::Running),
+            ("running", Ec2State::Running),
+            ("shutting-down", Ec2State::Stopping),
+            ("stopping", Ec2State::Stopping),
+            ("stopped", Ec2State::Stopping),
+            ("terminated", Ec2State::Terminated),
+            ("hibernating", Ec2State::Running),
         ] {
-            assert_eq!(vitality(&InstanceStateName::from(state)), expected, "{state}");
+            assert_eq!(ec2_state(&InstanceStateName::from(state)), expected, "{state}");
         }
     }
 }

@@ -31,22 +31,22 @@ pub struct LedgerStore {
 
 /// Which write of a ledger was read: what a compare-and-swap compares (the object's ETag).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Version(UpdateVersion);
+pub struct ETag(UpdateVersion);
 
 /// A ledger and which write of it this is.
 #[derive(Clone, Debug)]
-pub struct Versioned {
+pub struct StoredLedger {
     /// The ledger.
     pub ledger: Ledger,
     /// For [`LedgerStore::replace`].
-    pub version: Version,
+    pub version: ETag,
 }
 
 /// What came of a write.
 #[derive(Debug)]
 pub enum Write {
     /// It is there, under this version.
-    Done(Version),
+    Done(ETag),
     /// Another write came first; nothing was written.
     Conflict,
     /// Nobody knows, or it is not worth telling apart: it may be there now, or even come later.
@@ -182,7 +182,7 @@ impl LedgerStore {
     }
 
     /// The ledger as it stands, strongly consistent; `None` when there is certainly none.
-    pub async fn read(&self, cluster: &ClusterName) -> Result<Option<Versioned>, LedgerStoreError> {
+    pub async fn read(&self, cluster: &ClusterName) -> Result<Option<StoredLedger>, LedgerStoreError> {
         let key = self.key(cluster);
         let mut pauses = READ_PAUSES.into_iter();
         let attempts = async {
@@ -207,7 +207,7 @@ impl LedgerStore {
         &self,
         cluster: &ClusterName,
         ledger: &Ledger,
-        read: &Version,
+        read: &ETag,
     ) -> Result<Write, LedgerStoreError> {
         self.put(cluster, ledger, PutMode::Update(read.0.clone())).await
     }
@@ -218,7 +218,7 @@ impl LedgerStore {
         )
     }
 
-    async fn read_once(&self, key: &Path) -> Result<Option<Versioned>, LedgerStoreError> {
+    async fn read_once(&self, key: &Path) -> Result<Option<StoredLedger>, LedgerStoreError> {
         let found = match self.objects.get(key).await {
             Ok(found) => found,
             Err(error) => return absence(key, error),
@@ -227,7 +227,7 @@ impl LedgerStore {
         let bytes = found.bytes().await.map_err(|error| LedgerStoreError::of(key, error))?;
         let ledger = Ledger::from_json(&bytes)
             .map_err(|source| LedgerStoreError::Unusable { key: key.to_string(), source })?;
-        Ok(Some(Versioned { ledger, version: version(key, e_tag)? }))
+        Ok(Some(StoredLedger { ledger, version: version(key, e_tag)? }))
     }
 
     async fn put(
@@ -254,7 +254,7 @@ impl LedgerStore {
     }
 }
 
-fn absence(key: &Path, error: object_store::Error) -> Result<Option<Versioned>, LedgerStoreError> {
+fn absence(key: &Path, error: object_store::Error) -> Result<Option<StoredLedger>, LedgerStoreError> {
     let absent = matches!(error, object_store::Error::NotFound { .. });
     match LedgerStoreError::of(key, error) {
         LedgerStoreError::Failed { .. } if absent => Ok(None),
@@ -267,9 +267,9 @@ fn unwritten(error: LedgerStoreError) -> Result<Write, LedgerStoreError> {
     if error.retryable() { Ok(Write::Unclear(error)) } else { Err(error) }
 }
 
-fn version(key: &Path, e_tag: Option<String>) -> Result<Version, LedgerStoreError> {
+fn version(key: &Path, e_tag: Option<String>) -> Result<ETag, LedgerStoreError> {
     match e_tag {
-        Some(e_tag) => Ok(Version(UpdateVersion { e_tag: Some(e_tag), version: None })),
+        Some(e_tag) => Ok(ETag(UpdateVersion { e_tag: Some(e_tag), version: None })),
         None => Err(LedgerStoreError::NoVersion { key: key.to_string() }),
     }
 }

@@ -1,7 +1,7 @@
 //! When an invocation may stop before its time is up.
 
 use membership::decision::{Decision, Subject, Verdict};
-use membership::instance::{Lifecycle, Standing};
+use membership::instance::{InstanceState, Lifecycle};
 use membership::observation::Observation;
 
 use crate::event::{LifecycleAction, Transition};
@@ -25,7 +25,7 @@ pub fn is_done(action: &LifecycleAction, observation: &Observation) -> bool {
     match (action.transition, group.instance(&action.instance)) {
         (_, None) => true,
         (Transition::Launch, Some(i)) => {
-            !matches!(i.standing(), Standing::Launching | Standing::LaunchWaiting)
+            !matches!(i.state(), InstanceState::Launching | InstanceState::LaunchWaiting)
         }
         (Transition::Terminate, Some(i)) => matches!(
             i.lifecycle,
@@ -47,7 +47,7 @@ mod tests {
     use membership::decision::{Note, Refusal, Wait};
     use membership::etcd::EtcdView;
     use membership::ids::Timestamp;
-    use membership::instance::{Instance, Vitality};
+    use membership::instance::{Ec2State, Instance};
     use membership::ledger::GroupIdentity;
     use membership::observation::{Group, Parameters, Seen};
     use membership::settings::Settings;
@@ -60,7 +60,7 @@ mod tests {
         let instance = |(id, state): &(&str, &str)| Instance {
             id: (*id).into(),
             lifecycle: Some(Lifecycle::parse(state)),
-            vitality: Vitality::Running,
+            ec2_state: Ec2State::Running,
             address: None,
             launched_at: Timestamp(0),
             healthy: true,

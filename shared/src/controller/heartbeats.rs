@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use membership::decision::KeepAlive;
 use membership::ids::Timestamp;
-use membership::ledger::MarkKey;
+use membership::ledger::ConditionKey;
 use membership::observation::{Group, Hook, Observation};
 
 use crate::adapters::chain;
@@ -49,14 +49,14 @@ fn wait<'a>(
     observation: &Observation,
 ) -> Option<(&'a Hook, Timestamp)> {
     let id = action.instance.clone();
-    let (hook, mark) = if action.launch {
-        (&group.launch_hook, MarkKey::LaunchWaiting(id))
+    let (hook, condition) = if action.launch {
+        (&group.launch_hook, ConditionKey::LaunchWaiting(id))
     } else {
-        (&group.terminate_hook, MarkKey::TerminateWaiting(id))
+        (&group.terminate_hook, ConditionKey::TerminateWaiting(id))
     };
     let ledger = observation.ledger.known();
-    let marked = ledger.and_then(Option::as_ref).and_then(|ledger| ledger.since(&mark));
-    // While a group is paused nothing is written, so a wait that began since has no mark; and none is seen where the
+    let marked = ledger.and_then(Option::as_ref).and_then(|ledger| ledger.since(&condition));
+    // While a group is paused nothing is written, so a wait that began since has no condition; and none is seen where the
     // ledger cannot be read. Such a wait counts as old.
     let since = marked.or_else(|| (group.settings.paused || ledger.is_none()).then_some(Timestamp(0)));
     Some((hook.as_ref().ok()?, since?))

@@ -21,7 +21,7 @@ use crate::adapters::etcd::EtcdClient;
 use crate::adapters::ledger::Write;
 use crate::adapters::parameters::ParameterPath;
 use crate::event::LifecycleAction;
-use crate::execute::{Effected, ExecuteError, Executor, answer};
+use crate::execute::{EffectOutcome, ExecuteError, Executor, answer};
 use crate::observe::{Observer, Round};
 use crate::services::Services;
 
@@ -206,7 +206,7 @@ impl<'a> Run<'a> {
         for effect in &effects {
             let change = effect.to_string();
             match executor.execute(effect).await {
-                Ok(Effected::Already) => tracing::debug!(%cluster, change, outcome = "already"),
+                Ok(EffectOutcome::Already) => tracing::debug!(%cluster, change, outcome = "already"),
                 Ok(_) => {
                     tracing::info!(%cluster, change, outcome = "done");
                     if !self.performed.contains(effect) {

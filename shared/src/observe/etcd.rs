@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::join_all;
 use membership::etcd::{EtcdView, Member, MemberList, Probe, Status};
 use membership::ids::InstanceId;
-use membership::instance::Standing;
+use membership::instance::InstanceState;
 use membership::ledger::Ledger;
 use membership::observation::{Group, Seen};
 
@@ -67,13 +67,13 @@ impl Misses {
 /// Every instance that has an address and may run an etcd: all of them until the cluster has an identity, then not
 /// those that only wait for their turn to join.
 fn expected(group: &Group, ledger: Option<&Ledger>) -> BTreeSet<String> {
-    let waits_for_its_turn = |id: &InstanceId, standing: Standing| {
+    let waits_for_its_turn = |id: &InstanceId, state: InstanceState| {
         let founded = ledger.filter(|l| l.generation.identity.is_some());
-        standing.launches() && founded.is_some_and(|l| !l.instances.contains_key(id))
+        state.launches() && founded.is_some_and(|l| !l.instances.contains_key(id))
     };
     let there = group.instances.iter().filter(|i| {
-        let standing = i.standing();
-        standing != Standing::Missing && !waits_for_its_turn(&i.id, standing)
+        let state = i.state();
+        state != InstanceState::Missing && !waits_for_its_turn(&i.id, state)
     });
     there.filter_map(|i| i.client_url(&group.settings)).collect()
 }
@@ -112,7 +112,7 @@ fn servers_to_list(
     let url_of = |id: &InstanceId| group.instance(id)?.client_url(&group.settings);
     let recorded = ledger.into_iter().flat_map(|l| &l.instances);
     let silent = recorded.filter(|(_, r)| !r.voted).filter_map(|(id, _)| url_of(id));
-    let unsettled = ledger.is_some_and(|l| !l.maybes.is_empty());
+    let unsettled = ledger.is_some_and(|l| !l.unanswered.is_empty());
     let wanted: BTreeSet<String> = silent.collect();
     let also = voters().filter(|(url, _)| unsettled || wanted.contains(*url));
     first.into_iter().chain(also).map(|(url, s)| (url.clone(), s.version.clone())).collect()
@@ -146,7 +146,7 @@ fn strangers(
         let recorded = ledger.and_then(|l| l.instance_of(member.id)).cloned();
         let owner = recorded.unwrap_or_else(|| InstanceId(member.name.clone()));
         let known = ledger.is_some_and(|l| l.instances.contains_key(&owner));
-        group.instance(&owner).map_or(known, |i| i.standing() == Standing::Missing)
+        group.instance(&owner).map_or(known, |i| i.state() == InstanceState::Missing)
     };
     let members = lists.values().filter_map(Seen::known).flat_map(|l| &l.members);
     members
@@ -167,7 +167,7 @@ fn laggards(ledger: Option<&Ledger>, probes: &BTreeMap<String, Probe>) -> BTreeS
 #[cfg(test)]
 mod tests {
     use membership::ids::{ClusterId, MemberId, Timestamp};
-    use membership::instance::{Instance, Lifecycle, Vitality};
+    use membership::instance::{Ec2State, Instance, Lifecycle};
     use membership::ledger::{Edit, GroupIdentity, Identity, Seed, Writer, apply};
     use membership::settings::Settings;
 
@@ -185,7 +185,7 @@ mod tests {
         let instances = (1..).zip(states).map(|(n, state)| Instance {
             id: id(n),
             lifecycle: (*state != "terminated").then(|| Lifecycle::parse(state)),
-            vitality: if *state == "terminated" { Vitality::Terminated } else { Vitality::Running },
+            ec2_state: if *state == "terminated" { Ec2State::Terminated } else { Ec2State::Running },
             address: (*state != "terminated").then(|| format!("127.0.0.{n}")),
             launched_at: Timestamp(n),
             healthy: true,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use membership::ids::{InstanceId, Timestamp};
-use membership::instance::{Instance, Vitality};
+use membership::instance::{Ec2State, Instance};
 use membership::ledger::{GroupIdentity, Ledger};
 use membership::observation::Group;
 use membership::settings::Settings;
@@ -61,7 +61,7 @@ fn unlisted_by_the_group(machine: Machine) -> Instance {
     Instance {
         id: machine.id,
         lifecycle: None,
-        vitality: machine.vitality,
+        ec2_state: machine.ec2_state,
         address: machine.address,
         launched_at: machine.launched_at,
         healthy: true,
@@ -71,21 +71,21 @@ fn unlisted_by_the_group(machine: Machine) -> Instance {
 /// Without a launch time it comes after everyone else.
 fn unknown_to_ec2(id: InstanceId) -> Instance {
     let launched_at = Timestamp(u64::MAX);
-    Instance { id, lifecycle: None, vitality: Vitality::Absent, address: None, launched_at, healthy: true }
+    Instance { id, lifecycle: None, ec2_state: Ec2State::Absent, address: None, launched_at, healthy: true }
 }
 
 #[cfg(test)]
 mod tests {
-    use membership::instance::{Lifecycle, Standing};
+    use membership::instance::{InstanceState, Lifecycle};
 
     use super::*;
     use crate::adapters::autoscaling::ListedInstance;
 
     fn parts() -> Parts {
         let listed = |id: &str, lifecycle| ListedInstance { id: id.into(), lifecycle, healthy: true };
-        let machine = |id: &str, vitality| Machine {
+        let machine = |id: &str, ec2_state| Machine {
             id: id.into(),
-            vitality,
+            ec2_state,
             address: Some("127.0.0.9".to_owned()),
             vpc: Some("vpc-1".to_owned()),
             launched_at: Timestamp(5),
@@ -104,8 +104,8 @@ mod tests {
                 ],
             },
             machines: vec![
-                machine("i-aaaaaaaa", Vitality::Running),
-                machine("i-cccccccc", Vitality::Terminated),
+                machine("i-aaaaaaaa", Ec2State::Running),
+                machine("i-cccccccc", Ec2State::Terminated),
             ],
             hooks: Hooks { launch: Err("none".to_owned()), terminate: Err("none".to_owned()) },
             settings: Settings::default(),
@@ -115,11 +115,11 @@ mod tests {
     #[test]
     fn whoever_either_service_lists_is_there() {
         let group = parts().assemble();
-        let standings: Vec<_> = group.instances.iter().map(|i| (i.id.as_str(), i.standing())).collect();
+        let standings: Vec<_> = group.instances.iter().map(|i| (i.id.as_str(), i.state())).collect();
         let expected = [
-            ("i-aaaaaaaa", Standing::InService),
-            ("i-bbbbbbbb", Standing::Launching),
-            ("i-cccccccc", Standing::Missing),
+            ("i-aaaaaaaa", InstanceState::InService),
+            ("i-bbbbbbbb", InstanceState::Launching),
+            ("i-cccccccc", InstanceState::Missing),
         ];
         assert_eq!(standings, expected);
         assert_eq!(group.identity.vpc, "vpc-1");

@@ -235,7 +235,7 @@ impl Cluster {
         let ledger = self.ledger().await?;
         ensure!(ledger.generation.phase == Phase::Formed, "the generation is {:?}", ledger.generation.phase);
         ensure!(
-            ledger.claim.is_none() && ledger.maybes.is_empty(),
+            ledger.claim.is_none() && ledger.unanswered.is_empty(),
             "a change is in flight: {:?}",
             ledger.claim
         );

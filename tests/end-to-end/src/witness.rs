@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result, ensure};
 use aws_sdk_ec2::primitives::{DateTime, DateTimeFormat};
 use membership::change::Change;
-use membership::ledger::{Ledger, MarkKey};
+use membership::ledger::{ConditionKey, Ledger};
 
 use crate::check::claimed;
 use crate::cluster::Cluster;
@@ -28,7 +28,7 @@ pub async fn changes_only_under_claim(cluster: &Cluster) -> Result<()> {
             let stood = [standing(&versions, at), standing(&versions, at - 1.0)];
             let covers = |l: &&Ledger| {
                 let own = l.claim.as_ref().is_some_and(|c| c.request.to_string() == request);
-                own || l.maybes.iter().any(|m| operation_of(&m.change) == change)
+                own || l.unanswered.iter().any(|m| operation_of(&m.change) == change)
             };
             ensure!(
                 stood.iter().flatten().any(covers),
@@ -63,7 +63,7 @@ fn claims_of(versions: &[Ledger], request: &str) -> Vec<String> {
 }
 
 /// The ledger as it stood at a time, in milliseconds since 1970.
-fn standing(versions: &[Ledger], at: f64) -> Option<&Ledger> {
+fn state(versions: &[Ledger], at: f64) -> Option<&Ledger> {
     versions.iter().rev().find(|l| l.at.0 as f64 <= at)
 }
 
@@ -119,9 +119,9 @@ pub async fn replaced_before_removed_throughout(cluster: &Cluster, desired: usiz
 /// The instances that were ever given up as joiners.
 pub async fn given_up(cluster: &Cluster) -> Result<BTreeSet<String>> {
     let versions = cluster.ledgers().await?;
-    let marks = versions.iter().flat_map(|l| l.marks.keys());
-    let given_up = marks.filter_map(|key| match key {
-        MarkKey::GivenUp(instance) => Some(instance.to_string()),
+    let conditions = versions.iter().flat_map(|l| l.conditions.keys());
+    let given_up = conditions.filter_map(|key| match key {
+        ConditionKey::GivenUp(instance) => Some(instance.to_string()),
         _ => None,
     });
     Ok(given_up.collect())

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::state::{Faults, HOSTS, LETTERS, RUNS, State};
+use crate::state::{Faults, HOSTS, MOST_IN_FLIGHT, RUNS, State};
 
-/// One thing that happens. Hosts, invocations and letters are named by their number.
+/// One thing that happens. Hosts, invocations and in_flight are named by their number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Action {
@@ -66,7 +66,7 @@ pub fn all(s: &State) -> Vec<Action> {
             [Action::Land, Action::Unheard, Action::Late, Action::Die, Action::DieSent].map(|a| a(run)),
         );
     }
-    all.extend((0..LETTERS as u8).map(Action::Deliver));
+    all.extend((0..MOST_IN_FLIGHT as u8).map(Action::Deliver));
     all.push(Action::Launch(None));
     for host in (0..HOSTS).filter(|h| s.hosts[*h].life != crate::state::Life::Nowhere).map(|h| h as u8) {
         let of_host = [

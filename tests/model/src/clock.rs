@@ -10,7 +10,7 @@ use std::time::Duration;
 use membership::ids::Timestamp;
 use membership::ledger::Ledger;
 use membership::ledger::Writer;
-use membership::moved::Moved;
+use membership::map_timestamps::MapTimestamps;
 
 /// How long a step of time is.
 pub const STEP: Duration = Duration::from_secs(10);
@@ -50,5 +50,5 @@ pub fn essential(ledger: &Ledger) -> Ledger {
 
 /// The ledger one step later.
 pub fn older(ledger: &Ledger) -> Ledger {
-    ledger.moved(&a_step_later)
+    ledger.map_timestamps(&a_step_later)
 }

@@ -25,7 +25,7 @@ impl Step<'_> {
 
     fn execute_once(&mut self, effect: &Effect, basis: Basis) {
         match effect {
-            Effect::PublishEnv { instance, env } => self.put_env(instance, env, false),
+            Effect::CreateEnv { instance, env } => self.put_env(instance, env, false),
             Effect::OverwriteEnv { instance, env } => self.put_env(instance, env, true),
             // No learner of this world waits for an entry.
             Effect::GrantLease { .. } => {}

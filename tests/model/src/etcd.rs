@@ -12,7 +12,7 @@ use membership::quorum::majority;
 
 use crate::clock::NOW;
 use crate::observe::{address, list, token_of};
-use crate::state::{Basis, Cluster, Etcd, Letter, Listed, MEMBERS, Place};
+use crate::state::{Basis, Cluster, Etcd, InFlight, Listed, MEMBERS, Place};
 use crate::step::Step;
 
 /// What became of a call.
@@ -141,15 +141,15 @@ impl Step<'_> {
         let known = |id: u8| {
             let recorded = (*ledger).as_ref().is_some_and(|l| {
                 l.instances.values().any(|r| r.member == Some(MemberId(id.into())))
-                    || l.maybes.iter().any(|m| names(&m.change, id))
+                    || l.unanswered.iter().any(|m| names(&m.change, id))
                     || l.claim.as_ref().is_some_and(|c| names(&c.proposal.change, id))
             });
-            let lettered = self.s.letters.iter().any(|l| {
+            let being_sent = self.s.in_flight.iter().any(|l| {
                 let change = self.t.changes.get(l.change);
                 l.place.is_some() && change.as_ref().as_ref().is_some_and(|c| names(c, id))
             });
             recorded
-                || lettered
+                || being_sent
                 || self.s.hosts.iter().any(|h| h.member == id)
                 || self.s.clusters.iter().any(|c| c.member(id).is_some())
         };
@@ -218,7 +218,7 @@ impl Step<'_> {
         }
     }
 
-    /// Removed members stop, leaders are elected, members publish their names and catch up, letters move on.
+    /// Removed members stop, leaders are elected, members publish their names and catch up, in_flight move on.
     pub fn etcd_settles(&mut self) {
         for number in 0..self.s.clusters.len() {
             if self.s.clusters[number].token == 0 {
@@ -230,7 +230,7 @@ impl Step<'_> {
                 self.take_part(number);
             }
         }
-        self.letters_move();
+        self.deliver_in_flight();
     }
 
     fn elect(&mut self, number: usize) {
@@ -276,13 +276,13 @@ impl Step<'_> {
     }
 
     /// A thawed member works off its socket, a leader that has its quorum back its log; what a dead one held is lost.
-    fn letters_move(&mut self) {
-        for number in 0..self.s.letters.len() {
-            let letter = self.s.letters[number];
+    fn deliver_in_flight(&mut self) {
+        for number in 0..self.s.in_flight.len() {
+            let letter = self.s.in_flight[number];
             let (Some(Place::Socket(member)) | Some(Place::Log(member))) = letter.place else { continue };
             let host = self.s.host_of(letter.cluster, member).map(|h| self.s.hosts[h]);
             let Some(host) = host.filter(|h| h.runs()) else {
-                self.s.letters[number] = Letter::default();
+                self.s.in_flight[number] = InFlight::default();
                 continue;
             };
             let in_socket = matches!(letter.place, Some(Place::Socket(_)));
@@ -290,11 +290,11 @@ impl Step<'_> {
             let leader = cluster.and_then(|c| self.leads(&c));
             if in_socket && host.well() || !in_socket && leader.is_some() {
                 // A leader that froze and thaws mostly leads no more: it hands on to whoever does.
-                self.s.letters[number].place = Some(Place::Flying(0));
-                self.s.letters[number].to = leader.unwrap_or(member);
+                self.s.in_flight[number].place = Some(Place::Flying(0));
+                self.s.in_flight[number].to = leader.unwrap_or(member);
             }
         }
-        self.s.letters.sort_by_key(|l| l.place.is_none());
+        self.s.in_flight.sort_by_key(|l| l.place.is_none());
     }
 }
 

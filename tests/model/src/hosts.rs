@@ -1,7 +1,7 @@
 //! Instances: what the boot script does with its env, and what can become of a machine.
 
 use membership::env;
-use membership::ledger::MarkKey;
+use membership::ledger::ConditionKey;
 
 use crate::observe::address;
 use crate::state::{Cluster, Condition, Etcd, Host, Invariant, Life, Listed, Machine};
@@ -189,9 +189,9 @@ impl Step<'_> {
             self.broken(Invariant::I5, || format!("i-{} starts a voter on an empty disk", host + 1));
         }
         let own = usize::from(member.meant) == host + 1;
-        let given_up = MarkKey::GivenUp(crate::observe::id(host));
+        let given_up = ConditionKey::GivenUp(crate::observe::id(host));
         let out = self.s.hosts[host].life == Life::Leaving
-            || (*self.ledger()).as_ref().is_some_and(|l| l.marks.contains_key(&given_up));
+            || (*self.ledger()).as_ref().is_some_and(|l| l.conditions.contains_key(&given_up));
         let named = env::value(env, "ETCD_ASG_MEMBER_ID") == Some(member.id.to_string().as_str());
         if !own || !(named || out && member.late) {
             self.broken(Invariant::I6, || {

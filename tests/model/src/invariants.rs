@@ -2,12 +2,12 @@
 //! part at any moment since the look that the step rests on: what fails after that is nobody's fault.
 
 use membership::change::{Change, Effect};
-use membership::ledger::{Ledger, MarkKey, Phase};
+use membership::ledger::{ConditionKey, Ledger, Phase};
 use membership::quorum::majority;
 
 use crate::clock::ANCIENT;
 use crate::observe::id;
-use crate::state::{Basis, Cluster, Invariant, Letter, Life};
+use crate::state::{Basis, Cluster, InFlight, Invariant, Life};
 use crate::step::Step;
 
 impl Step<'_> {
@@ -44,7 +44,7 @@ impl Step<'_> {
                 run.basis.well |= well;
             }
         }
-        for letter in &mut self.s.letters {
+        for letter in &mut self.s.in_flight {
             if letter.place.is_some() {
                 letter.basis.well |= well;
             }
@@ -78,7 +78,7 @@ impl Step<'_> {
     fn forced(&self, instance: Option<&membership::ids::InstanceId>) -> bool {
         let ledger = self.ledger();
         let Some((ledger, id)) = (*ledger).as_ref().zip(instance) else { return false };
-        ledger.since(&MarkKey::TerminateWaiting(id.clone())) == Some(ANCIENT)
+        ledger.since(&ConditionKey::TerminateWaiting(id.clone())) == Some(ANCIENT)
     }
 
     /// I3: a kill of ours.
@@ -123,17 +123,17 @@ impl Step<'_> {
     }
 
     /// I10: no change of the membership is sent while another may be in flight that the arithmetic did not count.
-    pub fn check_one_at_a_time(&mut self, letter: &Letter) {
+    pub fn check_one_at_a_time(&mut self, letter: &InFlight) {
         if letter.change == 0 {
             return;
         }
         let ledger = self.ledger();
-        let maybes = (*ledger).as_ref().map(|l| l.maybes.as_slice()).unwrap_or_default();
-        let letters = self.s.letters;
-        for other in letters.iter().filter(|l| l.place.is_some() && l.cluster == letter.cluster) {
+        let unanswered = (*ledger).as_ref().map(|l| l.unanswered.as_slice()).unwrap_or_default();
+        let in_flight = self.s.in_flight;
+        for other in in_flight.iter().filter(|l| l.place.is_some() && l.cluster == letter.cluster) {
             let change = self.t.changes.get(other.change);
             let Some(change) = &*change else { continue };
-            let counted = maybes.iter().any(|m| m.change == *change);
+            let counted = unanswered.iter().any(|m| m.change == *change);
             if !counted && self.would_change(other.cluster, change) {
                 return self.broken(Invariant::I10, || format!("another may still happen: {change}"));
             }
@@ -203,12 +203,12 @@ impl Step<'_> {
     /// The changes that may still happen, as the ledger and the network hold them.
     fn possible_changes(&self) -> Vec<Change> {
         let ledger = self.ledger();
-        let (maybes, claim) =
-            (*ledger).as_ref().map_or((&[][..], None), |l| (l.maybes.as_slice(), l.claim.as_ref()));
-        let mut all: Vec<Change> = maybes.iter().map(|m| m.change.clone()).collect();
+        let (unanswered, claim) =
+            (*ledger).as_ref().map_or((&[][..], None), |l| (l.unanswered.as_slice(), l.claim.as_ref()));
+        let mut all: Vec<Change> = unanswered.iter().map(|m| m.change.clone()).collect();
         all.extend(claim.map(|c| c.proposal.change.clone()));
-        let letters = self.s.letters.iter().filter(|l| l.place.is_some());
-        all.extend(letters.filter_map(|l| (*self.t.changes.get(l.change)).clone()));
+        let in_flight = self.s.in_flight.iter().filter(|l| l.place.is_some());
+        all.extend(in_flight.filter_map(|l| (*self.t.changes.get(l.change)).clone()));
         all.retain(Change::changes_membership);
         all.sort();
         all.dedup();

@@ -8,12 +8,12 @@ use membership::change::{Change, Effect};
 use membership::ids::{Nonce, RequestId};
 use membership::invocation::{Answer, Invocation, Next, Written};
 use membership::ledger::Ledger;
-use membership::moved::Moved;
+use membership::map_timestamps::MapTimestamps;
 use membership::observation::{Observation, Seen};
 
 use crate::clock::{LIFETIME, NOW, a_step_later, essential};
 use crate::etcd::{Reply, unanswered};
-use crate::state::{Basis, Host, Letter, Place, Run, Stage};
+use crate::state::{Basis, Host, InFlight, Place, Run, Stage};
 use crate::step::Step;
 
 /// What an invocation does next.
@@ -196,7 +196,7 @@ impl Step<'_> {
     }
 
     /// The letter that a call of the membership is; nothing for other calls.
-    fn letter(&self, run: usize, number: u32) -> Letter {
+    fn letter(&self, run: usize, number: u32) -> InFlight {
         let effects = self.t.effects.get(number);
         let membership = matches!(
             effects.first(),
@@ -204,7 +204,7 @@ impl Step<'_> {
         );
         let change = if membership { self.s.runs[run].change } else { 0 };
         let cluster = (*self.ledger()).as_ref().map_or(0, crate::etcd::token);
-        Letter { place: None, to: 0, effect: number, change, cluster, basis: self.s.runs[run].basis }
+        InFlight { place: None, to: 0, effect: number, change, cluster, basis: self.s.runs[run].basis }
     }
 
     fn ask(&mut self, run: usize, number: u32) -> Answer {
@@ -230,15 +230,15 @@ impl Step<'_> {
     }
 
     /// A letter is on its way; false where the model has no room for it.
-    fn post(&mut self, letter: Letter, place: Place) -> bool {
+    fn post(&mut self, letter: InFlight, place: Place) -> bool {
         self.tell(|| format!("its call waits: {place:?}"));
-        let Some(slot) = self.s.letters.iter_mut().find(|l| l.place.is_none()) else { return false };
-        *slot = Letter { place: Some(place), basis: Basis { late: true, ..letter.basis }, ..letter };
+        let Some(slot) = self.s.in_flight.iter_mut().find(|l| l.place.is_none()) else { return false };
+        *slot = InFlight { place: Some(place), basis: Basis { late: true, ..letter.basis }, ..letter };
         true
     }
 
     /// How many steps of time a call lives: of the membership, none; another, while its claim stands.
-    fn stays_alive(&self, run: usize, letter: &Letter) -> u8 {
+    fn stays_alive(&self, run: usize, letter: &InFlight) -> u8 {
         let claimed = if self.s.runs[run].old { 1 } else { 2 };
         if letter.change == 0 { claimed } else { 0 }
     }
@@ -272,9 +272,9 @@ impl Step<'_> {
 
     /// A letter arrives.
     pub fn deliver(&mut self, number: usize) -> bool {
-        let letter = self.s.letters[number];
+        let letter = self.s.in_flight[number];
         let Some(Place::Flying(_)) = letter.place else { return false };
-        self.s.letters[number] = Letter::default();
+        self.s.in_flight[number] = InFlight::default();
         let effects = self.t.effects.get(letter.effect);
         let Some(effect) = effects.first() else { return false };
         self.tell(|| format!("that is: {effect}"));
@@ -321,7 +321,7 @@ impl Step<'_> {
         if let Some(older) = self.t.older_invocations.get(&number) {
             return *older;
         }
-        let older = self.t.invocations.get(number).moved(&a_step_later);
+        let older = self.t.invocations.get(number).map_timestamps(&a_step_later);
         let older = self.t.invocations.number(older);
         self.t.older_invocations.insert(number, older);
         older
@@ -341,14 +341,14 @@ impl Step<'_> {
     }
 
     /// What is on the network arrives within its time, or never.
-    pub fn letters_grow_older(&mut self) {
-        for letter in &mut self.s.letters {
+    pub fn in_flight_grow_older(&mut self) {
+        for letter in &mut self.s.in_flight {
             match letter.place {
-                Some(Place::Flying(0)) => *letter = Letter::default(),
+                Some(Place::Flying(0)) => *letter = InFlight::default(),
                 Some(Place::Flying(left)) => letter.place = Some(Place::Flying(left - 1)),
                 _ => {}
             }
         }
-        self.s.letters.sort_by_key(|l| l.place.is_none());
+        self.s.in_flight.sort_by_key(|l| l.place.is_none());
     }
 }

@@ -77,7 +77,7 @@ pub const MUTANTS: &[Mutant] = &[
         Faults { scales: 1, freezes: 1, deaths: 1, ..NONE },
     )),
     mutant(
-        Guard::UnansweredIsMaybe,
+        Guard::UnansweredIsNoted,
         7,
         Invariant::I10,
         Formed(3),
@@ -85,7 +85,7 @@ pub const MUTANTS: &[Mutant] = &[
         Faults { scales: 1, freezes: 1, ..NONE },
     ),
     mutant(
-        Guard::UnansweredIsMaybe,
+        Guard::UnansweredIsNoted,
         8,
         Invariant::I10,
         Formed(2),
@@ -102,7 +102,7 @@ pub const MUTANTS: &[Mutant] = &[
         1,
         Faults { scales: 1, freezes: 2, ..NONE },
     )),
-    mutant(Guard::MaybesCount, 9, Invariant::I3, Formed(3), 1, Faults { scales: 1, freezes: 1, ..NONE }),
+    mutant(Guard::UnansweredCount, 9, Invariant::I3, Formed(3), 1, Faults { scales: 1, freezes: 1, ..NONE }),
     mutant(
         Guard::KillKeepsMajority,
         9,

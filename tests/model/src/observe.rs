@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use membership::etcd::{EtcdView, Member, MemberList, Probe, Status};
 use membership::ids::{ClusterId, InstanceId, MemberId};
-use membership::instance::{Instance, Lifecycle, Vitality};
+use membership::instance::{Ec2State, Instance, Lifecycle};
 use membership::ledger::GroupIdentity;
 use membership::observation::{Group, Hook, Observation, Parameters, Seen};
 use std::time::Duration;
@@ -196,15 +196,15 @@ fn instance(host: &Host, number: usize) -> Instance {
         Life::Leaving => Some(Lifecycle::TerminatingWait),
         Life::Replacing => Some(Lifecycle::ReplacingRootVolume),
     };
-    let vitality = match host.machine {
-        Machine::Running => Vitality::Running,
-        Machine::Stopping => Vitality::Stopping,
-        Machine::Terminated => Vitality::Terminated,
+    let ec2_state = match host.machine {
+        Machine::Running => Ec2State::Running,
+        Machine::Stopping => Ec2State::Stopping,
+        Machine::Terminated => Ec2State::Terminated,
     };
     Instance {
         id: id(number),
         lifecycle,
-        vitality,
+        ec2_state,
         address: (host.machine != Machine::Terminated).then(|| format!("10.0.0.{}", host.address)),
         launched_at: NOW.minus(STEP * 600).plus(Duration::from_secs(host.order.into())),
         healthy: host.healthy,

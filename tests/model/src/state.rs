@@ -9,7 +9,7 @@ pub const CLUSTERS: usize = 2;
 /// The most invocations at once.
 pub const RUNS: usize = 2;
 /// The most calls on their way that nobody waits for any more.
-pub const LETTERS: usize = 2;
+pub const MOST_IN_FLIGHT: usize = 2;
 
 /// All of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,7 +27,7 @@ pub struct State {
     /// Invocations.
     pub runs: [Run; RUNS],
     /// Calls on their way.
-    pub letters: [Letter; LETTERS],
+    pub in_flight: [InFlight; MOST_IN_FLIGHT],
     /// The group's desired capacity.
     pub desired: u8,
     /// How often each fault may still come.
@@ -210,7 +210,7 @@ pub enum Stage {
 /// A call on its way that nobody waits for any more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
-pub struct Letter {
+pub struct InFlight {
     pub place: Option<Place>,
     /// The member that it was handed on to; 0 while it goes where it was sent.
     pub to: u8,
@@ -299,7 +299,7 @@ impl State {
             endpoints: None,
             ledger: 0,
             runs: Default::default(),
-            letters: Default::default(),
+            in_flight: Default::default(),
             desired,
             faults,
             broken: None,

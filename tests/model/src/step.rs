@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use membership::ledger::{Ledger, MarkKey, Phase};
+use membership::ledger::{ConditionKey, Ledger, Phase};
 
 use crate::action::Action;
 use crate::clock::ANCIENT;
@@ -61,7 +61,7 @@ impl Step<'_> {
             Action::Deliver(letter) => self.deliver(letter.into()),
             Action::Wait => self.time_passes(),
             Action::Scale(up) => spend(&mut self.s.faults.scales) && self.scale(up),
-            Action::Stalled => spend(&mut self.s.faults.patience) && self.age(MarkKey::Stalled),
+            Action::Stalled => spend(&mut self.s.faults.patience) && self.age(ConditionKey::Stalled),
             Action::Launch(at) => self.launch(at.map(usize::from)),
             _ => self.act_on_host(action),
         }
@@ -105,28 +105,30 @@ impl Step<'_> {
     /// The wait that is longer than any step of time is over.
     fn patience_over(&mut self, host: usize) -> bool {
         match self.s.hosts[host].life {
-            Life::Leaving => self.age(MarkKey::TerminateWaiting(id(host))),
-            Life::Pending => self.age(MarkKey::LaunchWaiting(id(host))),
+            Life::Leaving => self.age(ConditionKey::TerminateWaiting(id(host))),
+            Life::Pending => self.age(ConditionKey::LaunchWaiting(id(host))),
             _ => false,
         }
     }
 
     /// A launch hook at its cap, which no heartbeat moves, ends soon: that is no fault any more.
     fn launch_hook_is_over(&self, host: usize) -> bool {
-        let key = MarkKey::LaunchWaiting(id(host));
+        let key = ConditionKey::LaunchWaiting(id(host));
         let since = (*self.ledger()).as_ref().and_then(|l| l.since(&key));
         self.s.hosts[host].life == Life::Pending && since == Some(ANCIENT)
     }
 
-    /// Makes a mark of the ledger as old as can be. Time does that, nobody writes: what was read still stands.
-    fn age(&mut self, key: MarkKey) -> bool {
+    /// Makes a condition of the ledger as old as can be. Time does that, nobody writes: what was read still stands.
+    fn age(&mut self, key: ConditionKey) -> bool {
         let Some(mut ledger) = (*self.ledger()).clone() else { return false };
-        let Some(mark) = ledger.marks.get_mut(&key).filter(|m| m.since != ANCIENT) else { return false };
+        let Some(condition) = ledger.conditions.get_mut(&key).filter(|m| m.since != ANCIENT) else {
+            return false;
+        };
         if self.s.busy() {
-            // Whoever looked before would take the mark for younger than it is.
+            // Whoever looked before would take the condition for younger than it is.
             return false;
         }
-        mark.since = ANCIENT;
+        condition.since = ANCIENT;
         self.s.ledger = self.t.ledgers.number(Some(ledger));
         true
     }
@@ -142,7 +144,7 @@ impl Step<'_> {
         for run in 0..self.s.runs.len() {
             self.run_grows_older(run);
         }
-        self.letters_grow_older();
+        self.in_flight_grow_older();
         true
     }
 
@@ -188,8 +190,8 @@ impl Step<'_> {
 
     /// An instance of which no trace is left anywhere gives its number to the next.
     fn forget_hosts(&mut self) {
-        let letters = self.s.letters.iter().any(|l| l.place.is_some());
-        if self.s.busy() || letters || !self.s.hosts.iter().any(|h| h.life == Life::Out) {
+        let in_flight = self.s.in_flight.iter().any(|l| l.place.is_some());
+        if self.s.busy() || in_flight || !self.s.hosts.iter().any(|h| h.life == Life::Out) {
             return;
         }
         let ledger = self.ledger();
@@ -198,12 +200,12 @@ impl Step<'_> {
             let over = h.life == Life::Out && h.machine == Machine::Terminated && self.s.envs[host] == 0;
             let named =
                 self.s.clusters.iter().flat_map(|c| c.listed()).any(|m| usize::from(m.name) == host + 1);
-            let of = |key: &MarkKey| key.instance() == Some(&id(host));
+            let of = |key: &ConditionKey| key.instance() == Some(&id(host));
             let known = (*ledger).as_ref().is_some_and(|l| {
                 l.instances.contains_key(&id(host))
-                    || l.marks.keys().any(of)
+                    || l.conditions.keys().any(of)
                     || l.claim.as_ref().is_some_and(|c| c.proposal.change.instance() == Some(&id(host)))
-                    || l.maybes.iter().any(|m| m.change.instance() == Some(&id(host)))
+                    || l.unanswered.iter().any(|m| m.change.instance() == Some(&id(host)))
                     || l.seed() == Some(&id(host))
             });
             if over && !named && !known {
@@ -240,13 +242,13 @@ impl Step<'_> {
 
     /// All is as it should be, and a look finds nothing to do.
     pub fn settled(&mut self) -> bool {
-        let letters = self.s.letters.iter().any(|l| l.place.is_some());
-        if self.s.busy() || letters || self.s.broken.is_some() {
+        let in_flight = self.s.in_flight.iter().any(|l| l.place.is_some());
+        if self.s.busy() || in_flight || self.s.broken.is_some() {
             return false;
         }
         let ledger = self.ledger();
         let Some(ledger) = &*ledger else { return false };
-        let quiet = ledger.claim.is_none() && ledger.maybes.is_empty();
+        let quiet = ledger.claim.is_none() && ledger.unanswered.is_empty();
         if ledger.generation.phase != Phase::Formed || !quiet {
             return false;
         }

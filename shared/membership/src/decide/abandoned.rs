@@ -3,7 +3,7 @@
 use crate::change::{Change, Effect};
 use crate::decision::{Decision, KeepAlive, Refusal, Subject, Wait};
 use crate::guard::Guard;
-use crate::instance::{Instance, Standing};
+use crate::instance::{Instance, InstanceState};
 use crate::observation::Seen;
 use crate::view::View;
 
@@ -11,26 +11,26 @@ use crate::view::View;
 pub fn abandoned(v: View<'_>, d: &mut Decision) {
     for instance in &v.group.instances {
         let id = &instance.id;
-        if v.recorded(id).is_none() {
+        if v.record(id).is_none() {
             bystander(instance, d);
             continue;
         }
         if instance.terminate_hook_waits() {
             d.effects.push(Effect::ContinueTerminate(id.clone()));
         }
-        match instance.standing() {
-            Standing::LaunchWaiting => d.propose(Change::AbandonLaunch { instance: id.clone() }, None),
-            Standing::InService | Standing::Standby if instance.healthy => {
+        match instance.state() {
+            InstanceState::LaunchWaiting => d.propose(Change::AbandonLaunch { instance: id.clone() }, None),
+            InstanceState::InService | InstanceState::Standby if instance.healthy => {
                 d.propose(Change::SetUnhealthy { instance: id.clone() }, None);
             }
-            Standing::Leaving { retained: true, .. } => d.refuse(id, Refusal::Retained),
-            Standing::Unclear => d.refuse(id, Refusal::UnclearState),
-            Standing::InService
-            | Standing::Standby
-            | Standing::Launching
-            | Standing::Leaving { .. }
-            | Standing::Warm(_)
-            | Standing::Missing => {}
+            InstanceState::Leaving { retained: true, .. } => d.refuse(id, Refusal::Retained),
+            InstanceState::Unclear => d.refuse(id, Refusal::UnclearState),
+            InstanceState::InService
+            | InstanceState::Standby
+            | InstanceState::Launching
+            | InstanceState::Leaving { .. }
+            | InstanceState::Warm(_)
+            | InstanceState::Missing => {}
         }
     }
     if v.ledger.instances.keys().all(|id| v.gone(id)) {
@@ -45,14 +45,14 @@ pub fn abandoned(v: View<'_>, d: &mut Decision) {
 /// the group ended an instance, it runs on and nobody manages it: that is reported, and left to the operator.
 pub fn ended(v: View<'_>, d: &mut Decision) {
     for instance in &v.group.instances {
-        let serves = matches!(instance.standing(), Standing::InService | Standing::Standby);
-        if serves && v.group.max > 0 && v.recorded(&instance.id).is_some() {
+        let serves = matches!(instance.state(), InstanceState::InService | InstanceState::Standby);
+        if serves && v.group.max > 0 && v.record(&instance.id).is_some() {
             d.refuse(&instance.id, Refusal::EndedAndRuns);
         }
         if instance.terminate_hook_waits() {
             d.effects.push(Effect::ContinueTerminate(instance.id.clone()));
         }
-        if instance.launch_hook_waits() && v.recorded(&instance.id).is_none() {
+        if instance.launch_hook_waits() && v.record(&instance.id).is_none() {
             bystander(instance, d);
         }
     }
@@ -68,7 +68,7 @@ pub fn ended(v: View<'_>, d: &mut Decision) {
 fn bystander(instance: &Instance, d: &mut Decision) {
     if instance.terminate_hook_waits() {
         d.effects.push(Effect::ContinueTerminate(instance.id.clone()));
-    } else if instance.standing() == Standing::LaunchWaiting {
+    } else if instance.state() == InstanceState::LaunchWaiting {
         d.wait(&instance.id, Wait::Turn);
         d.keep_alive.push(KeepAlive { instance: instance.id.clone(), launch: true });
     }

@@ -8,8 +8,8 @@ use crate::env;
 use crate::etcd::{Member, Probe, Status};
 use crate::guard::{Guard, Guards};
 use crate::ids::{InstanceId, Nonce, RequestId, Timestamp};
-use crate::instance::{Instance, Standing};
-use crate::ledger::{Adoption, Edit, EnvState, Identity, Ledger, Recorded, Writer, apply};
+use crate::instance::{Instance, InstanceState};
+use crate::ledger::{Adoption, Edit, EnvState, Identity, InstanceRecord, Ledger, Writer, apply};
 use crate::observation::{Group, Observation, Seen};
 use crate::view::View;
 
@@ -27,7 +27,7 @@ pub fn somebody_answers(obs: &Observation, group: &Group) -> bool {
 /// Adopts the cluster that answers, if all that is needed is known; says what is missing where it is not.
 pub fn adopt(obs: &Observation, group: &Group, now: Timestamp, guards: Guards, d: &mut Decision) {
     for instance in group.instances.iter() {
-        let launch = instance.launch_hook_waits() && instance.standing().stays();
+        let launch = instance.launch_hook_waits() && instance.state().stays();
         if launch || instance.terminate_hook_waits() {
             d.keep_alive.push(KeepAlive { instance: instance.id.clone(), launch });
         }
@@ -93,7 +93,7 @@ fn adoption(obs: &Observation, group: &Group, identity: Identity, d: &mut Decisi
             Some(_) => EnvState::Open,
         };
         let peer_url = member.peer_urls.first().cloned().unwrap_or_default();
-        let recorded = Recorded { member: Some(member.id), peer_url, env, voted: !member.learner };
+        let recorded = InstanceRecord { member: Some(member.id), peer_url, env, voted: !member.learner };
         members.insert(instance.id.clone(), recorded);
     }
     // A ledger that was lost: the envs still tell of the generation, and the boot scripts' stamps do.
@@ -140,7 +140,7 @@ fn is_whole(v: View<'_>, d: &mut Decision) -> bool {
 /// An instance whose server did not answer: a voter that nobody answers for may be here.
 fn may_hide(v: View<'_>, instance: &Instance) -> bool {
     let silent = !matches!(probe(v.obs, v.group, instance), Some(Probe::Answered(_)));
-    silent && instance.standing() != Standing::Missing
+    silent && instance.state() != InstanceState::Missing
 }
 
 /// A peer URL that means another machine to everybody who reads it: no joiner could ever reach this member.

@@ -1,10 +1,10 @@
 //! What an observation proves, edited into the ledger before any rule looks at it.
 
-use super::{marks, maybes, phase};
+use super::{conditions, phase, unanswered};
 use crate::etcd::Probe;
 use crate::guard::Guard;
 use crate::ids::Nonce;
-use crate::ledger::{Claim, Edit, Identity, Ledger, Maybe, Phase};
+use crate::ledger::{Claim, Edit, Identity, Ledger, Phase, UnansweredChange};
 use crate::observation::Seen;
 use crate::view::View;
 
@@ -17,9 +17,9 @@ pub fn bring_up_to_date(read: View<'_>, me: Option<&Nonce>) -> (Vec<Edit>, Ledge
         &|v| expired_claim(v, me),
         &identity,
         &foreigners,
-        &maybes::settle,
+        &unanswered::settle,
         &first_votes,
-        &marks::marks,
+        &conditions::conditions,
         &phase::phase,
         &forget,
     ];
@@ -48,7 +48,7 @@ fn expired_claim(v: View<'_>, me: Option<&Nonce>) -> Vec<Edit> {
     let may_happen = change.changes_membership() && lives;
     let mut edits = Vec::new();
     if may_happen && !v.hold(Guard::ExpiredClaimMayHaveHappened, false) {
-        edits.push(Edit::AddMaybe(Maybe {
+        edits.push(Edit::NoteUnanswered(UnansweredChange {
             change: change.clone(),
             asked: claim.proposal.asked,
             voters: claim.voters.clone(),
@@ -94,7 +94,7 @@ fn foreigners(v: View<'_>) -> Vec<Edit> {
         return Vec::new();
     };
     let unrecorded =
-        v.group.instances.iter().filter(|i| v.member(&i.id).is_none() && v.recorded(&i.id).is_none());
+        v.group.instances.iter().filter(|i| v.member(&i.id).is_none() && v.record(&i.id).is_none());
     unrecorded
         .filter_map(|instance| {
             let url = instance.client_url(&v.group.settings)?;
@@ -133,7 +133,7 @@ fn forget(v: View<'_>) -> Vec<Edit> {
     }
     let in_flight = |id| {
         let claimed = v.ledger.claim.as_ref().is_some_and(|c| c.proposal.change.instance() == Some(id));
-        claimed || v.is_maybe(|c| c.instance() == Some(id)).is_some()
+        claimed || v.unanswered(|c| c.instance() == Some(id)).is_some()
     };
     let recorded = v.ledger.instances.iter().filter(|(id, r)| {
         let listed = r.member.is_some_and(|m| list.get(m).is_some());

@@ -9,12 +9,12 @@ pub fn dead_first(v: View<'_>, d: &mut Decision) {
     let Some(list) = v.list() else { return };
     for learner in list.learners() {
         match v.learner_owner(learner) {
-            Some(id) if v.gone(&id) || v.standing(&id).leaves() => {
+            Some(id) if v.gone(&id) || v.state(&id).leaves() => {
                 propose_removal(v, d, (&id).into(), learner);
             }
-            Some(id) if v.standing(&id) == crate::instance::Standing::Missing => d.wait(&id, Wait::Gone),
+            Some(id) if v.state(&id) == crate::instance::InstanceState::Missing => d.wait(&id, Wait::Gone),
             Some(_) => {}
-            None => d.refuse(learner.id, Refusal::Stranger),
+            None => d.refuse(learner.id, Refusal::UnownedMember),
         }
     }
     for voter in list.voters() {
@@ -22,9 +22,9 @@ pub fn dead_first(v: View<'_>, d: &mut Decision) {
             Some(id) if v.long_gone(&id) => {
                 propose_removal(v, d, (&id).into(), voter);
             }
-            Some(id) if v.standing(&id) == crate::instance::Standing::Missing => d.wait(&id, Wait::Gone),
+            Some(id) if v.state(&id) == crate::instance::InstanceState::Missing => d.wait(&id, Wait::Gone),
             Some(_) => {}
-            None if !v.hold(Guard::StrangerIsKept, false) => d.refuse(voter.id, Refusal::Stranger),
+            None if !v.hold(Guard::UnownedIsKept, false) => d.refuse(voter.id, Refusal::UnownedMember),
             None => {
                 propose_removal(v, d, voter.id.into(), voter);
             }

@@ -27,7 +27,7 @@ pub(crate) fn under_claim(
                 Effect::AddLearner { via: leader()?, peer_url: peer_url.clone() }
             }
             Change::Promote { instance, member } => {
-                let recorded = v.recorded(instance).is_some_and(|r| r.env != EnvState::Open);
+                let recorded = v.record(instance).is_some_and(|r| r.env != EnvState::Open);
                 if v.hold(Guard::SealedBeforePromote, sealed || recorded) {
                     Effect::Promote { via: leader()?, member: *member }
                 } else {

@@ -7,7 +7,7 @@ use crate::env::{self, EnvFor};
 use crate::etcd::Probe;
 use crate::guard::{Guard, Guards};
 use crate::ids::InstanceId;
-use crate::instance::Standing;
+use crate::instance::InstanceState;
 use crate::ledger::{Edit, Seed};
 use crate::observation::{Group, Observation, Seen};
 use crate::view::View;
@@ -17,17 +17,18 @@ use crate::view::View;
 pub fn first_generation(obs: &Observation, group: &Group, guards: Guards, d: &mut Decision) {
     let mut free = true;
     for instance in &group.instances {
-        let standing = instance.standing();
-        if standing == Standing::Unclear {
+        let state = instance.state();
+        if state == InstanceState::Unclear {
             d.refuse(&instance.id, Refusal::UnclearState);
             free = false;
-        } else if !guards
-            .hold(Guard::NothingInService, !matches!(standing, Standing::InService | Standing::Standby))
-        {
+        } else if !guards.hold(
+            Guard::NothingInService,
+            !matches!(state, InstanceState::InService | InstanceState::Standby),
+        ) {
             d.refuse(&instance.id, Refusal::InServiceWithoutLedger);
             free = false;
         }
-        if instance.launch_hook_waits() && standing.stays() {
+        if instance.launch_hook_waits() && state.stays() {
             d.keep_alive.push(KeepAlive { instance: instance.id.clone(), launch: true });
         }
     }
@@ -66,7 +67,7 @@ pub fn choose_seed(
     group
         .instances
         .iter()
-        .filter(|i| i.standing() == Standing::LaunchWaiting && eligible(&i.id))
+        .filter(|i| i.state() == InstanceState::LaunchWaiting && eligible(&i.id))
         .filter(|i| quiet(i.client_url(&group.settings)))
         .min_by_key(|i| (i.launched_at, i.id.clone()))
         .and_then(|i| Some(Seed { instance: i.id.clone(), peer_url: i.peer_url(&group.settings)? }))
@@ -80,10 +81,10 @@ pub fn founding(v: View<'_>, d: &mut Decision) {
             d.effects.push(Effect::DeletePublished);
         }
         (Seen::Known(parameters), Some(instance))
-            if !parameters.envs.contains_key(seed) && instance.standing().stays() =>
+            if !parameters.envs.contains_key(seed) && instance.state().stays() =>
         {
             match env::render(&v.obs.cluster, v.group, v.ledger, instance, EnvFor::Seed) {
-                Some(env) => d.effects.push(Effect::PublishEnv { instance: seed.clone(), env }),
+                Some(env) => d.effects.push(Effect::CreateEnv { instance: seed.clone(), env }),
                 None => d.refuse(seed, v.no_env(instance).unwrap_or(Refusal::NoAddress)),
             }
         }
@@ -93,8 +94,8 @@ pub fn founding(v: View<'_>, d: &mut Decision) {
     d.wait(seed, Wait::Seed);
     for instance in &v.group.instances {
         let id = &instance.id;
-        let recorded = v.recorded(id).is_some();
-        if instance.launch_hook_waits() && instance.standing().stays() {
+        let recorded = v.record(id).is_some();
+        if instance.launch_hook_waits() && instance.state().stays() {
             d.keep_alive.push(KeepAlive { instance: id.clone(), launch: true });
             if !recorded {
                 d.wait(id, Wait::Turn);

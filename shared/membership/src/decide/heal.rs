@@ -1,24 +1,24 @@
 //! Rule 9: an instance in service whose voter does not answer, or that has none, is replaced by the group.
 
-use super::marks::missed;
+use super::conditions::missed;
 use crate::change::Change;
 use crate::decision::{Decision, Refusal, Wait};
 use crate::etcd::Member;
 use crate::guard::Guard;
 use crate::ids::InstanceId;
-use crate::instance::{Instance, Standing};
-use crate::ledger::MarkKey;
+use crate::instance::{Instance, InstanceState};
+use crate::ledger::ConditionKey;
 use crate::view::View;
 
 pub fn heal(v: View<'_>, d: &mut Decision) {
-    for instance in v.group.instances.iter().filter(|i| i.standing() == Standing::InService) {
+    for instance in v.group.instances.iter().filter(|i| i.state() == InstanceState::InService) {
         let id = &instance.id;
         let sick = match v.member(id) {
             Some(member) if member.learner => false,
             Some(member) => missed(v, member),
             None => true,
         };
-        let marked = v.ledger.marks.contains_key(&MarkKey::Unproven(id.clone()));
+        let marked = v.ledger.conditions.contains_key(&ConditionKey::Unproven(id.clone()));
         if sick && marked {
             heal_one(v, d, instance);
         }
@@ -31,7 +31,7 @@ fn unanswered(v: View<'_>, d: &mut Decision) {
     for instance in v.staying() {
         let id = &instance.id;
         let Some(voter) = v.member(id).filter(|m| !m.learner) else { continue };
-        let voted = v.recorded(id).is_none_or(|r| r.voted);
+        let voted = v.record(id).is_none_or(|r| r.voted);
         if (v.proven(voter) && voted) || v.given_up(id) || d.notes.iter().any(|n| n.about == id.into()) {
             continue;
         }
@@ -42,7 +42,7 @@ fn unanswered(v: View<'_>, d: &mut Decision) {
 fn heal_one(v: View<'_>, d: &mut Decision, instance: &Instance) {
     let id = &instance.id;
     let change = Change::SetUnhealthy { instance: id.clone() };
-    let grace = v.ledger.aged(&MarkKey::Unproven(id.clone()), v.now, v.group.settings.unproven_grace);
+    let grace = v.ledger.aged(&ConditionKey::Unproven(id.clone()), v.now, v.group.settings.unproven_grace);
     if !v.hold(Guard::UnprovenForGrace, grace || v.given_up(id)) {
         d.wait(id, Wait::Grace);
         return;
@@ -75,9 +75,9 @@ fn healing(v: View<'_>, id: &InstanceId) -> Option<InstanceId> {
     let vote = |id: &InstanceId| v.member(id).filter(|m| !m.learner);
     let strangers = v.list().is_some_and(|l| l.voters().any(|m| v.owner(m).is_none()));
     let being = |i: &&Instance| {
-        let told = i.standing() == Standing::InService && !i.healthy;
+        let told = i.state() == InstanceState::InService && !i.healthy;
         let sick = match vote(&i.id) {
-            Some(voter) => (told || i.standing().leaves()) && !v.proven(voter),
+            Some(voter) => (told || i.state().leaves()) && !v.proven(voter),
             None => told && (strangers || vote(id).is_none()),
         };
         i.id != *id && sick

@@ -8,8 +8,8 @@ use crate::change::Change;
 use crate::decision::{Decision, Refusal, Subject, Wait};
 use crate::env::{self, listed_under};
 use crate::guard::Guard;
-use crate::instance::{Instance, Standing};
-use crate::ledger::{EnvState, MarkKey};
+use crate::instance::{Instance, InstanceState};
+use crate::ledger::{ConditionKey, EnvState};
 use crate::observation::Seen;
 use crate::view::{HOOK_MARGIN, View};
 
@@ -23,7 +23,7 @@ pub fn join(v: View<'_>, d: &mut Decision) {
         .group
         .instances
         .iter()
-        .filter(|i| i.standing() == Standing::LaunchWaiting && v.member(&i.id).is_none())
+        .filter(|i| i.state() == InstanceState::LaunchWaiting && v.member(&i.id).is_none())
         .collect();
     waiting.sort_by_key(|i| (i.launched_at, i.id.clone()));
     let mut turn = true;
@@ -88,8 +88,7 @@ fn published_address(v: View<'_>, instance: &Instance) -> Option<Wait> {
 
 fn not_yet(v: View<'_>, peer_url: &str) -> Option<Wait> {
     let list = v.list()?;
-    let seed_open =
-        v.ledger.seed().and_then(|seed| v.recorded(seed)).is_some_and(|r| r.env == EnvState::Open);
+    let seed_open = v.ledger.seed().and_then(|seed| v.record(seed)).is_some_and(|r| r.env == EnvState::Open);
     if !v.hold(Guard::SeedSealedFirst, !seed_open) {
         return Some(Wait::Seed);
     }
@@ -102,7 +101,7 @@ fn not_yet(v: View<'_>, peer_url: &str) -> Option<Wait> {
         return Some(Wait::Turn);
     }
     // Dead: remove, then add (etcd FAQ); an add beside a dead voter is refused by etcd, too.
-    let dead = list.voters().filter_map(|m| v.owner(m)).any(|id| v.standing(&id) == Standing::Missing);
+    let dead = list.voters().filter_map(|m| v.owner(m)).any(|id| v.state(&id) == InstanceState::Missing);
     if !v.hold(Guard::DeadFirst, !dead) {
         return Some(Wait::Gone);
     }
@@ -120,23 +119,22 @@ fn not_yet(v: View<'_>, peer_url: &str) -> Option<Wait> {
         return Some(Wait::Fact("the version of any member".to_owned()));
     }
     let same_url = |c: &Change| matches!(c, Change::AddLearner { peer_url: url, .. } if url == peer_url);
-    let other =
-        |c: &Change| same_url(c) && c.instance().is_some_and(|id| v.gone(id) || v.standing(id).leaves());
-    if let Some(change) = v.is_maybe(other) {
-        return Some(Wait::Maybe(change.clone()));
+    let other = |c: &Change| same_url(c) && c.instance().is_some_and(|id| v.gone(id) || v.state(id).leaves());
+    if let Some(change) = v.unanswered(other) {
+        return Some(Wait::Unanswered(change.clone()));
     }
-    let lately = v.ledger.since(&MarkKey::Removed).is_some_and(|at| v.now.since(at) < AFTER_REMOVAL);
+    let lately = v.ledger.since(&ConditionKey::Removed).is_some_and(|at| v.now.since(at) < AFTER_REMOVAL);
     (!v.hold(Guard::SecondApart, !lately)).then_some(Wait::Second)
 }
 
 /// Rule 11: a joiner that was given up leaves the list, then its launch is abandoned. In service by now, it is
 /// rule 9's.
 pub fn given_up(v: View<'_>, d: &mut Decision) {
-    let given_up = v.group.instances.iter().filter(|i| v.given_up(&i.id) && i.standing().stays());
+    let given_up = v.group.instances.iter().filter(|i| v.given_up(&i.id) && i.state().stays());
     for instance in given_up {
         let id = &instance.id;
         // It arrived after all: what becomes of it is rule 9's.
-        if instance.standing() == Standing::InService && v.votes(id) {
+        if instance.state() == InstanceState::InService && v.votes(id) {
             continue;
         }
         d.refuse(id, Refusal::GivenUp);

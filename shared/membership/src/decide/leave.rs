@@ -1,21 +1,21 @@
 //! Rule 8: a leaving voter is replaced before it is removed, and hands over leadership before it goes.
 
-use super::marks::missed;
+use super::conditions::missed;
 use super::propose_removal;
 use crate::change::{Change, Effect};
 use crate::decision::{Decision, Refusal, Wait};
 use crate::etcd::{Member, Probe};
 use crate::guard::Guard;
 use crate::ids::{InstanceId, MemberId};
-use crate::instance::{Instance, Standing};
-use crate::ledger::{MarkKey, Source};
+use crate::instance::{Instance, InstanceState};
+use crate::ledger::{ConditionKey, Source};
 use crate::quorum::VoterChange;
 use crate::view::View;
 
 pub fn leave(v: View<'_>, d: &mut Decision) {
     for instance in &v.group.instances {
         let id = &instance.id;
-        let nobodys = nobodys_voter(v, instance);
+        let nobodys = unowned_voter(v, instance);
         let out =
             v.member(id).is_none() && !has_learner(v, id) && !is_being_added(v, id) && nobodys.is_none();
         let out = v.hold(Guard::MemberIsOut, out);
@@ -23,7 +23,7 @@ pub fn leave(v: View<'_>, d: &mut Decision) {
             d.effects.push(Effect::ContinueTerminate(id.clone()));
             continue;
         }
-        if !instance.standing().leaves() && !told_to_leave(v, instance) {
+        if !instance.state().leaves() && !told_to_leave(v, instance) {
             continue;
         }
         if let Some(member) = nobodys {
@@ -33,7 +33,7 @@ pub fn leave(v: View<'_>, d: &mut Decision) {
             Some(voter) if !voter.learner => leave_voter(v, d, instance, voter),
             // Rule 6 removes a leaving learner.
             Some(_) => {}
-            None if matches!(instance.standing(), Standing::Leaving { retained: true, .. }) => {
+            None if matches!(instance.state(), InstanceState::Leaving { retained: true, .. }) => {
                 d.refuse(id, Refusal::Retained);
             }
             None => {}
@@ -48,11 +48,11 @@ fn has_learner(v: View<'_>, id: &InstanceId) -> bool {
 
 /// Nothing is recorded of this instance, and this voter, which is nobody's, is not known to be elsewhere: the group's
 /// list missed the instance when its cluster was adopted, or it was attached later, and it was silent ever since.
-pub fn nobodys_voter(v: View<'_>, instance: &Instance) -> Option<MemberId> {
+pub fn unowned_voter(v: View<'_>, instance: &Instance) -> Option<MemberId> {
     let url = instance.client_url(&v.group.settings);
     let here = |m: &&Member| url.as_ref().is_some_and(|u| m.client_urls.contains(u));
     let nobodys = |m: &&Member| v.owner(m).is_none() && (here(m) || !v.proven(m));
-    let unrecorded = v.recorded(&instance.id).is_none() && v.member(&instance.id).is_none();
+    let unrecorded = v.record(&instance.id).is_none() && v.member(&instance.id).is_none();
     v.list()?.voters().find(nobodys).filter(|_| unrecorded).map(|m| m.id)
 }
 
@@ -99,7 +99,7 @@ fn leave_voter(v: View<'_>, d: &mut Decision, instance: &Instance, voter: &Membe
 /// Set unhealthy, with a voter that has long been silent, and still in service because its group launches first: what
 /// it launches could not join beside that voter, so it goes now.
 fn told_to_leave(v: View<'_>, instance: &Instance) -> bool {
-    let told = instance.standing() == Standing::InService && !instance.healthy;
+    let told = instance.state() == InstanceState::InService && !instance.healthy;
     told && v.member(&instance.id).is_some_and(|voter| !voter.learner && long_silent(v, &instance.id, voter))
 }
 
@@ -111,14 +111,14 @@ fn long_silent(v: View<'_>, id: &InstanceId, voter: &Member) -> bool {
 }
 
 fn unproven_for_grace(v: View<'_>, id: &InstanceId) -> bool {
-    let grace = v.ledger.aged(&MarkKey::Unproven(id.clone()), v.now, v.group.settings.unproven_grace);
+    let grace = v.ledger.aged(&ConditionKey::Unproven(id.clone()), v.now, v.group.settings.unproven_grace);
     v.hold(Guard::UnprovenForGrace, grace)
 }
 
 /// Whom rule 8 removes as soon as it was missed often enough in this invocation. An add beside such a voter would be
 /// refused and tried again until the invocation's end, so that it never was missed often enough.
 pub fn overdue(v: View<'_>) -> Option<InstanceId> {
-    let goes = |i: &&Instance| i.standing().leaves() || (i.standing() == Standing::InService && !i.healthy);
+    let goes = |i: &&Instance| i.state().leaves() || (i.state() == InstanceState::InService && !i.healthy);
     let silent = |i: &&Instance| {
         v.member(&i.id).is_some_and(|m| {
             let unreadable = matches!(v.probe(m), Some(Probe::AuthenticationNeeded));
@@ -132,12 +132,12 @@ pub fn overdue(v: View<'_>) -> Option<InstanceId> {
 /// one may still be abandoned, and two terminations decided at once cannot lean on the same replacement.
 fn replacement_is_missing(v: View<'_>, leaving: &Instance) -> bool {
     let counts = |i: &&Instance| {
-        let in_service = i.standing() == Standing::InService;
-        v.hold(Guard::OnlyInServiceCounts, in_service) && i.standing().stays()
+        let in_service = i.state() == InstanceState::InService;
+        v.hold(Guard::OnlyInServiceCounts, in_service) && i.state().stays()
     };
     let settled = |i: &Instance| {
         let votes = v.member(&i.id).is_some_and(|m| !m.learner);
-        i.standing() == Standing::InService && votes && keeps_its_vote(v, &i.id)
+        i.state() == InstanceState::InService && votes && keeps_its_vote(v, &i.id)
     };
     let proven = v.staying().filter(counts).filter(|i| v.votes(&i.id) && keeps_its_vote(v, &i.id)).count();
     // Whoever comes back with a new root volume keeps its place in the group: nobody is coming for it, and it does not
@@ -151,7 +151,7 @@ fn replacement_is_missing(v: View<'_>, leaving: &Instance) -> bool {
 fn keeps_its_vote(v: View<'_>, id: &InstanceId) -> bool {
     let member = v.member(id).map(|m| m.id);
     let removes = |c: &Change| matches!(c, Change::Remove { member: m, .. } if Some(*m) == member);
-    v.hold(Guard::MaybesCount, v.is_maybe(removes).is_none())
+    v.hold(Guard::UnansweredCount, v.unanswered(removes).is_none())
 }
 
 /// Its time is over and its removal would cost the majority: retained where the group's policy says so, reported
@@ -173,15 +173,15 @@ fn move_leadership(v: View<'_>, d: &mut Decision, instance: &Instance, leader: &
         d.refuse(&instance.id, Refusal::QuorumAtRisk(change));
         return;
     }
-    let heirs = v.staying().filter_map(|i| {
+    let successors = v.staying().filter_map(|i| {
         let member = v.member(&i.id).filter(|m| !m.learner && m.id != leader.id)?;
-        if !v.hold(Guard::HeirIsProven, v.proven(member)) {
+        if !v.hold(Guard::SuccessorIsProven, v.proven(member)) {
             return None;
         }
         let applied = v.status(member)?.applied;
-        Some((i.standing() == Standing::InService, applied, std::cmp::Reverse(member.id)))
+        Some((i.state() == InstanceState::InService, applied, std::cmp::Reverse(member.id)))
     });
-    match heirs.max() {
+    match successors.max() {
         Some((_, _, std::cmp::Reverse(to))) => {
             d.effects.push(Effect::MoveLeader { via, to });
             d.wait(&instance.id, Wait::Leadership);
@@ -197,8 +197,8 @@ pub fn never_a_member(v: View<'_>, d: &mut Decision) {
     for instance in v.group.instances.iter().filter(|i| i.terminate_hook_waits()) {
         let id = &instance.id;
         let claimed = v.ledger.claim.as_ref().is_some_and(|c| c.proposal.change.instance() == Some(id));
-        let in_flight = claimed || v.is_maybe(|c| c.instance() == Some(id)).is_some();
-        if v.hold(Guard::NeverAMember, v.recorded(id).is_none() && !in_flight && !adopted) {
+        let in_flight = claimed || v.unanswered(|c| c.instance() == Some(id)).is_some();
+        if v.hold(Guard::NeverAMember, v.record(id).is_none() && !in_flight && !adopted) {
             d.effects.push(Effect::ContinueTerminate(id.clone()));
         }
     }

@@ -7,18 +7,18 @@
 mod abandoned;
 mod adopt;
 mod bookkeeping;
+mod conditions;
 mod dead;
 mod effect;
 mod formation;
 mod heal;
 mod join;
 mod leave;
-mod marks;
-mod maybes;
 mod phase;
 mod promote;
 mod publish;
 mod seal;
+mod unanswered;
 mod versions;
 
 pub(crate) use effect::{joiner_env_after_add, under_claim};
@@ -28,7 +28,7 @@ use crate::decision::{Decision, KeepAlive, Refusal, Subject, Wait};
 use crate::etcd::{Member, Probe};
 use crate::guard::{Guard, Guards};
 use crate::ids::{Nonce, Timestamp};
-use crate::instance::{Instance, Standing, WarmHook};
+use crate::instance::{Instance, InstanceState, WarmHook};
 use crate::ledger::{Edit, GroupIdentity, Ledger, Phase};
 use crate::observation::{Group, Observation, Seen};
 use crate::quorum::VoterChange;
@@ -111,8 +111,8 @@ fn running(v: View<'_>, d: &mut Decision) {
             d.refuse(Subject::Cluster, Refusal::NoHook(why.clone()));
         }
     }
-    for maybe in &v.ledger.maybes {
-        d.wait(Subject::Cluster, Wait::Maybe(maybe.change.clone()));
+    for unanswered in &v.ledger.unanswered {
+        d.wait(Subject::Cluster, Wait::Unanswered(unanswered.change.clone()));
     }
     if v.list().is_none() {
         no_list(v, d);
@@ -154,7 +154,7 @@ fn strangers(v: View<'_>, d: &mut Decision) {
             }
             Some(Probe::Answered(_) | Probe::Silent { .. }) | None => {}
         }
-        if instance.standing() == Standing::Unclear {
+        if instance.state() == InstanceState::Unclear {
             d.refuse(&instance.id, Refusal::UnclearState);
         }
     }
@@ -164,9 +164,11 @@ fn strangers(v: View<'_>, d: &mut Decision) {
 fn warm_pool(group: &Group, d: &mut Decision) {
     use crate::change::Effect;
     for instance in &group.instances {
-        match instance.standing() {
-            Standing::Warm(WarmHook::Launch) => d.effects.push(Effect::ContinueLaunch(instance.id.clone())),
-            Standing::Warm(WarmHook::Terminate) => {
+        match instance.state() {
+            InstanceState::Warm(WarmHook::Launch) => {
+                d.effects.push(Effect::ContinueLaunch(instance.id.clone()))
+            }
+            InstanceState::Warm(WarmHook::Terminate) => {
                 d.effects.push(Effect::ContinueTerminate(instance.id.clone()))
             }
             _ => {}
@@ -192,10 +194,10 @@ fn one_change_at_a_time(v: View<'_>, me: Option<&Nonce>, d: &mut Decision) {
 fn keep_alive(v: View<'_>, d: &mut Decision) {
     // Only for the leave patience: a voter that is nobody's may stay so for ever.
     let may_be_nobodys =
-        |i: &Instance| leave::nobodys_voter(v, i).is_some() && v.may_still_leave_later(&i.id);
+        |i: &Instance| leave::unowned_voter(v, i).is_some() && v.may_still_leave_later(&i.id);
     for instance in &v.group.instances {
         let id = &instance.id;
-        if instance.launch_hook_waits() && instance.standing().stays() && !v.given_up(id) {
+        if instance.launch_hook_waits() && instance.state().stays() && !v.given_up(id) {
             d.keep_alive.push(KeepAlive { instance: id.clone(), launch: true });
         } else if instance.terminate_hook_waits()
             && (v.list().is_none() || v.member(id).is_some() || may_be_nobodys(instance))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::formation;
 use crate::guard::Guard;
 use crate::ids::{InstanceId, Nonce};
-use crate::ledger::{Edit, EnvState, MarkKey, Phase};
+use crate::ledger::{ConditionKey, Edit, EnvState, Phase};
 use crate::quorum::majority;
 use crate::view::{MISSES, View};
 
@@ -30,10 +30,11 @@ pub fn phase(v: View<'_>) -> Vec<Edit> {
 /// it. Every voter has proven itself, and none could start empty any more.
 fn formed(v: View<'_>) -> bool {
     let Some(list) = v.list() else { return false };
-    let safe = |id: &InstanceId| v.recorded(id).is_some_and(|r| r.voted && r.env != EnvState::Open);
+    let safe = |id: &InstanceId| v.record(id).is_some_and(|r| r.voted && r.env != EnvState::Open);
     let good = list.voters().all(|m| v.proven(m) && v.ledger.instance_of(m.id).is_some_and(safe));
     let voters = list.voters().count();
-    let stalled = v.ledger.aged(&MarkKey::Stalled, v.now, STALLED_FOR) && voters >= majority(v.group.desired);
+    let stalled =
+        v.ledger.aged(&ConditionKey::Stalled, v.now, STALLED_FOR) && voters >= majority(v.group.desired);
     let complete = v.group.desired > 0 && (voters >= v.group.desired || stalled);
     v.hold(Guard::FormedIsComplete, complete) && v.hold(Guard::FormedIsProven, good)
 }
@@ -46,10 +47,10 @@ fn dead_before_it_formed(v: View<'_>) -> bool {
     let Some(seed) = v.ledger.seed() else { return false };
     if v.ledger.generation.identity.is_none() {
         let patience = v.group.settings.join_patience;
-        let over = v.ledger.aged(&MarkKey::Joining(seed.clone()), v.now, patience);
+        let over = v.ledger.aged(&ConditionKey::Joining(seed.clone()), v.now, patience);
         return v.hold(Guard::SeedNeedsPatience, over);
     }
-    let silent = v.ledger.aged(&MarkKey::Silent, v.now, v.group.settings.formation_patience);
+    let silent = v.ledger.aged(&ConditionKey::Silent, v.now, v.group.settings.formation_patience);
     let missed = v.list().is_none() && v.hold(Guard::MissedRepeatedly, v.obs.etcd.list_misses >= MISSES);
     missed && v.hold(Guard::SilenceNeedsPatience, silent)
 }

@@ -8,7 +8,7 @@ use crate::decision::{Decision, Refusal, Wait};
 use crate::etcd::Member;
 use crate::guard::Guard;
 use crate::ids::InstanceId;
-use crate::ledger::{EnvState, MarkKey};
+use crate::ledger::{ConditionKey, EnvState};
 use crate::quorum::VoterChange;
 use crate::view::View;
 
@@ -24,8 +24,8 @@ pub fn ready(v: View<'_>, learner: &Member) -> bool {
 pub fn promote(v: View<'_>, d: &mut Decision) {
     let Some(list) = v.list() else { return };
     for learner in list.learners() {
-        let Some(id) = v.owner(learner).filter(|id| v.standing(id).stays()) else { continue };
-        let removal = v.is_maybe(|c| matches!(c, Change::Remove { member, .. } if *member == learner.id));
+        let Some(id) = v.owner(learner).filter(|id| v.state(id).stays()) else { continue };
+        let removal = v.unanswered(|c| matches!(c, Change::Remove { member, .. } if *member == learner.id));
         if removal.is_some() && !v.hold(Guard::NoRemovalPending, false) {
             propose_removal(v, d, (&id).into(), learner);
         } else if v.given_up(&id) {
@@ -45,7 +45,7 @@ pub fn promote(v: View<'_>, d: &mut Decision) {
 /// A learner that joined by a snapshot of more than 5,000 entries refuses its own publishing ("too many requests") and
 /// serves nothing until one more entry is applied: in a cluster that nobody writes to, for ever. Seen with etcd 3.6.16.
 fn nudge(v: View<'_>, d: &mut Decision, id: &InstanceId) {
-    let stuck = v.ledger.aged(&MarkKey::Joining(id.clone()), v.now, NO_PROGRESS);
+    let stuck = v.ledger.aged(&ConditionKey::Joining(id.clone()), v.now, NO_PROGRESS);
     if let Some((_, via)) = v.leader().filter(|_| stuck) {
         d.effects.push(Effect::GrantLease { via });
     }
@@ -54,7 +54,7 @@ fn nudge(v: View<'_>, d: &mut Decision, id: &InstanceId) {
 fn promote_one(v: View<'_>, d: &mut Decision, learner: &Member) {
     let Some(id) = v.owner(learner) else { return };
     let change = Change::Promote { instance: id.clone(), member: learner.id };
-    let open = v.recorded(&id).is_none_or(|r| r.env == EnvState::Open);
+    let open = v.record(&id).is_none_or(|r| r.env == EnvState::Open);
     if let Some(why) = v.instance(&id).and_then(|i| v.no_env(i)).filter(|_| open) {
         d.refuse(&id, why);
     } else if let Some(why) = versions::forbids_vote(v, learner)

@@ -10,8 +10,8 @@ use crate::env::{self, EnvFor};
 use crate::etcd::{Member, MemberList};
 use crate::guard::Guard;
 use crate::ids::InstanceId;
-use crate::instance::{Instance, Standing};
-use crate::ledger::{EnvState, MarkKey, Phase};
+use crate::instance::{Instance, InstanceState};
+use crate::ledger::{ConditionKey, EnvState, Phase};
 use crate::observation::{Parameters, Seen};
 use crate::view::View;
 
@@ -26,13 +26,13 @@ pub fn joiner_envs(v: View<'_>, d: &mut Decision) {
     };
     for learner in list.learners() {
         let Some(id) = v.ledger.instance_of(learner.id) else { continue };
-        let open = v.recorded(id).is_some_and(|r| r.env == EnvState::Open);
-        if !open || !v.standing(id).stays() || v.given_up(id) {
+        let open = v.record(id).is_some_and(|r| r.env == EnvState::Open);
+        if !open || !v.state(id).stays() || v.given_up(id) {
             continue;
         }
         let Some(wanted) = joiner_env(v, id, learner, list) else { continue };
         match parameters.envs.get(id) {
-            None => d.effects.push(Effect::PublishEnv { instance: id.clone(), env: wanted }),
+            None => d.effects.push(Effect::CreateEnv { instance: id.clone(), env: wanted }),
             Some(env) if !env::agrees(env, &wanted) || env::holds_back(env, &wanted) => {
                 d.propose(Change::RepairEnv { instance: id.clone() }, None)
             }
@@ -101,10 +101,10 @@ fn endpoints(v: View<'_>, list: &MemberList, parameters: &Parameters) -> Vec<Str
     let healthy = |m: &&Member| {
         let Some(id) = v.owner(m) else { return v.proven(m) };
         let published = v.probe_url(m).is_some_and(|u| env::names(parameters.endpoints.as_ref(), Some(&u)));
-        let marked = v.ledger.marks.contains_key(&MarkKey::Unproven(id.clone()));
-        let blip = published && !marked && v.standing(&id) != Standing::Missing;
+        let marked = v.ledger.conditions.contains_key(&ConditionKey::Unproven(id.clone()));
+        let blip = published && !marked && v.state(&id) != InstanceState::Missing;
         let waits = v.instance(&id).is_some_and(Instance::launch_hook_waits);
-        v.recorded(&id).is_none_or(|r| r.voted)
+        v.record(&id).is_none_or(|r| r.voted)
             && (v.proven(m) || blip)
             && v.hold(Guard::StaysBeforeEndpoints, !(waits && may_be_removed(v, m)))
     };
@@ -116,18 +116,18 @@ fn endpoints(v: View<'_>, list: &MemberList, parameters: &Parameters) -> Vec<Str
 /// A claim to remove it is open, or its removal was never answered.
 fn may_be_removed(v: View<'_>, of: &Member) -> bool {
     let removes = |c: &Change| matches!(c, Change::Remove { member, .. } if *member == of.id);
-    v.ledger.claim.as_ref().is_some_and(|c| removes(&c.proposal.change)) || v.is_maybe(removes).is_some()
+    v.ledger.claim.as_ref().is_some_and(|c| removes(&c.proposal.change)) || v.unanswered(removes).is_some()
 }
 
 fn complete_launches(v: View<'_>, d: &mut Decision, parameters: &Parameters) {
-    for instance in v.group.instances.iter().filter(|i| i.standing() == Standing::LaunchWaiting) {
+    for instance in v.group.instances.iter().filter(|i| i.state() == InstanceState::LaunchWaiting) {
         let id = &instance.id;
         if !v.hold(Guard::VotesBeforeContinue, v.votes(id)) || v.given_up(id) {
             continue;
         }
         let url = instance.client_url(&v.group.settings);
         let named = v.phase() == Phase::Formed && env::names(parameters.endpoints.as_ref(), url.as_ref());
-        let awhile = v.ledger.aged(&MarkKey::LaunchWaiting(id.clone()), v.now, COMPLETED_FOR_IT);
+        let awhile = v.ledger.aged(&ConditionKey::LaunchWaiting(id.clone()), v.now, COMPLETED_FOR_IT);
         if v.hold(Guard::PublishedBeforeContinue, named) && awhile {
             d.effects.push(Effect::ContinueLaunch(id.clone()));
         } else if v.phase() == Phase::Formed {

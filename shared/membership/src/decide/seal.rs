@@ -18,8 +18,8 @@ pub fn seal(v: View<'_>, d: &mut Decision) {
         let ours = v.hold(Guard::ForeignHasNoEnv, recorded.env != EnvState::Foreign);
         let due = recorded.env == EnvState::Open || deleted && ours;
         // A leaving voter too: nobody joins before the seed is sealed, and it waits for them.
-        let standing = instance.standing();
-        let there = standing.stays() || standing.leaves() && !member.learner;
+        let state = instance.state();
+        let there = state.stays() || state.leaves() && !member.learner;
         if there && due && !(member.learner && (ready(v, member) || v.given_up(id))) {
             d.propose(Change::Seal { instance: id.clone() }, None);
         }

@@ -8,7 +8,7 @@ use crate::env::Minors;
 use crate::etcd::Member;
 use crate::guard::Guard;
 use crate::ids::MemberId;
-use crate::ledger::{Edit, MarkKey, Source};
+use crate::ledger::{ConditionKey, Edit, Source};
 use crate::version::{
     Closed, ENTRIES_UNTIL_SNAPSHOT, Minor, NEEDS_PERSISTED_PROMOTIONS, PERSISTS_PROMOTIONS,
     READS_NO_OLD_ENTRIES, Version, WRITES_NEW_ENTRIES,
@@ -61,7 +61,11 @@ fn moved(v: View<'_>) -> Option<u64> {
     if born_new(v) {
         return None;
     }
-    let then = v.ledger.marks.get(&MarkKey::Version(WRITES_NEW_ENTRIES)).and_then(|mark| mark.applied);
+    let then = v
+        .ledger
+        .conditions
+        .get(&ConditionKey::Version(WRITES_NEW_ENTRIES))
+        .and_then(|condition| condition.applied);
     let now = v.leader_status().map(|status| status.applied);
     Some(then.zip(now).map_or(0, |(then, now)| now.saturating_sub(then)))
 }
@@ -114,9 +118,9 @@ pub fn hopeless(refusal: &Refusal) -> bool {
 /// Remembers where the log stood when every member was first seen at a minor whose entries 3.7 reads. The index is
 /// read in a later look than the one that saw the last older member gone: within a look the servers are asked before
 /// the list, and that member may have written in between.
-pub fn mark(v: View<'_>, edits: &mut Vec<Edit>) {
-    let key = MarkKey::Version(WRITES_NEW_ENTRIES);
-    let stands = v.ledger.marks.get(&key);
+pub fn condition(v: View<'_>, edits: &mut Vec<Edit>) {
+    let key = ConditionKey::Version(WRITES_NEW_ENTRIES);
+    let stands = v.ledger.conditions.get(&key);
     let started = v.list().into_iter().flat_map(|l| &l.members).filter(|m| m.started());
     let versions = started.map(|m| version(v, m).map(|version| version.minor));
     let known: Vec<Minor> = versions.clone().flatten().collect();
@@ -129,11 +133,11 @@ pub fn mark(v: View<'_>, edits: &mut Vec<Edit>) {
             let at_once = v.hold(Guard::IndexAfterTheLastLeft, false);
             edits.push(Edit::AllAtMinor(WRITES_NEW_ENTRIES, index.filter(|_| at_once)));
         }
-        Some(mark) if wanted && mark.applied.is_none() => {
+        Some(condition) if wanted && condition.applied.is_none() => {
             edits.push(Edit::AllAtMinor(WRITES_NEW_ENTRIES, index))
         }
         Some(_) if lowest.is_some_and(|m| m < WRITES_NEW_ENTRIES || all_known && m > WRITES_NEW_ENTRIES) => {
-            edits.push(Edit::ClearMark(key));
+            edits.push(Edit::ConditionEnded(key));
         }
         Some(_) | None => {}
     }

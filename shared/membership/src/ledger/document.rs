@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::marks::{MarkKey, Marks};
+use super::conditions::{ConditionKey, Conditions};
 use crate::change::{Change, Proposal};
 use crate::ids::{ClusterId, InstanceId, MemberId, Nonce, RequestId, Timestamp};
 use crate::words::one_line;
@@ -31,15 +31,15 @@ pub struct Ledger {
     /// The present, or last, etcd cluster of the group.
     pub generation: Generation,
     /// Every instance that was given an env in this generation.
-    pub instances: BTreeMap<InstanceId, Recorded>,
+    pub instances: BTreeMap<InstanceId, InstanceRecord>,
     /// The one change in flight.
     pub claim: Option<Claim>,
     /// Changes that were sent and never answered: they may still happen.
-    pub maybes: Vec<Maybe>,
+    pub unanswered: Vec<UnansweredChange>,
     /// Since when something holds.
-    pub marks: Marks,
+    pub conditions: Conditions,
     /// The last fifty outcomes, oldest first.
-    pub history: Vec<Outcome>,
+    pub history: Vec<HistoryEntry>,
 }
 
 /// Who made a write.
@@ -141,7 +141,7 @@ pub enum EnvState {
 
 /// An instance that was given an env.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Recorded {
+pub struct InstanceRecord {
     /// Its member, once known.
     pub member: Option<MemberId>,
     /// Its peer URL.
@@ -171,7 +171,7 @@ pub struct Claim {
 
 /// A change that was sent and got no answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Maybe {
+pub struct UnansweredChange {
     /// What may still happen.
     pub change: Change,
     /// The member that was asked.
@@ -198,7 +198,7 @@ pub struct CleanRound {
 
 /// One line of history.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Outcome {
+pub struct HistoryEntry {
     /// When.
     pub at: Timestamp,
     /// What.
@@ -234,9 +234,9 @@ impl Ledger {
         Ok(serde_json::to_vec_pretty(self)?)
     }
 
-    /// Since when the mark holds.
-    pub fn since(&self, key: &MarkKey) -> Option<Timestamp> {
-        self.marks.get(key).map(|m| m.since)
+    /// Since when the condition holds.
+    pub fn since(&self, key: &ConditionKey) -> Option<Timestamp> {
+        self.conditions.get(key).map(|m| m.since)
     }
 
     /// The seed's instance, where there was one.
@@ -259,8 +259,8 @@ impl Ledger {
         self.generation.identity.as_ref().map(|i| i.cluster)
     }
 
-    /// Whether the mark has been there for at least this long.
-    pub fn aged(&self, key: &MarkKey, now: Timestamp, span: std::time::Duration) -> bool {
+    /// Whether the condition has been there for at least this long.
+    pub fn aged(&self, key: &ConditionKey, now: Timestamp, span: std::time::Duration) -> bool {
         self.since(key).is_some_and(|since| now.since(since) >= span)
     }
 }

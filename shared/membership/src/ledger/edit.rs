@@ -5,11 +5,11 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::conditions::{Condition, ConditionKey, Conditions};
 use super::document::{
-    Claim, CleanRound, EnvState, FORMAT, Generation, GroupIdentity, Identity, Ledger, Maybe, Outcome, Phase,
-    Recorded, Seed, Source, Writer,
+    Claim, CleanRound, EnvState, FORMAT, Generation, GroupIdentity, HistoryEntry, Identity, InstanceRecord,
+    Ledger, Phase, Seed, Source, UnansweredChange, Writer,
 };
-use super::marks::{Mark, MarkKey, Marks};
 use crate::change::Change;
 use crate::ids::{ClusterName, InstanceId, MemberId, Timestamp};
 use crate::version::Minor;
@@ -61,9 +61,9 @@ pub enum Edit {
     /// Clears the claim, with what came of it.
     Unclaim(String),
     /// Notes a change that may still happen.
-    AddMaybe(Maybe),
-    /// A maybe's every voter answered without it, for the first time.
-    CleanMaybe {
+    NoteUnanswered(UnansweredChange),
+    /// An unanswered change's every voter answered without it, for the first time.
+    NoteCleanRound {
         /// The change.
         change: Change,
         /// Who led.
@@ -71,10 +71,10 @@ pub enum Edit {
         /// In which term.
         term: u64,
     },
-    /// A maybe is settled, with how.
-    SettleMaybe(Change, String),
+    /// An unanswered change is settled, with how.
+    SettleUnanswered(Change, String),
     /// Something holds from now on.
-    SetMark(MarkKey),
+    ConditionBegan(ConditionKey),
     /// A joiner made progress.
     Progress(InstanceId, Option<u64>),
     /// A joiner is given up, and why.
@@ -82,7 +82,7 @@ pub enum Edit {
     /// Every member was seen at this minor or a newer one; with the leader's applied index, read in a later look.
     AllAtMinor(Minor, Option<u64>),
     /// Something no longer holds.
-    ClearMark(MarkKey),
+    ConditionEnded(ConditionKey),
     /// The instance is gone and left nothing behind.
     Forget(InstanceId),
 }
@@ -92,14 +92,14 @@ impl Edit {
     pub fn tidies(&self) -> bool {
         match self {
             Edit::Forget(_) => true,
-            Edit::ClearMark(key) => !matches!(
+            Edit::ConditionEnded(key) => !matches!(
                 key,
-                MarkKey::Unproven(_)
-                    | MarkKey::Gone(_)
-                    | MarkKey::Silent
-                    | MarkKey::Stalled
-                    | MarkKey::Joining(_)
-                    | MarkKey::Version(_)
+                ConditionKey::Unproven(_)
+                    | ConditionKey::Gone(_)
+                    | ConditionKey::Silent
+                    | ConditionKey::Stalled
+                    | ConditionKey::Joining(_)
+                    | ConditionKey::Version(_)
             ),
             _ => false,
         }
@@ -136,12 +136,12 @@ impl fmt::Display for Edit {
             Edit::RecordSealed(instance) => write!(f, "record that {instance} is sealed"),
             Edit::Claim(claim) => write!(f, "claim: {}", claim.proposal.change),
             Edit::Unclaim(outcome) => write!(f, "unclaim: {outcome}"),
-            Edit::AddMaybe(maybe) => write!(f, "maybe: {}", maybe.change),
-            Edit::CleanMaybe { change, leader, term } => {
+            Edit::NoteUnanswered(unanswered) => write!(f, "unanswered: {}", unanswered.change),
+            Edit::NoteCleanRound { change, leader, term } => {
                 write!(f, "clean once, under member {leader} in term {term}: {change}")
             }
-            Edit::SettleMaybe(change, how) => write!(f, "settled, {how}: {change}"),
-            Edit::SetMark(key) => write!(f, "mark {key}"),
+            Edit::SettleUnanswered(change, how) => write!(f, "settled, {how}: {change}"),
+            Edit::ConditionBegan(key) => write!(f, "condition {key}"),
             Edit::Progress(instance, Some(applied)) => write!(f, "progress of {instance} at index {applied}"),
             Edit::Progress(instance, None) => write!(f, "progress of {instance}"),
             Edit::GiveUp(instance, why) => write!(f, "give up {instance}: {why}"),
@@ -149,7 +149,7 @@ impl fmt::Display for Edit {
             Edit::AllAtMinor(minor, Some(index)) => {
                 write!(f, "every member is {minor} or newer, at index {index}")
             }
-            Edit::ClearMark(key) => write!(f, "clear {key}"),
+            Edit::ConditionEnded(key) => write!(f, "clear {key}"),
             Edit::Forget(instance) => write!(f, "forget {instance}"),
         }
     }
@@ -167,7 +167,7 @@ pub struct Adoption {
     /// 1, or the generation that its members' envs still tell of.
     pub generation: u32,
     /// The members that answered on an instance of the group.
-    pub members: BTreeMap<InstanceId, Recorded>,
+    pub members: BTreeMap<InstanceId, InstanceRecord>,
 }
 
 /// The most outcomes that are kept.
@@ -202,14 +202,14 @@ fn open(
 ) -> Ledger {
     let number = before.as_ref().map_or(1, |l| l.generation.number + 1);
     let recorded =
-        Recorded { member: None, peer_url: seed.peer_url.clone(), env: EnvState::Open, voted: false };
+        InstanceRecord { member: None, peer_url: seed.peer_url.clone(), env: EnvState::Open, voted: false };
     // The waits are about instances and hooks, not about a generation: they go on.
-    let mut marks: Marks = before
+    let mut conditions: Conditions = before
         .iter()
-        .flat_map(|l| l.marks.clone())
-        .filter(|(k, _)| matches!(k, MarkKey::LaunchWaiting(_) | MarkKey::TerminateWaiting(_)))
+        .flat_map(|l| l.conditions.clone())
+        .filter(|(k, _)| matches!(k, ConditionKey::LaunchWaiting(_) | ConditionKey::TerminateWaiting(_)))
         .collect();
-    marks.insert(MarkKey::Joining(seed.instance.clone()), Mark { since: now, applied: None });
+    conditions.insert(ConditionKey::Joining(seed.instance.clone()), Condition { since: now, applied: None });
     let mut ledger = Ledger {
         format: FORMAT,
         revision: before.as_ref().map_or(0, |l| l.revision),
@@ -228,8 +228,8 @@ fn open(
         },
         instances: [(seed.instance.clone(), recorded)].into(),
         claim: None,
-        maybes: Vec::new(),
-        marks,
+        unanswered: Vec::new(),
+        conditions,
         history: before.map(|l| l.history).unwrap_or_default(),
     };
     ledger.remember(now, format!("generation {number} opened with seed {}", seed.instance));
@@ -257,8 +257,8 @@ fn adopt(adoption: &Adoption, writer: &Writer, now: Timestamp) -> Ledger {
         },
         instances: adoption.members.clone(),
         claim: None,
-        maybes: Vec::new(),
-        marks: Marks::new(),
+        unanswered: Vec::new(),
+        conditions: Conditions::new(),
         history: Vec::new(),
     };
     ledger.remember(now, format!("cluster {} adopted as generation {number}", adoption.identity.cluster));
@@ -284,7 +284,7 @@ impl Ledger {
     }
 
     fn remember(&mut self, at: Timestamp, text: String) {
-        self.history.push(Outcome { at, text });
+        self.history.push(HistoryEntry { at, text });
         let excess = self.history.len().saturating_sub(HISTORY);
         self.history.drain(..excess);
     }
@@ -299,14 +299,14 @@ impl Ledger {
             }
             Edit::RecordForeign { instance, member, peer_url, voter } => {
                 let (member, peer_url) = (Some(*member), peer_url.clone());
-                let recorded = Recorded { member, peer_url, env: EnvState::Foreign, voted: *voter };
+                let recorded = InstanceRecord { member, peer_url, env: EnvState::Foreign, voted: *voter };
                 self.instances.insert(instance.clone(), recorded);
             }
             Edit::RecordVoted(instance) => {
                 if let Some(recorded) = self.instances.get_mut(instance) {
                     recorded.voted = true;
                 }
-                self.marks.remove(&MarkKey::Joining(instance.clone()));
+                self.conditions.remove(&ConditionKey::Joining(instance.clone()));
             }
             Edit::RecordSealed(instance) => {
                 if let Some(recorded) = self.instances.get_mut(instance) {
@@ -318,40 +318,46 @@ impl Ledger {
                 self.claim = None;
                 self.remember(now, outcome.clone());
             }
-            Edit::AddMaybe(maybe) => {
-                self.maybes.retain(|m| m.change != maybe.change);
-                self.maybes.push(maybe.clone());
+            Edit::NoteUnanswered(unanswered) => {
+                self.unanswered.retain(|m| m.change != unanswered.change);
+                self.unanswered.push(unanswered.clone());
             }
-            Edit::CleanMaybe { change, leader, term } => {
-                for maybe in self.maybes.iter_mut().filter(|m| m.change == *change) {
-                    maybe.clean = Some(CleanRound { at: now, leader: *leader, term: *term });
+            Edit::NoteCleanRound { change, leader, term } => {
+                for unanswered in self.unanswered.iter_mut().filter(|m| m.change == *change) {
+                    unanswered.clean = Some(CleanRound { at: now, leader: *leader, term: *term });
                 }
             }
-            Edit::SettleMaybe(change, how) => {
-                self.maybes.retain(|m| m.change != *change);
+            Edit::SettleUnanswered(change, how) => {
+                self.unanswered.retain(|m| m.change != *change);
                 self.remember(now, format!("{change}: {how}"));
             }
-            Edit::SetMark(key) => {
-                self.marks.insert(key.clone(), Mark { since: now, applied: None });
+            Edit::ConditionBegan(key) => {
+                self.conditions.insert(key.clone(), Condition { since: now, applied: None });
             }
             Edit::Progress(instance, applied) => {
-                self.marks.insert(MarkKey::Joining(instance.clone()), Mark { since: now, applied: *applied });
+                self.conditions.insert(
+                    ConditionKey::Joining(instance.clone()),
+                    Condition { since: now, applied: *applied },
+                );
             }
             Edit::GiveUp(instance, why) => {
-                self.marks.insert(MarkKey::GivenUp(instance.clone()), Mark { since: now, applied: None });
+                self.conditions
+                    .insert(ConditionKey::GivenUp(instance.clone()), Condition { since: now, applied: None });
                 self.remember(now, format!("{instance} is given up as a joiner: {why}"));
             }
             Edit::AllAtMinor(minor, applied) => {
-                let mark =
-                    self.marks.entry(MarkKey::Version(*minor)).or_insert(Mark { since: now, applied: None });
-                mark.applied = *applied;
+                let condition = self
+                    .conditions
+                    .entry(ConditionKey::Version(*minor))
+                    .or_insert(Condition { since: now, applied: None });
+                condition.applied = *applied;
             }
-            Edit::ClearMark(key) => {
-                self.marks.remove(key);
+            Edit::ConditionEnded(key) => {
+                self.conditions.remove(key);
             }
             Edit::Forget(instance) => {
                 self.instances.remove(instance);
-                self.marks.retain(|key, _| key.instance() != Some(instance));
+                self.conditions.retain(|key, _| key.instance() != Some(instance));
             }
         }
     }
@@ -363,19 +369,20 @@ impl Ledger {
             recorded.member = Some(member);
             recorded.voted = true;
         }
-        self.marks.remove(&MarkKey::Joining(seed.clone()));
+        self.conditions.remove(&ConditionKey::Joining(seed.clone()));
         self.remember(now, format!("cluster {} founded by {seed}, member {member}", identity.cluster));
     }
 
     fn record_member(&mut self, instance: &InstanceId, member: MemberId, peer_url: &str, now: Timestamp) {
-        let recorded = Recorded {
+        let recorded = InstanceRecord {
             member: Some(member),
             peer_url: peer_url.to_owned(),
             env: EnvState::Open,
             voted: false,
         };
         self.instances.insert(instance.clone(), recorded);
-        self.marks.insert(MarkKey::Joining(instance.clone()), Mark { since: now, applied: None });
+        self.conditions
+            .insert(ConditionKey::Joining(instance.clone()), Condition { since: now, applied: None });
     }
 
     /// Under `abandoned`, an instance that may have been given an env by a change still in flight counts as one
@@ -387,7 +394,7 @@ impl Ledger {
             return;
         }
         let in_flight =
-            self.maybes.iter().map(|m| &m.change).chain(self.claim.as_ref().map(|c| &c.proposal.change));
+            self.unanswered.iter().map(|m| &m.change).chain(self.claim.as_ref().map(|c| &c.proposal.change));
         let joiners: Vec<_> = in_flight
             .filter_map(|change| match change {
                 Change::AddLearner { instance, peer_url } => Some((instance.clone(), peer_url.clone())),
@@ -395,13 +402,13 @@ impl Ledger {
             })
             .collect();
         for (instance, peer_url) in joiners {
-            self.instances.entry(instance).or_insert(Recorded {
+            self.instances.entry(instance).or_insert(InstanceRecord {
                 member: None,
                 peer_url,
                 env: EnvState::Open,
                 voted: false,
             });
         }
-        self.maybes.clear();
+        self.unanswered.clear();
     }
 }

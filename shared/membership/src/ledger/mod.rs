@@ -1,12 +1,12 @@
 //! The ledger: the one document per cluster in which the functions coordinate.
 
+mod conditions;
 mod document;
 mod edit;
-mod marks;
 
+pub use conditions::{Condition, ConditionKey, Conditions};
 pub use document::{
-    Claim, CleanRound, EnvState, FORMAT, Generation, GroupIdentity, Identity, Ledger, LedgerError, Maybe,
-    Outcome, Phase, Recorded, Seed, Source, Writer,
+    Claim, CleanRound, EnvState, FORMAT, Generation, GroupIdentity, HistoryEntry, Identity, InstanceRecord,
+    Ledger, LedgerError, Phase, Seed, Source, UnansweredChange, Writer,
 };
 pub use edit::{Adoption, Edit, apply};
-pub use marks::{Mark, MarkKey, Marks};

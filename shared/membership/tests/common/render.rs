@@ -31,7 +31,7 @@ pub fn render(d: &Decision) -> String {
 
 pub fn effect(effect: &Effect) -> String {
     match effect {
-        Effect::PublishEnv { env, .. } | Effect::OverwriteEnv { env, .. } => {
+        Effect::CreateEnv { env, .. } | Effect::OverwriteEnv { env, .. } => {
             let value = |key| env::value(env, key).unwrap_or("-");
             format!(
                 "{effect}: {} {} {}{}{}",

@@ -58,7 +58,7 @@ pub fn run(text: &str, guards: Guards) -> String {
 }
 
 fn key(line: &str) -> String {
-    let two = line.starts_with("mark ") || line.starts_with("member ") || line.starts_with("list ");
+    let two = line.starts_with("condition ") || line.starts_with("member ") || line.starts_with("list ");
     line.split_whitespace().take(if two { 2 } else { 1 }).collect::<Vec<_>>().join(" ")
 }
 
@@ -184,7 +184,7 @@ impl Script {
             Some(c) => format!("{} by {} {}", c.proposal.change, c.request, c.nonce.as_str()),
             None => "none".to_owned(),
         };
-        let maybes = |l: &Ledger| match l.maybes.as_slice() {
+        let unanswered = |l: &Ledger| match l.unanswered.as_slice() {
             [] => "none".to_owned(),
             all => all.iter().map(|m| m.change.to_string()).collect::<Vec<_>>().join("; "),
         };
@@ -192,8 +192,8 @@ impl Script {
             let until = new.claim.as_ref().map(|c| format!(" until +{}", ago(c.expires))).unwrap_or_default();
             self.say(&format!("  claim: {}{until}", claim(new)));
         }
-        if before(maybes) != Some(maybes(new)) {
-            self.say(&format!("  maybes: {}", maybes(new)));
+        if before(unanswered) != Some(unanswered(new)) {
+            self.say(&format!("  unanswered: {}", unanswered(new)));
         }
         for (id, recorded) in &new.instances {
             if old.as_ref().and_then(|l| l.instances.get(id)) != Some(recorded) {

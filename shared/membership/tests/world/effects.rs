@@ -6,8 +6,8 @@ use membership::ids::Timestamp;
 use membership::invocation::Answer;
 
 use super::World;
+use super::in_flight::{Basis, Reply};
 use super::invocations::{CLOCKS_APART, LONGEST_CHANGE};
-use super::letters::{Basis, Reply};
 
 impl World {
     pub fn execute(&mut self, run: u64, effect: &Effect, call: Option<u64>, basis: &Basis) -> Option<Answer> {
@@ -52,7 +52,7 @@ impl World {
     ) -> Option<Answer> {
         let now = self.now;
         match effect {
-            Effect::PublishEnv { instance, env } => {
+            Effect::CreateEnv { instance, env } => {
                 if self.ssm.create(&format!("instances/{instance}"), env, now, &mut self.rng) {
                     self.env_written(run, instance.as_str(), env);
                 }
@@ -123,9 +123,9 @@ impl World {
     /// The unanswered changes as the ledger and the network hold them.
     pub fn possible_changes(&self) -> Vec<Change> {
         let ledger = self.store.as_ref();
-        let maybes = ledger.iter().flat_map(|l| l.maybes.iter().map(|m| m.change.clone()));
+        let unanswered = ledger.iter().flat_map(|l| l.unanswered.iter().map(|m| m.change.clone()));
         let claimed = ledger.and_then(|l| l.claim.as_ref()).map(|c| c.proposal.change.clone());
         let calls = self.calls.values().map(|c| c.change.clone());
-        maybes.chain(claimed).chain(calls).filter(Change::changes_membership).collect()
+        unanswered.chain(claimed).chain(calls).filter(Change::changes_membership).collect()
     }
 }

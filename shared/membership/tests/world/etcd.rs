@@ -124,7 +124,7 @@ impl World {
             }
             self.believe(id);
         }
-        self.letters_tick();
+        self.in_flight_tick();
         self.check_one_cluster();
     }
 

@@ -1,7 +1,7 @@
 //! The Auto Scaling Group: launches, hooks and their timeouts, terminations, replacement, address reuse.
 
 use membership::ids::InstanceId;
-use membership::instance::{Lifecycle, Vitality};
+use membership::instance::{Ec2State, Lifecycle};
 
 use super::World;
 use super::host::{Etcd, Host};
@@ -119,7 +119,7 @@ impl World {
             hook_cap: 0,
             healthy: true,
             notice_at: None,
-            ec2: Vitality::Running,
+            ec2: Ec2State::Running,
             ec2_since: now,
             stamp: None,
             data: None,
@@ -189,10 +189,10 @@ impl World {
     fn advance_ec2(&mut self, id: &InstanceId, host: &Host) {
         let (now, age) = (self.now, self.now - host.ec2_since);
         match host.ec2 {
-            Vitality::Stopping if age >= 1_500 && self.rng.chance(80) => self.edit(id, |h| {
-                (h.ec2, h.ec2_since) = (Vitality::Terminated, now);
+            Ec2State::Stopping if age >= 1_500 && self.rng.chance(80) => self.edit(id, |h| {
+                (h.ec2, h.ec2_since) = (Ec2State::Terminated, now);
             }),
-            Vitality::Terminated if age >= 5_000 && !self.group.free_addresses.contains(&host.address) => {
+            Ec2State::Terminated if age >= 5_000 && !self.group.free_addresses.contains(&host.address) => {
                 let taken = self.hosts.values().any(|h| h.id != *id && h.address == host.address);
                 if !taken && age < 6_000 {
                     self.group.free_addresses.push(host.address.clone());
@@ -200,7 +200,7 @@ impl World {
             }
             _ => {}
         }
-        if host.ec2 == Vitality::Terminated && age >= LISTED && host.lifecycle.is_none() {
+        if host.ec2 == Ec2State::Terminated && age >= LISTED && host.lifecycle.is_none() {
             self.hosts.remove(id);
         }
     }
@@ -243,7 +243,7 @@ impl World {
         self.event();
         self.holder_died(id);
         self.edit(id, |h| {
-            (h.ec2, h.ec2_since) = (Vitality::Stopping, now);
+            (h.ec2, h.ec2_since) = (Ec2State::Stopping, now);
             h.stops();
             h.data = None;
         });

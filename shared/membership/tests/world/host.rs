@@ -2,7 +2,7 @@
 
 use membership::env;
 use membership::ids::InstanceId;
-use membership::instance::{Lifecycle, Vitality};
+use membership::instance::{Ec2State, Lifecycle};
 
 use super::World;
 use super::rng::hash;
@@ -21,7 +21,7 @@ pub struct Host {
     pub healthy: bool,
     /// When the group will notice that it is sick or dead.
     pub notice_at: Option<u64>,
-    pub ec2: Vitality,
+    pub ec2: Ec2State,
     pub ec2_since: u64,
     /// The token of the boot script's stamp.
     pub stamp: Option<String>,
@@ -63,7 +63,7 @@ pub enum Etcd {
 
 impl Host {
     pub fn machine(&self) -> bool {
-        self.ec2 == Vitality::Running
+        self.ec2 == Ec2State::Running
     }
 
     pub fn frozen(&self, now: u64) -> bool {

@@ -13,7 +13,7 @@ use membership::quorum::majority;
 use super::World;
 use super::etcd::Cluster;
 use super::host::Host;
-use super::letters::{Basis, Call};
+use super::in_flight::{Basis, Call};
 
 /// Well for so long before a look, a voter is certainly live in it.
 const CERTAINLY: u64 = 5_000;
@@ -160,9 +160,10 @@ impl World {
 
     /// I10: no change of the membership is sent while another may be in flight that the arithmetic did not count.
     pub fn check_one_at_a_time(&mut self, call: &Call, run: u64) {
-        let maybes: Vec<&Change> = self.store.iter().flat_map(|l| &l.maybes).map(|m| &m.change).collect();
+        let unanswered: Vec<&Change> =
+            self.store.iter().flat_map(|l| &l.unanswered).map(|m| &m.change).collect();
         let uncounted = |c: &&Call| {
-            c.cluster == call.cluster && !maybes.contains(&&c.change) && !self.comes_to_nothing(c)
+            c.cluster == call.cluster && !unanswered.contains(&&c.change) && !self.comes_to_nothing(c)
         };
         if let Some(other) = self.calls.values().find(uncounted).map(|c| c.change.clone()) {
             self.broken("I10", format!("r{run} sends {}, and {other} is in flight", call.change));
@@ -215,7 +216,8 @@ impl World {
     /// I9: all that there should be at the end, or what is missing.
     pub fn unsettled(&self) -> Option<String> {
         let Some(ledger) = &self.store else { return Some("there is no ledger".to_owned()) };
-        if ledger.generation.phase != Phase::Formed || ledger.claim.is_some() || !ledger.maybes.is_empty() {
+        if ledger.generation.phase != Phase::Formed || ledger.claim.is_some() || !ledger.unanswered.is_empty()
+        {
             return Some(format!("phase {:?}, claim {:?}", ledger.generation.phase, ledger.claim.is_some()));
         }
         let Some(cluster) = ledger.cluster_id().and_then(|id| self.clusters.get(&id.0)) else {

@@ -6,13 +6,13 @@ use membership::decision::Decision;
 use membership::etcd::EtcdView;
 use membership::ids::{InstanceId, Nonce, RequestId, Timestamp};
 use membership::invocation::{Answer, Invocation, Next, Written};
-use membership::ledger::{Ledger, MarkKey};
+use membership::ledger::{ConditionKey, Ledger};
 use membership::observation::{Observation, Seen};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::World;
-use super::letters::{Basis, Call, Place};
+use super::in_flight::{Basis, Call, Place};
 
 /// The platform kills an invocation after this long.
 pub const TIMEOUT: u64 = 60_000;
@@ -263,7 +263,7 @@ impl World {
     fn basis(&self, run: &Run, leaving: Option<&InstanceId>) -> Basis {
         let group = run.obs.group.known();
         let ledger = run.obs.ledger.known().and_then(Option::as_ref);
-        let since = leaving.and_then(|id| ledger?.since(&MarkKey::TerminateWaiting(id.clone())));
+        let since = leaving.and_then(|id| ledger?.since(&ConditionKey::TerminateWaiting(id.clone())));
         let patience = group.map(|g| g.settings.leave_patience).unwrap_or_default();
         Basis {
             since: run.began.max(self.claim_at.min(self.now)),

@@ -2,7 +2,7 @@
 
 use membership::etcd::{Probe, Status};
 use membership::ids::{ClusterId, InstanceId, MemberId, Timestamp};
-use membership::instance::{Instance, Vitality};
+use membership::instance::{Ec2State, Instance};
 use membership::ledger::GroupIdentity;
 use membership::observation::{Group, Hook, Observation, Parameters, Seen};
 use std::collections::BTreeMap;
@@ -156,8 +156,8 @@ fn instance(host: &Host, at: u64) -> Instance {
     Instance {
         id: host.id.clone(),
         lifecycle: host.lifecycle.clone(),
-        vitality: if fresh { Vitality::Absent } else { host.ec2 },
-        address: (!fresh && host.ec2 != Vitality::Terminated).then(|| host.address.clone()),
+        ec2_state: if fresh { Ec2State::Absent } else { host.ec2 },
+        address: (!fresh && host.ec2 != Ec2State::Terminated).then(|| host.address.clone()),
         launched_at: Timestamp(host.launched),
         healthy: host.healthy,
     }

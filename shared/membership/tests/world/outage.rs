@@ -27,7 +27,7 @@ impl Outage {
     /// Whether this call gets lost in it.
     pub fn swallows(&self, effect: &Effect, now: u64) -> bool {
         let until = match effect {
-            Effect::PublishEnv { .. }
+            Effect::CreateEnv { .. }
             | Effect::OverwriteEnv { .. }
             | Effect::PutInitialCluster(_)
             | Effect::PutEndpoints(_)

@@ -102,7 +102,7 @@ async fn replaced(cluster: &Cluster, instance: &str) -> Result<()> {
         let members = cluster.members().await?;
         ensure!(members.len() == 3 && members.iter().all(|m| !m.learner), "{members:?}");
         let ledger = cluster.ledger().await?;
-        ensure!(ledger.claim.is_none() && ledger.maybes.is_empty(), "{:?}", ledger.claim);
+        ensure!(ledger.claim.is_none() && ledger.unanswered.is_empty(), "{:?}", ledger.claim);
         Ok(())
     });
     let done = done.await;

@@ -17,9 +17,9 @@ async fn frozen_with(scene: &Scene, cluster: &Cluster, hold: &Hold) -> Result<St
 
 /// Waits until a change that got no answer stands in the ledger as one that may still happen.
 async fn a_maybe(cluster: &Cluster) -> Result<()> {
-    until("the unanswered change is a maybe", LIMIT, || async {
+    until("the unanswered change is a unanswered", LIMIT, || async {
         let versions = cluster.ledgers().await?;
-        ensure!(versions.iter().any(|l| !l.maybes.is_empty()), "there was none");
+        ensure!(versions.iter().any(|l| !l.unanswered.is_empty()), "there was none");
         Ok(())
     })
     .await

@@ -2,7 +2,7 @@
 
 use membership::change::{Change, Proposal};
 use membership::ids::{InstanceId, MemberId, RequestId};
-use membership::ledger::{Claim, CleanRound, Maybe};
+use membership::ledger::{Claim, CleanRound, UnansweredChange};
 
 use super::{Building, Line, address, ids, seconds};
 
@@ -46,16 +46,16 @@ impl Building {
         self.ledger().claim = Some(claim);
     }
 
-    pub(super) fn maybe_line(&mut self, line: &Line<'_>) {
+    pub(super) fn unanswered_line(&mut self, line: &Line<'_>) {
         line.allow(&["asked", "voters", "deadline", "clean"]);
-        let maybe = Maybe {
+        let unanswered = UnansweredChange {
             change: self.change(line.words[1], line.words[2]),
             asked: line.number("asked").map(MemberId),
             voters: ids(line.get("voters").unwrap_or("1,2,3")),
             deadline: seconds(line.get("deadline").unwrap_or("-10")),
             clean: line.get("clean").map(clean_round),
         };
-        self.ledger().maybes.push(maybe);
+        self.ledger().unanswered.push(unanswered);
     }
 }
 

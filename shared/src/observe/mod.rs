@@ -18,7 +18,7 @@ use self::group::Parts;
 use crate::adapters::autoscaling::DescribedGroup;
 use crate::adapters::chain;
 use crate::adapters::etcd::EtcdClient;
-use crate::adapters::ledger::Version;
+use crate::adapters::ledger::ETag;
 use crate::adapters::parameters::ParameterPath;
 use crate::services::Services;
 
@@ -38,7 +38,7 @@ pub struct Round {
     /// For the core.
     pub observation: Observation,
     /// Which write of the ledger was read; `None` where there is none, or it could not be read.
-    pub version: Option<Version>,
+    pub version: Option<ETag>,
 }
 
 impl<'a> Observer<'a> {
@@ -85,7 +85,7 @@ impl<'a> Observer<'a> {
     async fn documents(
         &self,
         parts: Option<&Parts>,
-    ) -> (Seen<Option<Ledger>>, Option<Version>, Seen<Parameters>) {
+    ) -> (Seen<Option<Ledger>>, Option<ETag>, Seen<Parameters>) {
         let parameters = async {
             match parts {
                 Some(parts) => {

@@ -7,7 +7,7 @@ use crate::env::listed_under;
 use crate::etcd::{Member, MemberList};
 use crate::guard::Guard;
 use crate::ids::MemberId;
-use crate::ledger::{CleanRound, Edit, Maybe};
+use crate::ledger::{CleanRound, Edit, UnansweredChange};
 use crate::view::View;
 
 /// The two rounds in which every voter answers without the change are further apart than this.
@@ -17,12 +17,12 @@ pub fn settle(v: View<'_>) -> Vec<Edit> {
     let Some(list) = v.list() else {
         return Vec::new();
     };
-    v.ledger.maybes.iter().flat_map(|maybe| settle_one(v, list, maybe)).collect()
+    v.ledger.unanswered.iter().flat_map(|unanswered| settle_one(v, list, unanswered)).collect()
 }
 
-fn settle_one(v: View<'_>, list: &MemberList, maybe: &Maybe) -> Vec<Edit> {
-    let settled = |how: &str| Edit::SettleMaybe(maybe.change.clone(), how.to_owned());
-    match &maybe.change {
+fn settle_one(v: View<'_>, list: &MemberList, unanswered: &UnansweredChange) -> Vec<Edit> {
+    let settled = |how: &str| Edit::SettleUnanswered(unanswered.change.clone(), how.to_owned());
+    match &unanswered.change {
         Change::AddLearner { instance, peer_url } => {
             let ours = |m: &&Member| {
                 let named = !m.started() || m.name == instance.as_str();
@@ -42,22 +42,25 @@ fn settle_one(v: View<'_>, list: &MemberList, maybe: &Maybe) -> Vec<Edit> {
             Some(_) => {}
         },
         Change::Remove { member, .. } if list.get(*member).is_none() => {
-            return vec![Edit::SetMark(crate::ledger::MarkKey::Removed), settled("applied after all")];
+            return vec![
+                Edit::ConditionBegan(crate::ledger::ConditionKey::Removed),
+                settled("applied after all"),
+            ];
         }
         _ => {}
     }
-    lapse(v, list, maybe)
+    lapse(v, list, unanswered)
 }
 
 /// Lapsed when, in two rounds more than 3 s apart and both after the request's own deadline, every voter of that
 /// time and of now has answered a linearizable read without it, or is out of the list, or its instance is gone. A
 /// thawed member may hand the change on to a leader that was promoted since: hence the voters of now. That leader may
 /// freeze with it in turn, and another is elected: hence both rounds under one leader in one term.
-fn lapse(v: View<'_>, list: &MemberList, maybe: &Maybe) -> Vec<Edit> {
+fn lapse(v: View<'_>, list: &MemberList, unanswered: &UnansweredChange) -> Vec<Edit> {
     let now_voting = list.voters().map(|m| m.id);
-    let mut everyone = maybe.voters.iter().copied().chain(now_voting);
+    let mut everyone = unanswered.voters.iter().copied().chain(now_voting);
     let all_clean = everyone.all(|voter| answered_without(v, list, voter));
-    let over = v.hold(Guard::LapsedAfterDeadline, v.now > maybe.deadline);
+    let over = v.hold(Guard::LapsedAfterDeadline, v.now > unanswered.deadline);
     if !over || !v.hold(Guard::LapsedByAll, all_clean) {
         return Vec::new();
     }
@@ -66,12 +69,12 @@ fn lapse(v: View<'_>, list: &MemberList, maybe: &Maybe) -> Vec<Edit> {
     };
     let under_one =
         |c: &CleanRound| v.hold(Guard::LapsedUnderOneLeader, c.leader == leader && c.term == term);
-    let first = maybe.clean.filter(under_one);
+    let first = unanswered.clean.filter(under_one);
     let apart = first.is_some_and(|c| v.now.since(c.at) > ROUNDS_APART);
     if v.hold(Guard::LapsedTwice, apart) {
-        vec![Edit::SettleMaybe(maybe.change.clone(), "lapsed".to_owned())]
+        vec![Edit::SettleUnanswered(unanswered.change.clone(), "lapsed".to_owned())]
     } else if first.is_none() {
-        vec![Edit::CleanMaybe { change: maybe.change.clone(), leader, term }]
+        vec![Edit::NoteCleanRound { change: unanswered.change.clone(), leader, term }]
     } else {
         Vec::new()
     }

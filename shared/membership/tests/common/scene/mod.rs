@@ -8,9 +8,9 @@
 //! i-5 Missing voter=5 | ec2=terminated    not in the group any more
 //! i-6 InService voter=6 name=node-6 peer=node-6 foreign    adopted: its name, its peer URL's host, no env of ours
 //! member 9 voter name=x silent            a member that belongs to no instance
-//! mark gone/i-5 ago=10
+//! condition gone/i-5 ago=10
 //! claim remove i-3 by=r2 nonce=n2 expires=30 (seconds from now; negative: expired)
-//! maybe promote i-4 asked=1 voters=1,2,3 deadline=-10 clean=-5/1/5 (when, under whom, in which term)
+//! unanswered promote i-4 asked=1 voters=1,2,3 deadline=-10 clean=-5/1/5 (when, under whom, in which term)
 //! lists none | lists 1,2 | list-misses 3 | unknown group|ledger|parameters
 //! list 3 without=4 | list 3 cluster=9 | list 3 served-by=1      what one member's own list says otherwise
 //! env i-9 | env i-4 stale | env i-4 minors=3.6 | env i-4 generation=3    an env that nothing else tells of; an old one
@@ -23,10 +23,10 @@ use std::time::Duration;
 
 use membership::etcd::{Member, Probe, Status};
 use membership::ids::{ClusterId, InstanceId, MemberId, Nonce, Timestamp};
-use membership::instance::{Instance, Lifecycle, Vitality};
+use membership::instance::{Ec2State, Instance, Lifecycle};
 use membership::ledger::{
-    EnvState, FORMAT, Generation, GroupIdentity, Identity, Ledger, Mark, MarkKey, Phase, Recorded, Seed,
-    Source, Writer,
+    Condition, ConditionKey, EnvState, FORMAT, Generation, GroupIdentity, Identity, InstanceRecord, Ledger,
+    Phase, Seed, Source, Writer,
 };
 use membership::observation::{Group, Hook, Observation};
 use membership::settings::Settings;
@@ -139,8 +139,8 @@ impl Building {
             },
             instances: BTreeMap::new(),
             claim: None,
-            maybes: Vec::new(),
-            marks: BTreeMap::new(),
+            unanswered: Vec::new(),
+            conditions: BTreeMap::new(),
             history: Vec::new(),
         };
         Self {
@@ -174,15 +174,15 @@ impl Building {
                 self.group.settings.set(words[1], words[2]).unwrap();
             }
             "member" => self.member_line(&Line::parse(text, 2)),
-            "mark" => {
+            "condition" => {
                 let line = Line::parse(text, 2);
                 line.allow(&["ago", "applied"]);
                 let since = NOW.minus(Duration::from_secs(line.number("ago").unwrap_or(0)));
-                let key = MarkKey::try_from(line.words[1].to_owned()).unwrap();
-                self.ledger().marks.insert(key, Mark { since, applied: line.number("applied") });
+                let key = ConditionKey::try_from(line.words[1].to_owned()).unwrap();
+                self.ledger().conditions.insert(key, Condition { since, applied: line.number("applied") });
             }
             "claim" => self.claim_line(&Line::parse(text, 3)),
-            "maybe" => self.maybe_line(&Line::parse(text, 3)),
+            "unanswered" => self.unanswered_line(&Line::parse(text, 3)),
             "lists" => {
                 let who = text.split_whitespace().nth(1).unwrap();
                 let ids = who.split(',').filter(|w| *w != "none").map(|w| MemberId(w.parse().unwrap()));
@@ -311,24 +311,24 @@ impl Building {
         let id = InstanceId::from(line.words[0]);
         let address = line.get("addr").map_or_else(|| address(id.as_str()), |a| format!("10.0.0.{a}"));
         let missing = line.words[1] == "Missing";
-        let vitality = match line.get("ec2") {
-            Some("stopping") => Vitality::Stopping,
-            Some("terminated") => Vitality::Terminated,
-            Some("absent") => Vitality::Absent,
-            _ if missing => Vitality::Absent,
-            _ => Vitality::Running,
+        let ec2_state = match line.get("ec2") {
+            Some("stopping") => Ec2State::Stopping,
+            Some("terminated") => Ec2State::Terminated,
+            Some("absent") => Ec2State::Absent,
+            _ if missing => Ec2State::Absent,
+            _ => Ec2State::Running,
         };
-        if !(missing && vitality == Vitality::Absent) {
+        if !(missing && ec2_state == Ec2State::Absent) {
             self.group.instances.push(Instance {
                 id: id.clone(),
                 lifecycle: (!missing).then(|| Lifecycle::parse(line.words[1])),
-                vitality,
+                ec2_state,
                 address: (!line.has("noaddr")).then(|| address.clone()),
                 launched_at: NOW.minus(Duration::from_secs(line.number("age").unwrap_or(3600))),
                 healthy: !line.has("unhealthy"),
             });
         }
-        self.waiting_mark(line, &id);
+        self.waiting_condition(line, &id);
         let member = line.number("voter").or(line.number("learner")).map(MemberId);
         self.probe(line, member, &format!("http://{address}:2379"));
         self.record(line, &id, member, &address);
@@ -343,15 +343,15 @@ impl Building {
         });
     }
 
-    fn waiting_mark(&mut self, line: &Line<'_>, id: &InstanceId) {
+    fn waiting_condition(&mut self, line: &Line<'_>, id: &InstanceId) {
         let key = match line.words[1] {
-            "Pending:Wait" => MarkKey::LaunchWaiting(id.clone()),
-            "Terminating:Wait" => MarkKey::TerminateWaiting(id.clone()),
+            "Pending:Wait" => ConditionKey::LaunchWaiting(id.clone()),
+            "Terminating:Wait" => ConditionKey::TerminateWaiting(id.clone()),
             _ => return,
         };
         if let Some(ledger) = self.ledger.as_mut().filter(|_| !line.has("fresh")) {
             let since = NOW.minus(Duration::from_secs(5));
-            ledger.marks.insert(key, Mark { since, applied: None });
+            ledger.conditions.insert(key, Condition { since, applied: None });
         }
     }
 
@@ -392,7 +392,7 @@ impl Building {
         let open = open && !line.has("sealed");
         ledger.instances.insert(
             id.clone(),
-            Recorded {
+            InstanceRecord {
                 member,
                 peer_url: format!("http://{address}:2380"),
                 env: match (line.has("foreign"), open) {
@@ -404,8 +404,8 @@ impl Building {
             },
         );
         if line.has("learner") || line.has("unvoted") {
-            let mark = Mark { since: NOW.minus(Duration::from_secs(1)), applied: Some(u64::MAX) };
-            ledger.marks.entry(MarkKey::Joining(id.clone())).or_insert(mark);
+            let condition = Condition { since: NOW.minus(Duration::from_secs(1)), applied: Some(u64::MAX) };
+            ledger.conditions.entry(ConditionKey::Joining(id.clone())).or_insert(condition);
         }
         if !line.has("unpublished") && !line.has("foreign") {
             self.envs.insert(id.clone(), if open { Env::Open } else { Env::Sealed });

@@ -1,26 +1,26 @@
-//! Since when something holds: the marks that every grace period is counted from.
+//! Since when something holds: the conditions that every grace period is counted from.
 
 use super::versions;
 use crate::decision::Wait;
 use crate::etcd::{Member, Probe};
 use crate::guard::Guard;
 use crate::ids::InstanceId;
-use crate::instance::{Instance, Standing};
-use crate::ledger::{Edit, MarkKey, Phase};
+use crate::instance::{Instance, InstanceState};
+use crate::ledger::{ConditionKey, Edit, Phase};
 use crate::view::{MISSES, View};
 
-pub fn marks(v: View<'_>) -> Vec<Edit> {
+pub fn conditions(v: View<'_>) -> Vec<Edit> {
     let mut edits = Vec::new();
     for instance in &v.group.instances {
         let id = &instance.id;
-        keep(v, &mut edits, MarkKey::LaunchWaiting(id.clone()), instance.launch_hook_waits());
-        keep(v, &mut edits, MarkKey::TerminateWaiting(id.clone()), instance.terminate_hook_waits());
+        keep(v, &mut edits, ConditionKey::LaunchWaiting(id.clone()), instance.launch_hook_waits());
+        keep(v, &mut edits, ConditionKey::TerminateWaiting(id.clone()), instance.terminate_hook_waits());
     }
-    let nobodys = |id: &InstanceId| v.instance(id).is_none() && v.recorded(id).is_none();
-    let left = v.ledger.marks.keys().filter(|key| key.instance().is_some_and(nobodys));
-    edits.extend(left.map(|key| Edit::ClearMark(key.clone())));
+    let nobodys = |id: &InstanceId| v.instance(id).is_none() && v.record(id).is_none();
+    let left = v.ledger.conditions.keys().filter(|key| key.instance().is_some_and(nobodys));
+    edits.extend(left.map(|key| Edit::ConditionEnded(key.clone())));
     for id in v.ledger.instances.keys() {
-        keep(v, &mut edits, MarkKey::Gone(id.clone()), v.standing(id) == Standing::Missing);
+        keep(v, &mut edits, ConditionKey::Gone(id.clone()), v.state(id) == InstanceState::Missing);
     }
     if v.ledger.generation.identity.is_some() && matches!(v.phase(), Phase::Opened | Phase::Formed) {
         silent(v, &mut edits);
@@ -28,27 +28,27 @@ pub fn marks(v: View<'_>) -> Vec<Edit> {
             unproven(v, &mut edits);
             joining(v, &mut edits);
             stalled(v, &mut edits);
-            versions::mark(v, &mut edits);
+            versions::condition(v, &mut edits);
         }
     }
     edits
 }
 
-fn keep(v: View<'_>, edits: &mut Vec<Edit>, key: MarkKey, holds: bool) {
-    match (holds, v.ledger.marks.contains_key(&key)) {
-        (true, false) => edits.push(Edit::SetMark(key)),
-        (false, true) => edits.push(Edit::ClearMark(key)),
+fn keep(v: View<'_>, edits: &mut Vec<Edit>, key: ConditionKey, holds: bool) {
+    match (holds, v.ledger.conditions.contains_key(&key)) {
+        (true, false) => edits.push(Edit::ConditionBegan(key)),
+        (false, true) => edits.push(Edit::ConditionEnded(key)),
         _ => {}
     }
 }
 
 fn silent(v: View<'_>, edits: &mut Vec<Edit>) {
-    let marked = v.ledger.marks.contains_key(&MarkKey::Silent);
+    let marked = v.ledger.conditions.contains_key(&ConditionKey::Silent);
     if v.list().is_some() && marked {
-        edits.push(Edit::ClearMark(MarkKey::Silent));
+        edits.push(Edit::ConditionEnded(ConditionKey::Silent));
     } else if v.list().is_none() && !marked && v.phase() == Phase::Opened && v.obs.etcd.list_misses >= MISSES
     {
-        edits.push(Edit::SetMark(MarkKey::Silent));
+        edits.push(Edit::ConditionBegan(ConditionKey::Silent));
     }
 }
 
@@ -66,26 +66,26 @@ pub fn missed(v: View<'_>, member: &Member) -> bool {
 fn unproven(v: View<'_>, edits: &mut Vec<Edit>) {
     for instance in &v.group.instances {
         let id = &instance.id;
-        let key = MarkKey::Unproven(id.clone());
-        let marked = v.ledger.marks.contains_key(&key);
+        let key = ConditionKey::Unproven(id.clone());
+        let marked = v.ledger.conditions.contains_key(&key);
         let member = v.member(id);
-        let in_service = instance.standing() == Standing::InService;
-        let voted = v.recorded(id).is_some_and(|r| r.voted);
-        let watched = in_service || (instance.standing().launches() || instance.standing().leaves()) && voted;
+        let in_service = instance.state() == InstanceState::InService;
+        let voted = v.record(id).is_some_and(|r| r.voted);
+        let watched = in_service || (instance.state().launches() || instance.state().leaves()) && voted;
         let well = member.is_some_and(|m| v.proven(m));
         let ill = watched && member.map_or(in_service, |m| !m.learner && missed(v, m));
         if well && marked {
-            edits.push(Edit::ClearMark(key));
+            edits.push(Edit::ConditionEnded(key));
         } else if !well && ill && !marked {
-            edits.push(Edit::SetMark(key));
-        } else if ill && marked && instance.standing().launches() && !v.given_up(id) {
+            edits.push(Edit::ConditionBegan(key));
+        } else if ill && marked && instance.state().launches() && !v.given_up(id) {
             patience_with(v, edits, instance, key, &Wait::Answer);
         }
     }
 }
 
-/// Rule 11: the patience since this mark is over, or the hook's deadline near, whichever comes first.
-fn patience_with(v: View<'_>, edits: &mut Vec<Edit>, instance: &Instance, since: MarkKey, on: &Wait) {
+/// Rule 11: the patience since this condition is over, or the hook's deadline near, whichever comes first.
+fn patience_with(v: View<'_>, edits: &mut Vec<Edit>, instance: &Instance, since: ConditionKey, on: &Wait) {
     let id = &instance.id;
     let patience = v.ledger.aged(&since, v.now, v.group.settings.join_patience);
     let hook_ends = instance.launch_hook_waits() && v.now >= v.hook_end(id, true);
@@ -102,7 +102,7 @@ fn joining(v: View<'_>, edits: &mut Vec<Edit>) {
         if recorded.member != Some(member.id) || v.given_up(id) {
             continue;
         }
-        let mark = v.ledger.marks.get(&MarkKey::Joining(id.clone()));
+        let condition = v.ledger.conditions.get(&ConditionKey::Joining(id.clone()));
         let forbidden = if member.learner { versions::forbids_vote(v, member) } else { None };
         if let Some(why) = forbidden.as_ref().filter(|why| versions::hopeless(why)) {
             edits.push(Edit::GiveUp(id.clone(), why.to_string()));
@@ -111,16 +111,16 @@ fn joining(v: View<'_>, edits: &mut Vec<Edit>) {
         // A version that may not vote is no progress, however well it catches up.
         let applied = v.status(member).filter(|_| forbidden.is_none()).map(|s| s.applied);
         let renewed = |since| v.now.since(since) >= v.group.settings.join_patience / 4;
-        match (mark, applied) {
+        match (condition, applied) {
             (None, _) => edits.push(Edit::Progress(id.clone(), applied)),
-            (Some(mark), Some(index))
-                if mark.applied.is_none_or(|before| index > before && renewed(mark.since)) =>
+            (Some(condition), Some(index))
+                if condition.applied.is_none_or(|before| index > before && renewed(condition.since)) =>
             {
                 edits.push(Edit::Progress(id.clone(), Some(index)));
             }
             (Some(_), _) if joins(v, instance, member) => {
                 let on = waited_on(v, member);
-                patience_with(v, edits, instance, MarkKey::Joining(id.clone()), &on);
+                patience_with(v, edits, instance, ConditionKey::Joining(id.clone()), &on);
             }
             (Some(_), _) => {}
         }
@@ -136,13 +136,13 @@ fn waited_on(v: View<'_>, member: &Member) -> Wait {
 }
 
 fn joins(v: View<'_>, instance: &Instance, member: &Member) -> bool {
-    let silent_voter = !member.learner && !v.proven(member) && instance.standing().launches();
-    instance.standing().stays() && (member.learner || silent_voter)
+    let silent_voter = !member.learner && !v.proven(member) && instance.state().launches();
+    instance.state().stays() && (member.learner || silent_voter)
 }
 
 fn stalled(v: View<'_>, edits: &mut Vec<Edit>) {
     let stays: Vec<&InstanceId> = v.staying().map(|i| &i.id).collect();
     let all_vote = !stays.is_empty() && stays.iter().all(|id| v.votes(id));
     let holds = v.phase() == Phase::Opened && all_vote && stays.len() < v.group.desired;
-    keep(v, edits, MarkKey::Stalled, holds);
+    keep(v, edits, ConditionKey::Stalled, holds);
 }

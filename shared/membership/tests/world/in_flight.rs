@@ -232,7 +232,7 @@ impl World {
         }
     }
 
-    pub fn letters_tick(&mut self) {
+    pub fn in_flight_tick(&mut self) {
         let waiting: Vec<(u64, Call)> = self.calls.iter().map(|(id, c)| (*id, c.clone())).collect();
         for (id, call) in waiting {
             match call.place {
@@ -288,12 +288,12 @@ impl World {
             .map(|(id, _)| *id)
             .collect();
         for id in held {
-            let heirs: Vec<u64> = self
+            let successors: Vec<u64> = self
                 .clusters
                 .get(&data.cluster)
                 .map_or(Vec::new(), |c| c.voters().into_iter().filter(|m| *m != data.member).collect());
             let in_log = self.calls.get(&id).is_some_and(|c| matches!(c.place, Place::Log(_)));
-            match self.rng.pick(&heirs).copied().filter(|_| in_log) {
+            match self.rng.pick(&successors).copied().filter(|_| in_log) {
                 Some(heir) if self.rng.chance(300) => {
                     self.waits(id, Place::Log(heir));
                 }

@@ -3,7 +3,7 @@
 //! It is fed what was seen and what came of the last call, and says what to do next. Whoever drives it (the
 //! controller with the real clients, a test with a simulated world) has no decision of its own to make.
 
-mod moved;
+mod map_timestamps;
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::decision::Decision;
 use crate::etcd::MemberList;
 use crate::guard::{Guard, Guards};
 use crate::ids::{MemberId, Nonce, RequestId, Timestamp};
-use crate::ledger::{Claim, Edit, Ledger, MarkKey, Maybe, Writer, apply};
+use crate::ledger::{Claim, ConditionKey, Edit, Ledger, UnansweredChange, Writer, apply};
 use crate::observation::{Observation, Seen};
 use crate::recent::Recent;
 
@@ -83,7 +83,7 @@ enum State {
         refusals: u32,
     },
     /// The learner was added and its env is being published.
-    Publishing {
+    CreatingEnv {
         claim: Claim,
         recorded: Edit,
     },
@@ -140,7 +140,7 @@ impl Invocation {
             State::Claimed { claim, sealed, .. } => {
                 self.act_claimed(obs, &decision, now, nonce, claim, sealed)
             }
-            State::Publishing { claim, recorded } => {
+            State::CreatingEnv { claim, recorded } => {
                 self.close(claim, vec![recorded, Edit::Unclaim("added".to_owned())], now, nonce)
             }
             State::Closing { claim, outcome } => self.close(claim, outcome, now, nonce),
@@ -181,7 +181,7 @@ impl Invocation {
                 self.claimed_answer(answer, obs, now, nonce, claim, (sealed, refusals))
             }
             // Published or not: an env that is missing is published by whoever looks next.
-            State::Publishing { claim, recorded } => {
+            State::CreatingEnv { claim, recorded } => {
                 let outcome = format!("{}: done", claim.proposal.change);
                 self.close(claim, vec![recorded, Edit::Unclaim(outcome)], now, nonce)
             }
@@ -192,9 +192,9 @@ impl Invocation {
     fn nonce(&self) -> Option<&Nonce> {
         match &self.state {
             State::Free => None,
-            State::Claimed { claim, .. } | State::Publishing { claim, .. } | State::Closing { claim, .. } => {
-                Some(&claim.nonce)
-            }
+            State::Claimed { claim, .. }
+            | State::CreatingEnv { claim, .. }
+            | State::Closing { claim, .. } => Some(&claim.nonce),
         }
     }
 
@@ -305,7 +305,7 @@ impl Invocation {
             }
             Answer::Unanswered { why, deadline } => {
                 let outcome = Edit::Unclaim(format!("{change}: unanswered: {why}"));
-                let maybe = Maybe {
+                let unanswered = UnansweredChange {
                     change: change.clone(),
                     asked: claim.proposal.asked,
                     voters: claim.voters.clone(),
@@ -315,8 +315,9 @@ impl Invocation {
                 // The seal of a promotion may be repeated; the promotion itself was not sent yet.
                 let sealing = matches!(change, Change::Promote { .. }) && !self.was_sealed(&change, sealed);
                 let may_happen = change.changes_membership() && !sealing;
-                let noted = may_happen && !self.guards.hold(Guard::UnansweredIsMaybe, false);
-                let edits = if noted { vec![Edit::AddMaybe(maybe), outcome] } else { vec![outcome] };
+                let noted = may_happen && !self.guards.hold(Guard::UnansweredIsNoted, false);
+                let edits =
+                    if noted { vec![Edit::NoteUnanswered(unanswered), outcome] } else { vec![outcome] };
                 self.close(claim, edits, now, nonce)
             }
         }
@@ -344,8 +345,8 @@ impl Invocation {
         let recorded = Edit::RecordMember { instance: instance.clone(), member, peer_url };
         match env {
             Some(env) => {
-                self.state = State::Publishing { claim, recorded };
-                Next::Ask(Effect::PublishEnv { instance, env })
+                self.state = State::CreatingEnv { claim, recorded };
+                Next::Ask(Effect::CreateEnv { instance, env })
             }
             None => {
                 let outcome = Edit::Unclaim(format!(
@@ -392,7 +393,7 @@ fn done(change: &Change) -> Vec<Edit> {
         Change::Promote { instance, .. } | Change::Seal { instance } => {
             vec![Edit::RecordSealed(instance.clone())]
         }
-        Change::Remove { .. } => vec![Edit::SetMark(MarkKey::Removed)],
+        Change::Remove { .. } => vec![Edit::ConditionBegan(ConditionKey::Removed)],
         Change::AddLearner { .. }
         | Change::RepairEnv { .. }
         | Change::AbandonLaunch { .. }
