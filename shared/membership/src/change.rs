@@ -187,7 +187,7 @@ pub enum Effect {
 impl fmt::Display for Effect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Effect::CreateEnv { instance, .. } => write!(f, "publish the env of {instance}"),
+            Effect::CreateEnv { instance, .. } => write!(f, "create the env of {instance}"),
             Effect::OverwriteEnv { instance, .. } => write!(f, "overwrite the env of {instance}"),
             Effect::AddLearner { via, peer_url } => write!(f, "ask {via} to add the learner at {peer_url}"),
             Effect::Promote { via, member } => write!(f, "ask {via} to promote {member}"),

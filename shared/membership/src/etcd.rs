@@ -78,6 +78,16 @@ pub struct Status {
     pub alarms: Vec<String>,
 }
 
+/// A voter may be this many entries behind the leader's applied index and still be proven.
+const NEAR: u64 = 1000;
+
+impl Status {
+    /// Whether the server has applied nearly all that the leader has applied.
+    pub fn is_near(&self, leader: &Status) -> bool {
+        self.applied.saturating_add(NEAR) >= leader.applied
+    }
+}
+
 /// The answer of one server to this round's probe.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum Probe {
@@ -92,6 +102,30 @@ pub enum Probe {
         /// What the last one ran into.
         why: String,
     },
+}
+
+impl Probe {
+    /// The status that the server answered with, if it did.
+    pub fn answer(&self) -> Option<&Status> {
+        match self {
+            Probe::Answered(status) => Some(status),
+            Probe::AuthenticationNeeded | Probe::Silent { .. } => None,
+        }
+    }
+
+    /// Whether a server is there: it told its status, or that it wants a user.
+    pub fn is_alive(&self) -> bool {
+        match self {
+            Probe::Answered(_) | Probe::AuthenticationNeeded => true,
+            Probe::Silent { .. } => false,
+        }
+    }
+}
+
+/// The leader among these servers: the server that says of itself that it leads, in the highest term. After an election
+/// the old leader may still say so, in a lower term.
+pub fn leader_among<'a>(statuses: impl Iterator<Item = &'a Status>) -> Option<&'a Status> {
+    statuses.filter(|s| s.leader == Some(s.member)).max_by_key(|s| s.term)
 }
 
 /// All that etcd's servers said in one round.

@@ -213,7 +213,7 @@ guards! {
     SealedBeforePromote,
 }
 
-/// Which guards hold: all of them, except in a test that takes one away.
+/// Which guards are in force: all of them, except in a test that takes one away.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Guards {
     removed: Option<Guard>,
@@ -225,13 +225,28 @@ impl Guards {
         Self { removed: None }
     }
 
-    /// All guards but one: a mutant, for tests.
+    /// All guards but this one: a mutant, for tests.
     pub const fn without(guard: Guard) -> Self {
         Self { removed: Some(guard) }
     }
 
-    /// Whether the condition holds, or its guard was taken away.
-    pub fn hold(self, guard: Guard, condition: bool) -> bool {
-        condition || self.removed == Some(guard)
+    /// Whether the guard is in force. The functions enforce every guard.
+    pub fn enforces(self, guard: Guard) -> bool {
+        self.removed != Some(guard)
+    }
+
+    /// Whether a test took the guard away. A branch behind it is reached by that mutant and by nothing else.
+    pub fn mutant(self, guard: Guard) -> bool {
+        !self.enforces(guard)
+    }
+
+    /// Whether the guard lets a step pass: its condition holds, or a test took the guard away.
+    pub fn allows(self, guard: Guard, condition: bool) -> bool {
+        condition || self.mutant(guard)
+    }
+
+    /// A precondition of a step: `otherwise` says what stands against the step where the guard does not let it pass.
+    pub fn require<E>(self, guard: Guard, condition: bool, otherwise: impl FnOnce() -> E) -> Result<(), E> {
+        if self.allows(guard, condition) { Ok(()) } else { Err(otherwise()) }
     }
 }

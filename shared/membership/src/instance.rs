@@ -5,6 +5,16 @@ use serde::Serialize;
 use crate::ids::{InstanceId, Timestamp};
 use crate::settings::Settings;
 
+/// Which way a lifecycle action leads: into service, or out of the group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transition {
+    /// The instance launches.
+    Launch,
+    /// The instance terminates, or its root volume is about to be replaced.
+    Terminate,
+}
+
 /// Where Auto Scaling says an instance stands. An unknown state is kept as text and never guessed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum Lifecycle {
@@ -189,6 +199,19 @@ impl Instance {
     /// Whether it loses its disk and comes back in its own place: nothing is launched for it.
     pub fn comes_back(&self) -> bool {
         matches!(self.lifecycle, Some(Lifecycle::ReplacingRootVolume | Lifecycle::ReplacingRootVolumeWait))
+    }
+
+    /// Whether the hook of this transition waits for this instance, dead or alive.
+    pub fn hook_waits(&self, transition: Transition) -> bool {
+        match transition {
+            Transition::Launch => self.launch_hook_waits(),
+            Transition::Terminate => self.terminate_hook_waits(),
+        }
+    }
+
+    /// The transition whose hook waits for this instance, dead or alive.
+    pub fn waiting_hook(&self) -> Option<Transition> {
+        [Transition::Launch, Transition::Terminate].into_iter().find(|t| self.hook_waits(*t))
     }
 
     /// Whether a launch hook waits for this instance, dead or alive.

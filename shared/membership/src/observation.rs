@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::etcd::EtcdView;
 use crate::ids::{ClusterName, InstanceId};
-use crate::instance::Instance;
+use crate::instance::{Instance, Transition};
 use crate::ledger::{GroupIdentity, Ledger};
 use crate::settings::Settings;
 
@@ -56,6 +56,14 @@ pub struct Group {
 }
 
 impl Group {
+    /// The hook of this transition, or why the group has none that can be used.
+    pub fn hook(&self, transition: Transition) -> Result<&Hook, &str> {
+        match transition {
+            Transition::Launch => self.launch_hook.as_ref().map_err(String::as_str),
+            Transition::Terminate => self.terminate_hook.as_ref().map_err(String::as_str),
+        }
+    }
+
     /// The instance with this ID.
     pub fn instance(&self, id: &InstanceId) -> Option<&Instance> {
         self.instances.iter().find(|i| i.id == *id)

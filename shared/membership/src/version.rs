@@ -61,15 +61,17 @@ impl fmt::Display for Version {
     }
 }
 
-/// 3.6 joins only beside 3.5 members that keep a learner's promotion on disk (3.5.32; design, section 7).
+/// 3.6 joins only beside 3.5 members that keep a learner's promotion on disk, as 3.5.32 and newer do (etcd's upgrade
+/// guide to 3.6).
 pub const PERSISTS_PROMOTIONS: Version = Version { minor: Minor(3, 5), patch: Some(32) };
-/// The minor that this is asked for.
+/// The minor before which every 3.5 member must keep promotions on disk.
 pub const NEEDS_PERSISTED_PROMOTIONS: Minor = Minor(3, 6);
-/// 3.7 panics on a log entry that 3.5 wrote.
+/// 3.7 panics on a log entry that 3.5 wrote (tried with 3.7.3).
 pub const READS_NO_OLD_ENTRIES: Minor = Minor(3, 7);
 /// From 3.6 on, every entry is one that 3.7 can read.
 pub const WRITES_NEW_ENTRIES: Minor = Minor(3, 6);
-/// A joiner gets a snapshot instead of the entries once the leader has applied about 100 since; twice that.
+/// A joiner gets a snapshot instead of old entries once the leader has applied about 100 more (tried with 3.6.16: 90
+/// were too few, 105 enough). This is twice that.
 pub const ENTRIES_UNTIL_SNAPSHOT: u64 = 200;
 
 /// Why an etcd of some minor may not join now.
@@ -86,8 +88,8 @@ pub enum Closed {
     TooOld(MemberId, Version),
     /// Entries of 3.5 may still be in the log.
     OldEntries {
-        /// How far the log has moved since the last 3.5 member left, if it was seen to leave.
-        moved: u64,
+        /// By how many entries the log has grown since the last 3.5 member was seen to leave.
+        grown: u64,
     },
 }
 
@@ -97,12 +99,15 @@ impl fmt::Display for Closed {
             Closed::OutOfReach { cluster } => {
                 write!(
                     f,
-                    "the cluster is at {cluster} and takes that or {}: one minor at a time",
+                    "the cluster runs etcd {cluster} and takes {cluster} or {}: upgrades go one minor at a time",
                     cluster.next()
                 )
             }
             Closed::Unknown(member) => {
-                write!(f, "the version of member {member} is not known, and every member's must be")
+                write!(
+                    f,
+                    "the version of member {member} is not known, and every member's version must be known"
+                )
             }
             Closed::TooOld(member, version) => {
                 write!(
@@ -111,9 +116,9 @@ impl fmt::Display for Closed {
                     version.minor
                 )
             }
-            Closed::OldEntries { moved } => write!(
+            Closed::OldEntries { grown } => write!(
                 f,
-                "entries of {} may still be in the log: it must move by more than {ENTRIES_UNTIL_SNAPSHOT} entries since the last such member left, and has moved by {moved}; wait, or write to it",
+                "the log may still hold entries of etcd {}: it must grow by more than {ENTRIES_UNTIL_SNAPSHOT} entries after the last such member left, and has grown by {grown}; wait, or write to the cluster",
                 PERSISTS_PROMOTIONS.minor
             ),
         }

@@ -7,7 +7,7 @@
 
 use membership::change::{Change, Effect};
 use membership::ids::MemberId;
-use membership::invocation::Answer;
+use membership::invocation::{Answer, Retry};
 use membership::quorum::majority;
 
 use crate::clock::NOW;
@@ -27,7 +27,7 @@ pub enum Reply {
 
 fn refused(why: &str) -> Reply {
     // Ten repetitions under one claim, and one, end alike.
-    Reply::Answered(Answer::Refused { why: why.to_owned(), again: false })
+    Reply::Answered(Answer::Refused { why: why.to_owned(), retry: Retry::Pointless })
 }
 
 impl Step<'_> {

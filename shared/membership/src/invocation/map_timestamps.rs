@@ -1,6 +1,6 @@
 //! An invocation at another time.
 
-use super::{Invocation, State};
+use super::{Held, Invocation, State};
 use crate::ids::Timestamp;
 use crate::map_timestamps::MapTimestamps;
 
@@ -8,8 +8,8 @@ impl MapTimestamps for Invocation {
     fn map_timestamps(&self, to: &dyn Fn(Timestamp) -> Timestamp) -> Self {
         let state = match &self.state {
             State::Free => State::Free,
-            State::Claimed { claim, sealed, refusals } => {
-                State::Claimed { claim: claim.map_timestamps(to), sealed: *sealed, refusals: *refusals }
+            State::Claimed(held) => {
+                State::Claimed(Held { claim: held.claim.map_timestamps(to), ..held.clone() })
             }
             State::CreatingEnv { claim, recorded } => {
                 State::CreatingEnv { claim: claim.map_timestamps(to), recorded: recorded.map_timestamps(to) }

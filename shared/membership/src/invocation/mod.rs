@@ -1,39 +1,44 @@
-//! The protocol of one invocation: claim, look again wholly, act, close (design, section 3), as a state machine.
+//! The protocol of one invocation as a state machine: claim, look again wholly, act, close.
 //!
-//! It is fed what was seen and what came of the last call, and says what to do next. Whoever drives it (the
-//! controller with the real clients, a test with a simulated world) has no decision of its own to make.
+//! It is fed what was seen and what came of the last call, and says what to do next. Its driver (the controller with the
+//! real clients, a test with a simulated world) has no decision of its own to make.
 
+mod answer;
 mod map_timestamps;
+mod outcome;
 
+use std::mem;
 use std::time::Duration;
 
+pub use self::answer::{Answer, Retry, Written};
+use self::outcome::{done, ended, lands_late, unanswered};
 use crate::change::{Change, Effect, Proposal};
-use crate::decide::{decide_with, joiner_env_after_add, under_claim};
+use crate::decide::{Added, decide_with, joiner_env_after_add};
 use crate::decision::Decision;
 use crate::etcd::MemberList;
 use crate::guard::{Guard, Guards};
 use crate::ids::{MemberId, Nonce, RequestId, Timestamp};
-use crate::ledger::{Claim, ConditionKey, Edit, Ledger, UnansweredChange, Writer, apply};
+use crate::ledger::{Claim, Edit, EnvState, Ledger, Writer, apply};
 use crate::observation::{Observation, Seen};
 use crate::recent::Recent;
 
-/// Clocks differ by less than this: an expired claimant is certainly dead.
+/// Clocks differ by less than this, so the claimant of an expired claim is certainly dead.
 pub const CLOCK_SLACK: Duration = Duration::from_secs(5);
 /// No claim is taken with less time than this left: it could not be closed.
 pub const TIME_FOR_A_CLAIM: Duration = Duration::from_secs(6);
-/// With less than this left, a claim is closed whatever became of it.
+/// With less time than this left, a claim is closed whatever became of it.
 pub const TIME_TO_CLOSE: Duration = Duration::from_secs(2);
-/// etcd refuses changes for some 5 s after a connection began: asked again under the same claim, this often.
+/// etcd refuses changes for some 5 s after a connection began. It is asked again under the same claim, this often.
 const PATIENCE_WITH_ETCD: u32 = 10;
 
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Next {
-    /// Write this ledger, if the one that was read still stands (or there still is none).
+    /// Write this ledger, if the ledger that was read still stands, or if there still is no ledger.
     Write(Box<Ledger>),
-    /// Make these calls, each right however late it comes; then look again.
+    /// Make these calls, each of which is right however late it comes. Then look again.
     Perform(Vec<Effect>),
-    /// Make this one call, under the claim; its answer decides.
+    /// Make this call, under the claim. Its answer decides what comes next.
     Ask(Effect),
     /// Look again, at once.
     Look,
@@ -41,48 +46,12 @@ pub enum Next {
     Rest,
 }
 
-/// What came of a write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Written {
-    /// It is there.
-    Yes,
-    /// Someone else wrote first, or nobody knows: look.
-    Unclear,
-}
-
-/// What came of a call under the claim.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Answer {
-    /// It was done.
-    Done,
-    /// A learner was added; the list is etcd's own answer.
-    Added(MemberId, MemberList),
-    /// It was certainly not done.
-    Refused {
-        /// In whose words.
-        why: String,
-        /// The same call may succeed in a few seconds.
-        again: bool,
-    },
-    /// It may or may not have been done.
-    Unanswered {
-        /// What happened instead.
-        why: String,
-        /// Until when the request itself may live.
-        deadline: Timestamp,
-    },
-}
-
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum State {
     Free,
     /// A claim was written, or may have been.
-    Claimed {
-        claim: Claim,
-        sealed: bool,
-        refusals: u32,
-    },
-    /// The learner was added and its env is being published.
+    Claimed(Held),
+    /// The learner was added, and its env is being created.
     CreatingEnv {
         claim: Claim,
         recorded: Edit,
@@ -92,6 +61,22 @@ enum State {
         claim: Claim,
         outcome: Vec<Edit>,
     },
+}
+
+/// A claim, and how far its change has come.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Held {
+    claim: Claim,
+    /// The env of the learner that is to be promoted was sealed under this claim.
+    sealed: bool,
+    /// How often etcd has refused the call.
+    refusals: u32,
+}
+
+/// The time of a call, and a nonce that no write has used.
+struct Moment {
+    now: Timestamp,
+    nonce: Nonce,
 }
 
 /// One invocation on one cluster.
@@ -114,15 +99,8 @@ impl Invocation {
 
     /// [`Invocation::new`], with one guard taken away: for tests.
     pub fn with_guards(request: RequestId, deadline: Timestamp, guards: Guards) -> Self {
-        Self {
-            request,
-            deadline,
-            guards,
-            state: State::Free,
-            seen: None,
-            pending: Vec::new(),
-            recent: Recent::default(),
-        }
+        let (state, pending, recent) = (State::Free, Vec::new(), Recent::default());
+        Self { request, deadline, guards, state, seen: None, pending, recent }
     }
 
     /// Whether it holds, or may hold, the claim.
@@ -133,17 +111,14 @@ impl Invocation {
     /// Looks at what was seen. `nonce` is fresh for every call.
     pub fn look(&mut self, obs: &Observation, now: Timestamp, nonce: Nonce) -> (Decision, Next) {
         self.seen = obs.ledger.known().cloned().flatten();
-        self.lose_what_was_lost(obs);
+        self.drop_a_lost_claim(obs);
         let decision = decide_with(obs, now, self.nonce(), self.guards);
-        let next = match self.state.clone() {
-            State::Free => self.act_freely(obs, &decision, now, nonce),
-            State::Claimed { claim, sealed, .. } => {
-                self.act_claimed(obs, &decision, now, nonce, claim, sealed)
-            }
-            State::CreatingEnv { claim, recorded } => {
-                self.close(claim, vec![recorded, Edit::Unclaim("added".to_owned())], now, nonce)
-            }
-            State::Closing { claim, outcome } => self.close(claim, outcome, now, nonce),
+        let at = Moment { now, nonce };
+        let next = match mem::replace(&mut self.state, State::Free) {
+            State::Free => self.act_freely(obs, &decision, at),
+            State::Claimed(held) => self.act_claimed(&decision, held, at),
+            State::CreatingEnv { claim, recorded } => self.close_added(claim, recorded, at),
+            State::Closing { claim, outcome } => self.close(claim, outcome, at),
         };
         (decision, next)
     }
@@ -158,71 +133,74 @@ impl Invocation {
             self.state = State::Free;
             return Next::Look;
         }
-        if let State::Claimed { claim, sealed, .. } = self.state.clone()
-            && self.guards.hold(Guard::LookAgain, false)
-            && let Some(effect) =
-                under_claim(obs, now, &claim.nonce, self.guards, &claim.proposal.change, sealed)
-        {
-            return Next::Ask(effect);
+        if let Some(call) = self.mutant_call_without_a_look(obs, now) {
+            return Next::Ask(call);
         }
         if self.pending.is_empty() { Next::Look } else { self.perform(now) }
     }
 
-    fn perform(&mut self, now: Timestamp) -> Next {
-        let effects = std::mem::take(&mut self.pending);
-        self.recent.made(&effects, now);
-        Next::Perform(effects)
+    /// The call of a claim that was written just now, without another look.
+    fn mutant_call_without_a_look(&self, obs: &Observation, now: Timestamp) -> Option<Effect> {
+        let State::Claimed(held) = &self.state else { return None };
+        if self.guards.enforces(Guard::LookAgain) {
+            return None;
+        }
+        decide_with(obs, now, Some(&held.claim.nonce), self.guards).calls.next(held.sealed)
     }
 
     /// The call under the claim came to this.
     pub fn answered(&mut self, answer: Answer, obs: &Observation, now: Timestamp, nonce: Nonce) -> Next {
-        match self.state.clone() {
-            State::Claimed { claim, sealed, refusals } => {
-                self.claimed_answer(answer, obs, now, nonce, claim, (sealed, refusals))
+        let at = Moment { now, nonce };
+        match mem::replace(&mut self.state, State::Free) {
+            State::Claimed(held) => self.claimed_answer(answer, obs, held, at),
+            State::CreatingEnv { claim, recorded } => self.close_added(claim, recorded, at),
+            other @ (State::Free | State::Closing { .. }) => {
+                self.state = other;
+                Next::Look
             }
-            // Published or not: an env that is missing is published by whoever looks next.
-            State::CreatingEnv { claim, recorded } => {
-                let outcome = format!("{}: done", claim.proposal.change);
-                self.close(claim, vec![recorded, Edit::Unclaim(outcome)], now, nonce)
-            }
-            State::Free | State::Closing { .. } => Next::Look,
         }
+    }
+
+    fn perform(&mut self, now: Timestamp) -> Next {
+        let effects = mem::take(&mut self.pending);
+        self.recent.made(&effects, now);
+        Next::Perform(effects)
     }
 
     fn nonce(&self) -> Option<&Nonce> {
         match &self.state {
             State::Free => None,
-            State::Claimed { claim, .. }
+            State::Claimed(Held { claim, .. })
             | State::CreatingEnv { claim, .. }
             | State::Closing { claim, .. } => Some(&claim.nonce),
         }
     }
 
-    /// A claim whose write failed, or that another closed after it expired, is not ours.
-    fn lose_what_was_lost(&mut self, obs: &Observation) {
+    /// A claim whose write failed, or that another invocation closed after it expired, is not ours.
+    fn drop_a_lost_claim(&mut self, obs: &Observation) {
         let (Some(ours), Seen::Known(ledger)) = (self.nonce(), &obs.ledger) else {
             return;
         };
-        let standing = ledger.as_ref().and_then(|l| l.claim.as_ref()).map(|c| &c.nonce);
-        if !self.guards.hold(Guard::ClaimStands, standing == Some(ours)) {
+        let stands = ledger.as_ref().and_then(|l| l.claim.as_ref()).map(|c| &c.nonce);
+        if self.guards.enforces(Guard::ClaimStands) && stands != Some(ours) {
             self.state = State::Free;
         }
     }
 
-    fn act_freely(&mut self, obs: &Observation, d: &Decision, now: Timestamp, nonce: Nonce) -> Next {
-        self.pending = self.recent.without(&d.effects, now);
-        let in_time = self.guards.hold(Guard::TimeForAClaim, now.plus(TIME_FOR_A_CLAIM) < self.deadline);
+    fn act_freely(&mut self, obs: &Observation, d: &Decision, at: Moment) -> Next {
+        self.pending = self.recent.without(&d.effects, at.now);
+        let in_time = self.guards.allows(Guard::TimeForAClaim, at.now.plus(TIME_FOR_A_CLAIM) < self.deadline);
         match &d.proposal {
             Some(proposal) if in_time => {
-                let claim = self.claim(obs, proposal, nonce.clone());
+                let claim = self.claim(obs, proposal, at.nonce.clone());
                 let mut edits = d.edits.clone();
                 edits.push(Edit::Claim(claim.clone()));
-                self.state = State::Claimed { claim, sealed: false, refusals: 0 };
-                self.write(&edits, now, nonce)
+                self.state = State::Claimed(Held { claim, sealed: false, refusals: 0 });
+                self.write(&edits, at)
             }
-            _ if d.has_urgent_edits() => self.write(&d.edits, now, nonce),
+            _ if d.has_urgent_edits() => self.write(&d.edits, at),
             _ if self.pending.is_empty() => Next::Rest,
-            _ => self.perform(now),
+            _ => self.perform(at.now),
         }
     }
 
@@ -241,165 +219,119 @@ impl Invocation {
         }
     }
 
-    /// The claim stands. Only if the decision, made anew on everything, is still the same is it carried out.
-    fn act_claimed(
-        &mut self,
-        obs: &Observation,
-        d: &Decision,
-        now: Timestamp,
-        nonce: Nonce,
-        claim: Claim,
-        sealed: bool,
-    ) -> Next {
-        let same = d.proposal.as_ref() == Some(&claim.proposal);
-        let in_time = now.plus(TIME_TO_CLOSE) < self.deadline;
-        let effect = under_claim(obs, now, &claim.nonce, self.guards, &claim.proposal.change, sealed);
-        match effect {
-            Some(effect) if same && in_time => Next::Ask(effect),
-            _ => {
-                let why = match (same, in_time) {
-                    (false, _) => "the second look came to something else",
-                    (true, false) => "no time is left",
-                    (true, true) => "a fact that it needs is missing",
-                };
-                let outcome = format!("{}: withdrawn, {why}", claim.proposal.change);
-                let mut edits = d.edits.clone();
-                edits.push(Edit::Unclaim(outcome));
-                self.close(claim, edits, now, nonce)
+    /// The claim stands. Its change is asked only if the decision, made anew on everything, is still the same.
+    fn act_claimed(&mut self, d: &Decision, held: Held, at: Moment) -> Next {
+        let same = d.proposal.as_ref() == Some(&held.claim.proposal);
+        let in_time = at.now.plus(TIME_TO_CLOSE) < self.deadline;
+        let why = match (same, in_time, d.calls.clone().next(held.sealed)) {
+            (true, true, Some(call)) => {
+                self.state = State::Claimed(held);
+                return Next::Ask(call);
             }
-        }
+            (false, _, _) => "the second look decided something else",
+            (true, false, _) => "no time is left",
+            (true, true, None) => "a fact that the call needs is missing",
+        };
+        let mut edits = d.edits.clone();
+        edits.push(ended(&held.claim.proposal.change, &format!("withdrawn: {why}")));
+        self.close(held.claim, edits, at)
     }
 
-    fn claimed_answer(
-        &mut self,
-        answer: Answer,
-        obs: &Observation,
-        now: Timestamp,
-        nonce: Nonce,
-        claim: Claim,
-        (sealed, refusals): (bool, u32),
-    ) -> Next {
-        let change = claim.proposal.change.clone();
+    fn claimed_answer(&mut self, answer: Answer, obs: &Observation, held: Held, at: Moment) -> Next {
+        let change = &held.claim.proposal.change;
+        let sealing = matches!(change, Change::Promote { .. }) && !self.was_sealed(&held);
         match answer {
-            Answer::Done if matches!(change, Change::Promote { .. }) && !self.was_sealed(&change, sealed) => {
-                self.state = State::Claimed { claim, sealed: true, refusals };
+            Answer::Done if sealing => {
+                self.state = State::Claimed(Held { sealed: true, ..held });
                 Next::Look
             }
-            Answer::Done => self.close(claim, done(&change), now, nonce),
-            Answer::Added(member, list) => self.publish(obs, now, nonce, claim, member, &list),
-            Answer::Refused { again: true, .. }
-                if refusals < PATIENCE_WITH_ETCD && now.plus(TIME_FOR_A_CLAIM) < self.deadline =>
-            {
-                self.state = State::Claimed { claim, sealed, refusals: refusals + 1 };
+            Answer::Done => {
+                let outcome = done(change);
+                self.close(held.claim, outcome, at)
+            }
+            Answer::Added(member, list) => self.create_env(obs, held, member, &list, at),
+            Answer::Refused { retry: Retry::Soon, .. } if self.asks_again(&held, at.now) => {
+                let refusals = held.refusals + 1;
+                self.state = State::Claimed(Held { refusals, ..held });
                 Next::Rest
             }
             Answer::Refused { why, .. } => {
-                self.close(claim, vec![Edit::Unclaim(format!("{change}: refused: {why}"))], now, nonce)
+                let outcome = vec![ended(change, &format!("refused: {why}"))];
+                self.close(held.claim, outcome, at)
             }
-            // An overwrite or a kill that may still land must not meet another's: the claim stands until it expires.
+            // An overwrite or a kill that may still land must not meet another change: the claim stands until it expires.
             Answer::Unanswered { .. }
-                if lands_late(&change) && !self.guards.hold(Guard::LateLandingKeepsClaim, false) =>
+                if lands_late(change) && self.guards.enforces(Guard::LateLandingKeepsClaim) =>
             {
-                self.state = State::Free;
                 Next::Rest
             }
             Answer::Unanswered { why, deadline } => {
-                let outcome = Edit::Unclaim(format!("{change}: unanswered: {why}"));
-                let unanswered = UnansweredChange {
-                    change: change.clone(),
-                    asked: claim.proposal.asked,
-                    voters: claim.voters.clone(),
-                    deadline,
-                    clean: None,
-                };
-                // The seal of a promotion may be repeated; the promotion itself was not sent yet.
-                let sealing = matches!(change, Change::Promote { .. }) && !self.was_sealed(&change, sealed);
-                let may_happen = change.changes_membership() && !sealing;
-                let noted = may_happen && !self.guards.hold(Guard::UnansweredIsNoted, false);
-                let edits =
-                    if noted { vec![Edit::NoteUnanswered(unanswered), outcome] } else { vec![outcome] };
-                self.close(claim, edits, now, nonce)
+                let outcome = unanswered(&held.claim, &why, deadline, sealing, self.guards);
+                self.close(held.claim, outcome, at)
             }
         }
     }
 
-    fn was_sealed(&self, change: &Change, sealed: bool) -> bool {
-        let recorded = change.instance().and_then(|id| self.seen.as_ref()?.instances.get(id));
-        let before = recorded.is_some_and(|r| r.env != crate::ledger::EnvState::Open);
-        self.guards.hold(Guard::SealedBeforePromote, sealed || before)
+    fn asks_again(&self, held: &Held, now: Timestamp) -> bool {
+        held.refusals < PATIENCE_WITH_ETCD && now.plus(TIME_FOR_A_CLAIM) < self.deadline
     }
 
-    fn publish(
+    /// Whether the env of the claim's instance is sealed, under this claim or before it.
+    fn was_sealed(&self, held: &Held) -> bool {
+        let instance = held.claim.proposal.change.instance();
+        let record = instance.and_then(|id| self.seen.as_ref()?.instances.get(id));
+        let before = record.is_some_and(|r| r.env != EnvState::Open);
+        self.guards.allows(Guard::SealedBeforePromote, held.sealed || before)
+    }
+
+    fn create_env(
         &mut self,
         obs: &Observation,
-        now: Timestamp,
-        nonce: Nonce,
-        claim: Claim,
+        held: Held,
         member: MemberId,
         list: &MemberList,
+        at: Moment,
     ) -> Next {
-        let Change::AddLearner { instance, peer_url } = claim.proposal.change.clone() else {
+        let Change::AddLearner { instance, peer_url } = &held.claim.proposal.change else {
+            self.state = State::Claimed(held);
             return Next::Look;
         };
-        let env = joiner_env_after_add(obs, now, &claim.nonce, &instance, (member, &peer_url, list));
-        let recorded = Edit::RecordMember { instance: instance.clone(), member, peer_url };
+        let claim = &held.claim;
+        let added = Added { instance, member, peer_url, list };
+        let env = joiner_env_after_add(obs, at.now, &claim.nonce, &added);
+        let recorded = Edit::RecordMember { instance: instance.clone(), member, peer_url: peer_url.clone() };
         match env {
             Some(env) => {
-                self.state = State::CreatingEnv { claim, recorded };
-                Next::Ask(Effect::CreateEnv { instance, env })
+                let call = Effect::CreateEnv { instance: instance.clone(), env };
+                self.state = State::CreatingEnv { claim: held.claim, recorded };
+                Next::Ask(call)
             }
             None => {
-                let outcome = Edit::Unclaim(format!(
-                    "{}: added, its env is still to be published",
-                    claim.proposal.change
-                ));
-                self.close(claim, vec![recorded, outcome], now, nonce)
+                let outcome = ended(&claim.proposal.change, "added; its env has still to be created");
+                self.close(held.claim, vec![recorded, outcome], at)
             }
         }
     }
 
-    fn close(&mut self, claim: Claim, outcome: Vec<Edit>, now: Timestamp, nonce: Nonce) -> Next {
-        self.pending.clear();
-        self.state = State::Closing { claim, outcome: outcome.clone() };
-        self.write(&outcome, now, nonce)
+    /// Whether or not the env was created: the next look of any invocation creates an env that is missing.
+    fn close_added(&mut self, claim: Claim, recorded: Edit, at: Moment) -> Next {
+        let outcome = ended(&claim.proposal.change, "done");
+        self.close(claim, vec![recorded, outcome], at)
     }
 
-    fn write(&self, edits: &[Edit], now: Timestamp, nonce: Nonce) -> Next {
-        let writer = Writer { request: self.request.clone(), nonce };
-        match apply(self.seen.clone(), edits, &writer, now) {
-            Some(ledger) => Next::Write(Box::new(ledger.stamped(&writer, now))),
-            // It could not be read: not at once again.
+    fn close(&mut self, claim: Claim, outcome: Vec<Edit>, at: Moment) -> Next {
+        self.pending.clear();
+        let next = self.write(&outcome, at);
+        self.state = State::Closing { claim, outcome };
+        next
+    }
+
+    fn write(&self, edits: &[Edit], at: Moment) -> Next {
+        let writer = Writer { request: self.request.clone(), nonce: at.nonce };
+        match apply(self.seen.clone(), edits, &writer, at.now) {
+            Some(ledger) => Next::Write(Box::new(ledger.stamped(&writer, at.now))),
+            // The ledger could not be read. It is not read again at once.
             None => Next::Rest,
         }
     }
-}
-
-/// Whether the change, landing late, could undo or kill what a later one made. (A late seal only seals again.)
-fn lands_late(change: &Change) -> bool {
-    match change {
-        Change::RepairEnv { .. }
-        | Change::AbandonLaunch { .. }
-        | Change::RetainLeaving { .. }
-        | Change::SetUnhealthy { .. } => true,
-        Change::AddLearner { .. } | Change::Promote { .. } | Change::Remove { .. } | Change::Seal { .. } => {
-            false
-        }
-    }
-}
-
-/// What is true once a change was made.
-fn done(change: &Change) -> Vec<Edit> {
-    let mut edits = match change {
-        Change::Promote { instance, .. } | Change::Seal { instance } => {
-            vec![Edit::RecordSealed(instance.clone())]
-        }
-        Change::Remove { .. } => vec![Edit::ConditionBegan(ConditionKey::Removed)],
-        Change::AddLearner { .. }
-        | Change::RepairEnv { .. }
-        | Change::AbandonLaunch { .. }
-        | Change::RetainLeaving { .. }
-        | Change::SetUnhealthy { .. } => Vec::new(),
-    };
-    edits.push(Edit::Unclaim(format!("{change}: done")));
-    edits
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{InstanceId, Timestamp};
+use crate::instance::Transition;
 use crate::version::Minor;
 
 /// What a condition is about.
@@ -35,6 +36,14 @@ pub enum ConditionKey {
 }
 
 impl ConditionKey {
+    /// The condition that the hook of this transition waits for the instance.
+    pub fn waiting(transition: Transition, instance: &InstanceId) -> ConditionKey {
+        match transition {
+            Transition::Launch => ConditionKey::LaunchWaiting(instance.clone()),
+            Transition::Terminate => ConditionKey::TerminateWaiting(instance.clone()),
+        }
+    }
+
     /// The instance that the condition is about.
     pub fn instance(&self) -> Option<&InstanceId> {
         match self {

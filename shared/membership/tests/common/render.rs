@@ -3,6 +3,7 @@
 use membership::change::Effect;
 use membership::decision::Decision;
 use membership::env;
+use membership::instance::Transition;
 
 pub fn render(d: &Decision) -> String {
     let mut lines: Vec<String> = Vec::new();
@@ -15,11 +16,14 @@ pub fn render(d: &Decision) -> String {
         lines.push(format!("propose: {}{asked}", p.change));
     }
     lines.extend(d.effects.iter().map(|e| format!("effect: {}", effect(e))));
-    lines.extend(d.notes.iter().map(|n| format!("note: {n}")));
+    lines.extend(d.notes.iter().map(|n| format!("note: {n} [{}]", n.verdict.code())));
     for k in &d.keep_alive {
         lines.push(format!(
             "keep alive: {} of {}",
-            if k.launch { "launch" } else { "termination" },
+            match k.transition {
+                Transition::Launch => "launch",
+                Transition::Terminate => "termination",
+            },
             k.instance
         ));
     }

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use membership::guard::Guards;
 use membership::ids::{MemberId, Nonce, RequestId, Timestamp};
-use membership::invocation::{Answer, Invocation, Next, Written};
+use membership::invocation::{Answer, Invocation, Next, Retry, Written};
 use membership::ledger::Ledger;
 use membership::observation::{Observation, Seen};
 
@@ -148,8 +148,8 @@ impl Script {
                 let list = lists.values().find_map(Seen::known).expect("a list in this world").clone();
                 Answer::Added(MemberId(words[1].parse().unwrap()), list)
             }
-            "refused" => Answer::Refused { why: why(), again: false },
-            "refused-again" => Answer::Refused { why: why(), again: true },
+            "refused" => Answer::Refused { why: why(), retry: Retry::Pointless },
+            "refused-again" => Answer::Refused { why: why(), retry: Retry::Soon },
             "unanswered" => {
                 Answer::Unanswered { why: why(), deadline: self.now.plus(Duration::from_secs(2)) }
             }

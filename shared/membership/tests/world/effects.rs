@@ -107,9 +107,9 @@ impl World {
         match reply {
             Reply::Done => Some(Answer::Done),
             Reply::Added(member, list) => Some(Answer::Added(member, list)),
-            Reply::Refused(why, again) => {
+            Reply::Refused(why, retry) => {
                 self.tell(format!("etcd refuses: {why}"));
-                Some(Answer::Refused { why: why.to_owned(), again })
+                Some(Answer::Refused { why: why.to_owned(), retry })
             }
             Reply::Silence if self.rng.chance(300) => {
                 // The call's own, as the functions tell it: a reset says nothing of what the server still does.

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use membership::change::{Change, Effect};
 use membership::etcd::MemberList;
 use membership::ids::{InstanceId, MemberId};
+use membership::invocation::Retry;
 use membership::quorum::majority;
 use membership::version::{Minor, Version};
 
@@ -51,7 +52,7 @@ pub enum Place {
 pub enum Reply {
     Done,
     Added(MemberId, MemberList),
-    Refused(&'static str, bool),
+    Refused(&'static str, Retry),
     Silence,
 }
 
@@ -98,7 +99,7 @@ impl World {
         };
         let Some(leader) = cluster.leader else {
             self.calls.remove(&call);
-            return if add { Reply::Refused("no leader", true) } else { Reply::Silence };
+            return if add { Reply::Refused("no leader", Retry::Soon) } else { Reply::Silence };
         };
         let frozen = self.host_of(id, leader).is_some_and(|h| h.frozen(now));
         if frozen {
@@ -122,7 +123,7 @@ impl World {
             Change::AddLearner { peer_url, .. } => self.commit_add(&call, &cluster, leader, &peer_url),
             Change::Promote { member, .. } => self.commit_promote(&call, &cluster, leader, member.0),
             Change::Remove { member, .. } => self.commit_remove(&call, &cluster, member.0),
-            _ => Reply::Refused("no change of the membership", false),
+            _ => Reply::Refused("no change of the membership", Retry::Pointless),
         }
     }
 
@@ -150,17 +151,17 @@ impl World {
 
     fn commit_add(&mut self, call: &Call, cluster: &Cluster, leader: u64, url: &str) -> Reply {
         if cluster.members.values().any(|m| m.url == url) {
-            return Reply::Refused("Peer URLs already exist", false);
+            return Reply::Refused("Peer URLs already exist", Retry::Pointless);
         }
         if cluster.members.values().any(|m| m.learner) {
-            return Reply::Refused("too many learner members in cluster", false);
+            return Reply::Refused("too many learner members in cluster", Retry::Pointless);
         }
         if self.unhealthy(cluster, &cluster.voters(), self.needed_to_add(cluster, leader)) {
-            return Reply::Refused("unhealthy cluster", true);
+            return Reply::Refused("unhealthy cluster", Retry::Soon);
         }
         let member = hash(&format!("{url} {} {}", cluster.token, self.now / 1000));
         if cluster.removed.contains(&member) {
-            return Reply::Refused("member not found", false);
+            return Reply::Refused("member not found", Retry::Pointless);
         }
         let new = Listed { url: url.to_owned(), client: String::new(), name: String::new(), learner: true };
         let mut after = cluster.clone();
@@ -174,12 +175,15 @@ impl World {
     fn commit_promote(&mut self, call: &Call, cluster: &Cluster, leader: u64, member: u64) -> Reply {
         let log = |m| self.host_of(cluster.id, m).and_then(|h| h.data.as_ref()).map(|d| d.log);
         match cluster.members.get(&member) {
-            None => return Reply::Refused("member not found", false),
+            None => return Reply::Refused("member not found", Retry::Pointless),
             Some(listed) if !listed.learner => return Reply::Done,
             Some(_) => {}
         }
         if log(member).unwrap_or(cluster.acked) * 10 < log(leader).unwrap_or(0) * 9 {
-            return Reply::Refused("can only promote a learner member which is in sync with leader", true);
+            return Reply::Refused(
+                "can only promote a learner member which is in sync with leader",
+                Retry::Soon,
+            );
         }
         let mut after = cluster.clone();
         if let Some(listed) = after.members.get_mut(&member) {
@@ -196,7 +200,7 @@ impl World {
         after.members.remove(&member);
         let left = after.voters();
         if !listed.learner && self.unhealthy(cluster, &left, majority(left.len())) {
-            return Reply::Refused("unhealthy cluster", true);
+            return Reply::Refused("unhealthy cluster", Retry::Soon);
         }
         after.removed.insert(member);
         after.leader = after.leader.filter(|l| *l != member);

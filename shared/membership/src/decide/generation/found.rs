@@ -1,0 +1,49 @@
+//! The first generation of a cluster: there is no ledger, and no etcd answers.
+
+use super::super::hooks::{end_termination, keep_alive, waits_to_join};
+use super::seed::choose_seed;
+use crate::decision::{Decision, Refusal, Subject, Wait};
+use crate::guard::{Guard, Guards};
+use crate::instance::{Instance, InstanceState, Transition};
+use crate::ledger::Edit;
+use crate::observation::{Group, Observation};
+
+/// Opens the first generation only if every instance is launching or on its way out. Silence alone is never evidence.
+pub fn found(obs: &Observation, group: &Group, guards: Guards, d: &mut Decision) {
+    let mut free = true;
+    for instance in &group.instances {
+        if let Err(why) = holds_no_data(instance, guards) {
+            d.refuse(&instance.id, why);
+            free = false;
+        }
+        if waits_to_join(instance) {
+            keep_alive(d, instance, Transition::Launch);
+        }
+    }
+    if free {
+        group.instances.iter().for_each(|i| end_termination(d, i));
+    }
+    if let Err(why) = &group.launch_hook {
+        d.refuse(Subject::Cluster, Refusal::NoHook(why.clone()));
+        return;
+    }
+    if !free || group.max == 0 {
+        return;
+    }
+    match choose_seed(obs, group, guards, |_| true) {
+        Some(seed) => {
+            let (cluster, group) = (obs.cluster.clone(), group.identity.clone());
+            d.edits.push(Edit::OpenGeneration { cluster, group, seed });
+        }
+        None => d.wait(Subject::Cluster, Wait::Launch),
+    }
+}
+
+fn holds_no_data(instance: &Instance, guards: Guards) -> Result<(), Refusal> {
+    let state = instance.state();
+    if state == InstanceState::Unclear {
+        return Err(Refusal::UnclearState);
+    }
+    let serves = matches!(state, InstanceState::InService | InstanceState::Standby);
+    guards.require(Guard::NothingInService, !serves, || Refusal::InServiceWithoutLedger)
+}

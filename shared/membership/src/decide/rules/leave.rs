@@ -1,0 +1,145 @@
+//! The rule `leave`: a leaving voter is replaced before it is removed, and hands over leadership before it goes.
+
+use std::cmp::Reverse;
+
+use super::super::propose::propose_removal;
+use crate::change::{Change, Effect};
+use crate::decision::{Decision, Refusal, Wait};
+use crate::etcd::Member;
+use crate::guard::Guard;
+use crate::ids::InstanceId;
+use crate::instance::{Instance, InstanceState, Transition};
+use crate::quorum::VoterChange;
+use crate::view::View;
+
+pub fn leave(v: View<'_>, d: &mut Decision) {
+    for instance in &v.group.instances {
+        let id = &instance.id;
+        let unowned = v.unowned_voter(instance);
+        let out =
+            v.member(id).is_none() && !has_learner(v, id) && !is_being_added(v, id) && unowned.is_none();
+        if v.allows(Guard::MemberIsOut, out) && instance.terminate_hook_waits() {
+            d.effects.push(Effect::ContinueTerminate(id.clone()));
+            continue;
+        }
+        if !instance.state().leaves() && !told_to_leave(v, instance) {
+            continue;
+        }
+        if let Some(voter) = unowned {
+            d.wait(id, Wait::OwnerUnknown(voter));
+        }
+        match v.member(id) {
+            Some(voter) if !voter.learner => leave_voter(v, d, instance, voter),
+            // The rule `remove_dead` removes a leaving learner.
+            Some(_) => {}
+            None if matches!(instance.state(), InstanceState::Leaving { retained: true, .. }) => {
+                d.refuse(id, Refusal::Retained);
+            }
+            None => {}
+        }
+    }
+}
+
+/// Whether a learner is listed for this instance, also a learner that was added a moment ago and is not recorded yet.
+fn has_learner(v: View<'_>, id: &InstanceId) -> bool {
+    v.list().is_some_and(|l| l.learners().any(|m| v.learner_owner(m).as_ref() == Some(id)))
+}
+
+/// Whether a claim to add this instance is open: it may be a learner in a moment. An add that got no answer is not waited
+/// for. It makes a learner of an instance that is gone, and the rule `remove_dead` removes that learner.
+fn is_being_added(v: View<'_>, id: &InstanceId) -> bool {
+    v.claimed().is_some_and(|c| matches!(c, Change::AddLearner { instance, .. } if instance == id))
+}
+
+/// Whether the instance was set unhealthy, runs a voter that has long been silent, and is still in service because its
+/// group launches a replacement first. The replacement could not join beside that voter, so the voter goes now.
+fn told_to_leave(v: View<'_>, instance: &Instance) -> bool {
+    let told = instance.state() == InstanceState::InService && !instance.healthy;
+    told && v.voter(&instance.id).is_some_and(|voter| v.long_silent(&instance.id, voter))
+}
+
+fn leave_voter(v: View<'_>, d: &mut Decision, instance: &Instance, voter: &Member) {
+    let id = &instance.id;
+    let has_time = v.may_still_leave_later(id);
+    // A voter that has long been silent is not waited for. Without it the others tolerate as many losses or more, and
+    // the wait would not end: etcd (3.5.30, 3.6.11 and newer) adds a member only if a quorum of the larger cluster is
+    // connected, and beside one dead voter of three it never is.
+    let waits = has_time && !v.long_silent(id, voter) && replacement_is_missing(v, instance);
+    if waits && v.enforces(Guard::ReplacementFirst) {
+        d.wait(id, Wait::Replacement);
+        return;
+    }
+    let Some(list) = v.list() else { return };
+    if list.voters().count() == 1 && v.enforces(Guard::LastVoterStays) {
+        d.refuse(id, Refusal::LastVoter);
+        return;
+    }
+    let doubtful = list.voters().find(|m| m.id != voter.id && !v.proven(m));
+    if let Some(other) = doubtful.filter(|_| v.proven(voter) && has_time)
+        && v.enforces(Guard::NoDoubtfulVoter)
+    {
+        d.refuse(id, Refusal::DoubtfulVoter(other.id));
+        return;
+    }
+    let kept = v.electorate().may_change(VoterChange::Remove(voter.id));
+    if !has_time && !v.allows(Guard::MajorityKept, kept) {
+        at_the_deadline(v, d, instance);
+        return;
+    }
+    if v.leader().is_some_and(|(leader, _)| leader == voter.id) && v.enforces(Guard::LeadershipMovesFirst) {
+        move_leadership(v, d, instance, voter);
+        return;
+    }
+    propose_removal(v, d, id, voter);
+}
+
+/// Whether the proven voters in service are fewer than desired, and more are coming. Only in-service instances count: a
+/// launching instance may still be abandoned, and two terminations that are decided at once cannot both lean on the same
+/// replacement.
+fn replacement_is_missing(v: View<'_>, leaving: &Instance) -> bool {
+    let in_service = |i: &Instance| i.state() == InstanceState::InService;
+    let counts = |i: &&Instance| v.allows(Guard::OnlyInServiceCounts, in_service(i)) && i.state().stays();
+    let settled = |i: &Instance| in_service(i) && v.voter(&i.id).is_some() && v.keeps_its_vote(&i.id);
+    let proven = v.staying().filter(counts).filter(|i| v.votes(&i.id) && v.keeps_its_vote(&i.id)).count();
+    // An instance that gets a new root volume keeps its place in the group: nothing is launched for it, and it does not
+    // wait for another such instance. An instance that leaves for good does wait for it: that instance comes back without
+    // a vote, and votes again or is replaced.
+    let back = v.group.instances.iter().filter(|i| leaving.comes_back() && i.comes_back()).count();
+    let coming = v.staying().count() + back < v.group.desired || v.staying().any(|i| !settled(i));
+    proven < v.group.desired && coming
+}
+
+/// The instance's time is over, and its removal would cost the majority. Where the group's policy says so, the instance
+/// is retained. It is reported in any case, and its hook is kept alive as long as the platform allows.
+fn at_the_deadline(v: View<'_>, d: &mut Decision, instance: &Instance) {
+    let id = &instance.id;
+    d.refuse(id, Refusal::NeededAtDeadline);
+    let over = v.now >= v.hook_end(id, Transition::Terminate);
+    if v.allows(Guard::AbandonRetains, v.group.retains) && instance.terminate_hook_waits() && over {
+        d.propose(Change::RetainLeaving { instance: id.clone() }, None);
+    }
+}
+
+/// Moves leadership to the healthiest staying voter: in service before launching, then the furthest applied, then the
+/// lowest member ID.
+fn move_leadership(v: View<'_>, d: &mut Decision, instance: &Instance, leader: &Member) {
+    let Some((_, via)) = v.leader() else { return };
+    let change = Change::Remove { instance: Some(instance.id.clone()), member: leader.id, voter: true };
+    if !v.electorate().may_change(VoterChange::Remove(leader.id)) {
+        d.refuse(&instance.id, Refusal::QuorumAtRisk(change));
+        return;
+    }
+    let successors = v.staying().filter_map(|i| {
+        let member = v.voter(&i.id).filter(|m| m.id != leader.id)?;
+        v.require(Guard::SuccessorIsProven, v.proven(member), || ()).ok()?;
+        let applied = v.status(member)?.applied;
+        Some((i.state() == InstanceState::InService, applied, Reverse(member.id)))
+    });
+    match successors.max() {
+        Some((_, _, Reverse(to))) => {
+            d.effects.push(Effect::MoveLeader { via, to });
+            d.wait(&instance.id, Wait::Leadership);
+        }
+        None => d.refuse(&instance.id, Refusal::QuorumAtRisk(change)),
+    }
+}

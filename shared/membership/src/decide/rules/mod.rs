@@ -1,0 +1,14 @@
+//! The rules for a cluster that has an identity. The order in which they are tried stands in [`decide`](super).
+
+pub mod give_up;
+pub mod heal;
+pub mod join;
+pub mod joiner_envs;
+pub mod leave;
+pub mod promote;
+pub mod publish;
+pub mod remove_dead;
+pub mod seal;
+pub mod strangers;
+pub mod warm_pool;
+pub mod without_list;

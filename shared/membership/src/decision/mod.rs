@@ -1,0 +1,118 @@
+//! What a round comes to: what to write, what to do, and why nothing is done about the rest.
+
+mod code;
+mod note;
+mod refusal;
+mod wait;
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+pub use self::code::Coded;
+pub use self::note::{Note, Subject, Verdict};
+pub use self::refusal::Refusal;
+pub use self::wait::Wait;
+use crate::change::{Change, Effect, Proposal};
+use crate::ids::{InstanceId, MemberId};
+use crate::instance::Transition;
+use crate::ledger::Edit;
+pub use crate::quorum::QuorumCount;
+
+/// The decision of one round.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Decision {
+    /// What has become known. It is written before anything else, by compare-and-swap.
+    #[serde(serialize_with = "sentences")]
+    pub edits: Vec<Edit>,
+    /// The next change, by the order of the rules. It needs the claim.
+    pub proposal: Option<Proposal>,
+    /// The calls that the proposal comes to.
+    #[serde(skip)]
+    pub calls: Calls,
+    /// Calls that need no claim: each is right however late it comes.
+    #[serde(serialize_with = "sentences")]
+    pub effects: Vec<Effect>,
+    /// Why nothing is done about an object.
+    pub notes: Vec<Note>,
+    /// The pending lifecycle actions whose hooks must not run out.
+    pub keep_alive: Vec<KeepAlive>,
+}
+
+impl Decision {
+    /// Whether nothing is to be done and nothing is waited for.
+    pub fn is_settled(&self) -> bool {
+        !self.has_urgent_edits()
+            && self.proposal.is_none()
+            && self.effects.is_empty()
+            && self.notes.is_empty()
+    }
+
+    /// Whether edits must be written even if nothing else is.
+    pub fn has_urgent_edits(&self) -> bool {
+        self.edits.iter().any(|e| !e.tidies())
+    }
+
+    pub(crate) fn wait(&mut self, about: impl Into<Subject>, on: Wait) {
+        self.notes.push(Note { about: about.into(), verdict: Verdict::Waiting(on) });
+    }
+
+    pub(crate) fn refuse(&mut self, about: impl Into<Subject>, reason: Refusal) {
+        self.notes.push(Note { about: about.into(), verdict: Verdict::Refused(reason) });
+    }
+
+    /// Proposes a change, unless an earlier rule has proposed one.
+    pub(crate) fn propose(&mut self, change: Change, asked: Option<MemberId>) {
+        if self.proposal.is_none() {
+            self.proposal = Some(Proposal { change, asked });
+        }
+    }
+}
+
+/// The calls that a proposal comes to, on the observation that was decided on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Calls {
+    /// A fact that a call needs is missing, so nothing can be asked. Also where nothing is proposed.
+    #[default]
+    Missing,
+    /// One call.
+    One(Effect),
+    /// The env is sealed first. The change itself is asked after another look, under the same claim.
+    SealFirst {
+        /// The overwriting of the env. `None` where a fact that it needs is missing.
+        seal: Option<Effect>,
+        /// The change itself. `None` where a fact that it needs is missing.
+        then: Option<Effect>,
+    },
+}
+
+impl Calls {
+    /// The next call, for a claim that has sealed the env already or has not.
+    pub fn next(self, sealed: bool) -> Option<Effect> {
+        match self {
+            Calls::Missing => None,
+            Calls::One(call) => Some(call),
+            Calls::SealFirst { seal, then } => {
+                if sealed {
+                    then
+                } else {
+                    seal
+                }
+            }
+        }
+    }
+}
+
+/// A lifecycle action whose hook must not run out.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct KeepAlive {
+    /// The instance whose action waits.
+    pub instance: InstanceId,
+    /// Which of the two hooks holds the action.
+    pub transition: Transition,
+}
+
+/// Operators read sentences. No program reads edits and effects back.
+fn sentences<T: fmt::Display, S: Serializer>(items: &[T], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(items.iter().map(ToString::to_string))
+}

@@ -1,0 +1,165 @@
+//! What is not done until an operator, or another rule, changes something.
+
+use std::fmt;
+
+use crate::change::Change;
+use crate::codes;
+use crate::ids::{ClusterId, MemberId};
+use crate::version::Closed;
+
+/// Why something is not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The ledger is about another group than the one that was seen.
+    OtherGroup {
+        /// The group in the ledger: name, ARN and VPC.
+        ledger: String,
+        /// The group that was seen: name, ARN and VPC.
+        seen: String,
+    },
+    /// An operator paused the cluster.
+    Paused,
+    /// The group has no usable hook of one of the two transitions. The text says which, and what to do.
+    NoHook(String),
+    /// An instance is in service, there is no ledger, and no etcd answers.
+    InServiceWithoutLedger,
+    /// There is no ledger, and servers of two clusters answer. The first is the leader's cluster, where there is a leader.
+    TwoClusters(ClusterId, ClusterId),
+    /// A cluster is to be adopted, and this voter may be on an instance whose etcd does not answer.
+    VoterUnseen(MemberId),
+    /// A cluster is to be adopted, and this peer URL leads other machines to themselves.
+    LocalPeerUrl(String),
+    /// A server of this other cluster answers on the instance.
+    OtherCluster(ClusterId),
+    /// The etcd on the instance wants a user, so its status cannot be read.
+    AuthenticationNeeded,
+    /// A majority of the voters is gone for good.
+    QuorumLost {
+        /// How many voters are gone.
+        gone: usize,
+        /// How many voters the cluster had.
+        voters: usize,
+    },
+    /// The change would leave the proven voters without a majority.
+    QuorumAtRisk(Change),
+    /// This other voter is not proven, so no live voter is removed.
+    DoubtfulVoter(MemberId),
+    /// The last voter is kept.
+    LastVoter,
+    /// The member belongs to no known instance.
+    UnownedMember,
+    /// The joiner's address is listed under this member, which is proven.
+    AddressInUse(MemberId),
+    /// The joiner's launch hook ends too soon.
+    HookTooShort,
+    /// The joiner was given up.
+    GivenUp,
+    /// Auto Scaling reports a lifecycle state that this version does not know.
+    UnclearState,
+    /// The group retained the instance when its termination was abandoned.
+    Retained,
+    /// The terminate hook ends, and the quorum needs this instance's voter.
+    NeededAtDeadline,
+    /// Maximum size 0 ended the cluster, the maximum size was raised again, and this instance still runs.
+    EndedAndRuns,
+    /// EC2 has not told the instance's private address.
+    NoAddress,
+    /// The etcd on the instance has a version that may not vote beside the others.
+    Version {
+        /// The version, as the server's status tells it.
+        version: String,
+        /// Why it may not vote.
+        why: Closed,
+    },
+}
+
+codes!(Refusal {
+    Refusal::OtherGroup { .. } => "other-group",
+    Refusal::Paused => "paused",
+    Refusal::NoHook(_) => "no-hook",
+    Refusal::InServiceWithoutLedger => "no-ledger",
+    Refusal::TwoClusters(..) => "two-clusters",
+    Refusal::VoterUnseen(_) => "voter-unseen",
+    Refusal::LocalPeerUrl(_) => "peer-url-unreachable",
+    Refusal::OtherCluster(_) => "other-cluster",
+    Refusal::AuthenticationNeeded => "authentication-needed",
+    Refusal::QuorumLost { .. } => "quorum-lost",
+    Refusal::QuorumAtRisk(_) => "quorum-at-risk",
+    Refusal::DoubtfulVoter(_) => "doubtful-voter",
+    Refusal::LastVoter => "last-voter",
+    Refusal::UnownedMember => "unowned-member",
+    Refusal::AddressInUse(_) => "address-in-use",
+    Refusal::HookTooShort => "hook-too-short",
+    Refusal::GivenUp => "given-up",
+    Refusal::UnclearState => "unknown-state",
+    Refusal::Retained => "retained",
+    Refusal::NeededAtDeadline => "needed-at-deadline",
+    Refusal::EndedAndRuns => "ended-but-running",
+    Refusal::NoAddress => "no-address",
+    Refusal::Version { .. } => "version-may-not-vote",
+});
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::OtherGroup { ledger, seen } => write!(
+                f,
+                "the ledger is about {ledger}, and this group is {seen}; to start anew, delete the ledger and the cluster's parameters"
+            ),
+            Refusal::Paused => f.write_str("the group is paused by its tag etcd-asg:paused"),
+            Refusal::NoHook(why) => write!(f, "the group has no lifecycle hook for etcd-asg: {why}"),
+            Refusal::InServiceWithoutLedger => f.write_str(
+                "it is in service and the cluster has no ledger, so it is not known whether it holds data; start its etcd so that its cluster is adopted, or terminate it if it holds nothing",
+            ),
+            Refusal::TwoClusters(one, other) => write!(
+                f,
+                "etcd servers of two clusters answer in this group, {one} and {other}, and there is no ledger; end one of them: until then no cluster is adopted or founded"
+            ),
+            Refusal::VoterUnseen(voter) => write!(
+                f,
+                "no etcd answers on it, and it may run voter {voter} of the cluster that is to be adopted; start that etcd, or remove that member, or terminate the instance"
+            ),
+            Refusal::LocalPeerUrl(url) => write!(
+                f,
+                "other machines cannot reach it under its peer URL {url}, so no member could join; update the URL (etcdctl member update) before the cluster is adopted"
+            ),
+            Refusal::OtherCluster(id) => write!(f, "an etcd of another cluster answers on it: {id}"),
+            Refusal::AuthenticationNeeded => {
+                f.write_str("its etcd runs and wants a user, so its status cannot be read")
+            }
+            Refusal::QuorumLost { gone, voters } => write!(
+                f,
+                "quorum lost: {gone} of {voters} voters are gone for good; an operator has to recover the cluster"
+            ),
+            Refusal::QuorumAtRisk(change) => {
+                write!(f, "it would leave no majority of proven voters: {change}")
+            }
+            Refusal::DoubtfulVoter(member) => {
+                write!(f, "voter {member} is doubtful, and no live voter is removed meanwhile")
+            }
+            Refusal::LastVoter => f.write_str(
+                "it is the last voter and is kept for its data; to end the cluster, set the group's maximum size to 0",
+            ),
+            Refusal::UnownedMember => f.write_str("it belongs to no known instance and is left alone"),
+            Refusal::AddressInUse(member) => {
+                write!(f, "its address belongs to member {member}, which answers")
+            }
+            Refusal::HookTooShort => f.write_str("its launch hook has too little time left for it to join"),
+            Refusal::GivenUp => f.write_str("it was given up as a joiner"),
+            Refusal::UnclearState => {
+                f.write_str("this version does not know its lifecycle state; the instance is left alone")
+            }
+            Refusal::Retained => {
+                f.write_str("it was retained with its voter; end it by hand once it is no longer needed")
+            }
+            Refusal::NeededAtDeadline => {
+                f.write_str("its time to leave is over, and without its voter the quorum would be lost")
+            }
+            Refusal::EndedAndRuns => f.write_str(
+                "maximum size 0 ended its cluster, and it still runs without management; terminate it, or delete the ledger so that its cluster is adopted again",
+            ),
+            Refusal::NoAddress => f.write_str("it has no private address yet"),
+            Refusal::Version { version, why } => write!(f, "etcd {version} may not vote here: {why}"),
+        }
+    }
+}

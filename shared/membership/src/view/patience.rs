@@ -1,0 +1,63 @@
+//! How long something has lasted, and whether that is long enough to act.
+
+use super::{HOOK_MARGIN, MISSES, View};
+use crate::etcd::{Member, Probe};
+use crate::guard::Guard;
+use crate::ids::{InstanceId, Timestamp};
+use crate::instance::{Instance, InstanceState, Transition};
+use crate::ledger::ConditionKey;
+use crate::observation::{Hook, LONGEST_WAIT};
+
+impl View<'_> {
+    /// When the instance's hook ends for good, counted from when the hook was first seen waiting, less a margin.
+    pub fn hook_end(&self, id: &InstanceId, transition: Transition) -> Timestamp {
+        let since = self.ledger.since(&ConditionKey::waiting(transition, id)).unwrap_or(self.now);
+        let cap = self.group.hook(transition).map_or(LONGEST_WAIT, Hook::cap);
+        since.plus(cap).minus(HOOK_MARGIN)
+    }
+
+    /// Whether a leaving instance may still be kept waiting: for the leave patience, and never beyond its hook's end.
+    pub fn may_still_leave_later(&self, id: &InstanceId) -> bool {
+        let since = self.ledger.since(&ConditionKey::TerminateWaiting(id.clone())).unwrap_or(self.now);
+        let patient = self.now.since(since) < self.group.settings.leave_patience;
+        patient && self.now < self.hook_end(id, Transition::Terminate)
+    }
+
+    /// Whether this voter was missed often enough in this invocation to speak of silence. One lost packet is no silence.
+    pub fn missed(&self, member: &Member) -> bool {
+        match self.probe(member) {
+            Some(Probe::Silent { misses, .. }) => self.allows(Guard::MissedRepeatedly, *misses >= MISSES),
+            Some(Probe::Answered(_)) => !self.proven(member),
+            // The server is alive and unreadable: the instance is refused for that reason and never healed.
+            Some(Probe::AuthenticationNeeded) => false,
+            None => true,
+        }
+    }
+
+    /// Whether the instance's voter was unproven for the grace period.
+    pub fn unproven_for_grace(&self, id: &InstanceId) -> bool {
+        let key = ConditionKey::Unproven(id.clone());
+        let grace = self.ledger.aged(&key, self.now, self.group.settings.unproven_grace);
+        self.allows(Guard::UnprovenForGrace, grace)
+    }
+
+    /// Whether the instance's voter was unproven for the grace period and is silent now.
+    pub fn long_silent(&self, id: &InstanceId, voter: &Member) -> bool {
+        self.missed(voter) && self.unproven_for_grace(id)
+    }
+
+    /// The instance whose voter the rule `leave` removes as soon as the voter was missed often enough in this
+    /// invocation. An add beside such a voter is refused by etcd. Trying it would use up the invocation, and the voter
+    /// would never be missed often enough.
+    pub fn overdue(&self) -> Option<InstanceId> {
+        let goes =
+            |i: &&Instance| i.state().leaves() || (i.state() == InstanceState::InService && !i.healthy);
+        let silent = |i: &&Instance| {
+            self.voter(&i.id).is_some_and(|m| {
+                let unreadable = matches!(self.probe(m), Some(Probe::AuthenticationNeeded));
+                !self.proven(m) && !unreadable && self.unproven_for_grace(&i.id)
+            })
+        };
+        self.group.instances.iter().filter(goes).find(silent).map(|i| i.id.clone())
+    }
+}
