@@ -10,7 +10,7 @@ use crate::ledger::Phase;
 use crate::observation::{Parameters, Seen};
 use crate::view::{View, versions};
 
-/// The env of a joiner, from a list that shows the joiner. There is none where any version of etcd could start under it.
+/// The env of a joiner, from a list that shows the joiner. No env is rendered that would let any version of etcd start.
 pub fn joiner_env(v: View<'_>, id: &InstanceId, learner: &Member, list: &MemberList) -> Option<String> {
     let shown = list.get(learner.id).is_some_and(|m| !m.started());
     v.require(Guard::EnvFromList, shown, || ()).ok()?;
