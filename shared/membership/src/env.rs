@@ -12,7 +12,8 @@ use crate::version::Minor;
 pub struct Minors {
     /// The minors that may start.
     pub open: Vec<Minor>,
-    /// The minor that may not start yet. A boot script with an etcd of this minor waits until the env is written anew.
+    /// The minor that may not start yet. A boot script with an etcd of this minor waits until the env is written
+    /// anew.
     pub held: Option<Minor>,
 }
 
@@ -27,8 +28,8 @@ pub enum EnvFor<'a> {
     Sealed(MemberId, &'a MemberList),
 }
 
-/// The `initial-cluster` string: `name=url,…`, with an entry for each peer URL. An instance finds its own member under its
-/// own ID. etcd compares the URL sets and their count, and the other names do not matter.
+/// The `initial-cluster` string: `name=url,…`, with an entry for each peer URL. An instance finds its own member
+/// under its own ID. etcd compares the URL sets and their count, and the other names do not matter.
 pub fn initial_cluster(list: &MemberList, ledger: &Ledger) -> String {
     let mut entries: Vec<(String, &str)> = Vec::new();
     for member in &list.members {

@@ -122,8 +122,8 @@ impl Probe {
     }
 }
 
-/// The leader among these servers: the server that says of itself that it leads, in the highest term. After an election
-/// the old leader may still say so, in a lower term.
+/// The leader among these servers: the server that says of itself that it leads, in the highest term. After an
+/// election the old leader may still say so, in a lower term.
 pub fn leader_among<'a>(statuses: impl Iterator<Item = &'a Status>) -> Option<&'a Status> {
     statuses.filter(|s| s.leader == Some(s.member)).max_by_key(|s| s.term)
 }

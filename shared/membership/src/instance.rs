@@ -40,7 +40,8 @@ pub enum Lifecycle {
     Terminated,
     /// Detaching or detached.
     Detached,
-    /// The root volume is being replaced: ID and address stay, the disk is lost. The group launches nothing in its place.
+    /// The root volume is being replaced: ID and address stay, the disk is lost. The group launches nothing in its
+    /// place.
     ReplacingRootVolume,
     /// The root volume is to be replaced, and the terminate hook waits before that.
     ReplacingRootVolumeWait,
@@ -190,8 +191,8 @@ impl Instance {
         }
     }
 
-    /// Whether a terminate hook waits for this instance, dead or alive. The hook also waits before a new root volume (EC2
-    /// Auto Scaling user guide, "Replace root volumes during instance refresh").
+    /// Whether a terminate hook waits for this instance, dead or alive. The hook also waits before a new root volume
+    /// (EC2 Auto Scaling user guide, "Replace root volumes during instance refresh").
     pub fn terminate_hook_waits(&self) -> bool {
         matches!(self.lifecycle, Some(Lifecycle::TerminatingWait | Lifecycle::ReplacingRootVolumeWait))
     }

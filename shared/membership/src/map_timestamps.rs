@@ -1,5 +1,5 @@
-//! The same value at another time. The rules compare moments with each other and with patiences, never with a calendar. So
-//! a model checker may count all time from the present.
+//! The same value at another time. The rules compare moments with each other and with patiences, never with a
+//! calendar. So a model checker may count all time from the present.
 
 use crate::change::Effect;
 use crate::ids::Timestamp;

@@ -24,8 +24,8 @@ pub enum VoterChange {
     Remove(MemberId),
 }
 
-/// With more unanswered changes than this, every change is refused. Each unanswered change doubles the number of worlds
-/// in which the arithmetic has to hold. With one change in flight at a time the number is never reached.
+/// With more unanswered changes than this, every change is refused. Each unanswered change doubles the number of
+/// worlds in which the arithmetic has to hold. With one change in flight at a time the number is never reached.
 pub const MAX_UNANSWERED: usize = 8;
 
 /// Who votes, who has just answered, and what may still happen.
@@ -80,7 +80,8 @@ impl Electorate {
             && self.worlds().iter().all(keeps)
     }
 
-    /// Whether a proven majority is left when this member's instance is killed, whatever becomes of the unanswered changes.
+    /// Whether a proven majority is left when this member's instance is killed, whatever becomes of the unanswered
+    /// changes.
     pub fn may_lose(&self, member: MemberId) -> bool {
         let mut left = self.proven.clone();
         left.remove(&member);

@@ -1,5 +1,5 @@
-//! What this invocation has just done. SSM's reads are stale for a moment, and a hook takes a moment to move on. So a call
-//! that was just made is not made again before its effect can be seen.
+//! What this invocation has just done. SSM's reads are stale for a moment, and a hook takes a moment to move on. So
+//! a call that was just made is not made again before its effect can be seen.
 
 use std::time::Duration;
 

@@ -12,8 +12,8 @@ use crate::ids::{ClusterName, InstanceId, MemberId, Timestamp};
 /// The history keeps this many entries.
 const HISTORY: usize = 50;
 
-/// Applies edits to the ledger as read. Where there is no ledger, only the opening of a generation and an adoption make
-/// one.
+/// Applies edits to the ledger as read. Where there is no ledger, only the opening of a generation and an adoption
+/// make one.
 pub fn apply(ledger: Option<Ledger>, edits: &[Edit], writer: &Writer, now: Timestamp) -> Option<Ledger> {
     let mut ledger = ledger;
     for edit in edits {
@@ -213,8 +213,8 @@ impl Ledger {
         self.conditions.insert(ConditionKey::Joining(instance.clone()), Condition::began(now));
     }
 
-    /// When a generation is abandoned, a change in flight may have given an instance an env. Such an instance counts as
-    /// given an env: all instances that might be members must be gone before the next generation opens.
+    /// When a generation is abandoned, a change in flight may have given an instance an env. Such an instance counts
+    /// as given an env: all instances that might be members must be gone before the next generation opens.
     fn set_phase(&mut self, phase: Phase, now: Timestamp) {
         self.generation.phase = phase;
         self.remember(now, format!("generation {} {phase:?}", self.generation.number).to_lowercase());

@@ -114,9 +114,9 @@ impl TryFrom<String> for ConditionKey {
 pub struct Condition {
     /// Since when it holds, by the clock of the invocation that saw it first.
     pub since: Timestamp,
-    /// An applied raft index. For [`ConditionKey::Joining`] it is the joiner's, once the joiner was seen started. For
-    /// [`ConditionKey::Version`] it is the leader's, read in a later look than the look that saw the last older member
-    /// gone.
+    /// An applied raft index. For [`ConditionKey::Joining`] it is the joiner's, once the joiner was seen started.
+    /// For [`ConditionKey::Version`] it is the leader's, read in a later look than the look that saw the last older
+    /// member gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<u64>,
 }

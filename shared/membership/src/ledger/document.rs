@@ -19,8 +19,8 @@ pub const FORMAT: u32 = 1;
 pub struct Ledger {
     /// Always [`FORMAT`].
     pub format: u32,
-    /// Grows by one with every write. An ETag is a hash of the content: without the revision, a document that came back to
-    /// an earlier content would let a stale compare succeed.
+    /// Grows by one with every write. An ETag is a hash of the content: without the revision, a document that came
+    /// back to an earlier content would let a stale compare succeed.
     pub revision: u64,
     /// The invocation and the write that made this document.
     pub writer: Writer,
@@ -199,8 +199,8 @@ pub struct CleanRound {
     pub at: Timestamp,
     /// The leader of the round.
     pub leader: MemberId,
-    /// The raft term of the round. Where an election came between two rounds, the leader before it may have handed the
-    /// change on.
+    /// The raft term of the round. Where an election came between two rounds, the leader before it may have handed
+    /// the change on.
     pub term: u64,
 }
 
@@ -227,8 +227,8 @@ pub enum LedgerError {
 }
 
 impl Ledger {
-    /// Reads a document. An unknown format is refused before anything else is looked at, because old and new functions
-    /// overlap during a deployment.
+    /// Reads a document. An unknown format is refused before anything else is looked at, because old and new
+    /// functions overlap during a deployment.
     pub fn from_json(bytes: &[u8]) -> Result<Ledger, LedgerError> {
         let value: serde_json::Value = serde_json::from_slice(bytes)?;
         if let Some(format) = value.get("format").and_then(serde_json::Value::as_u64)

@@ -11,8 +11,8 @@ use crate::change::Change;
 use crate::ids::{ClusterName, InstanceId, MemberId};
 use crate::version::Minor;
 
-/// Something that has become known. Edits are applied in order to a copy of the ledger as read, and the copy is written by
-/// compare-and-swap.
+/// Something that has become known. Edits are applied in order to a copy of the ledger as read, and the copy is
+/// written by compare-and-swap.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum Edit {
     /// Opens the next generation with this seed. Where there is no ledger, it is the first generation.
@@ -77,7 +77,8 @@ pub enum Edit {
     Progress(InstanceId, Option<u64>),
     /// A joiner is given up. The text says why.
     GiveUp(InstanceId, String),
-    /// Every member was seen at this minor or a newer minor. The index is the leader's applied index, read in a later look.
+    /// Every member was seen at this minor or a newer minor. The index is the leader's applied index, read in a
+    /// later look.
     AllAtMinor(Minor, Option<u64>),
     /// A condition no longer holds.
     ConditionEnded(ConditionKey),

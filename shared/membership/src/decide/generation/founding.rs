@@ -32,7 +32,8 @@ pub fn founding(v: View<'_>, d: &mut Decision) {
     }
 }
 
-/// What an earlier generation published is deleted before the seed gets its env: the seed may have one of its addresses.
+/// What an earlier generation published is deleted before the seed gets its env: the seed may have one of its
+/// addresses.
 fn seed_env(v: View<'_>, d: &mut Decision, seed: &InstanceId, parameters: &Parameters) {
     if old_endpoints(v, parameters) {
         d.effects.push(Effect::DeletePublished);

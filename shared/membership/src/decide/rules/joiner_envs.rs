@@ -8,7 +8,8 @@ use crate::ledger::EnvState;
 use crate::observation::Seen;
 use crate::view::View;
 
-/// Creates the env where its claimant died before it could, and repairs the env where the membership has changed since.
+/// Creates the env where its claimant died before it could, and repairs the env where the membership has changed
+/// since.
 pub fn joiner_envs(v: View<'_>, d: &mut Decision) {
     let (Some(list), Seen::Known(parameters)) = (v.list(), &v.obs.parameters) else {
         return;
