@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::generation::seed::choose_seed;
+use crate::decide::generation::seed::choose_seed;
 use crate::guard::Guard;
 use crate::ids::{InstanceId, Nonce};
 use crate::ledger::{ConditionKey, Edit, EnvState, Phase};

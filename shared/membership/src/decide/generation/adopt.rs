@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::hooks::keep_joiners_and_leavers_alive;
+use crate::decide::hooks::keep_joiners_and_leavers_alive;
 use crate::decision::{Decision, Refusal, Subject, Wait};
 use crate::env;
 use crate::etcd::{Member, MemberList, Probe, Status, leader_among};

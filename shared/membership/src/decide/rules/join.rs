@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::super::propose::{propose_membership, propose_removal};
 use crate::change::Change;
+use crate::decide::propose::{propose_membership, propose_removal};
 use crate::decision::{Decision, Refusal, Verdict, Wait};
 use crate::env::{self, listed_under};
 use crate::etcd::{Member, MemberList};

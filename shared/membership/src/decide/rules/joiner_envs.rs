@@ -1,7 +1,7 @@
 //! The rule `joiner_envs`: the env of a joiner that was added and has not started.
 
-use super::super::parameters::joiner_env;
 use crate::change::{Change, Effect};
+use crate::decide::parameters::joiner_env;
 use crate::decision::Decision;
 use crate::env;
 use crate::ledger::EnvState;

@@ -2,8 +2,8 @@
 
 use std::cmp::Reverse;
 
-use super::super::propose::propose_removal;
 use crate::change::{Change, Effect};
+use crate::decide::propose::propose_removal;
 use crate::decision::{Decision, Refusal, Wait};
 use crate::etcd::Member;
 use crate::guard::Guard;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::super::propose::{propose_membership, propose_removal};
 use crate::change::{Change, Effect};
+use crate::decide::propose::{propose_membership, propose_removal};
 use crate::decision::{Decision, Refusal, Wait};
 use crate::etcd::Member;
 use crate::guard::Guard;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::super::parameters::{delete_envs, old_endpoints};
 use crate::change::Effect;
+use crate::decide::parameters::{delete_envs, old_endpoints};
 use crate::decision::{Decision, Subject, Wait};
 use crate::env;
 use crate::etcd::{Member, MemberList};
