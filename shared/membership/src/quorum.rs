@@ -6,7 +6,6 @@
 //! nothing.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use crate::ids::MemberId;
 
@@ -46,12 +45,6 @@ pub struct QuorumCount {
     pub proven: usize,
     /// All voters of the member list.
     pub voters: usize,
-}
-
-impl fmt::Display for QuorumCount {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {} voters are proven", self.proven, self.voters)
-    }
 }
 
 impl Electorate {
