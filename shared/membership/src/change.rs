@@ -1,4 +1,4 @@
-//! What can be done to the world: changes, which need the claim, and effects, which are single calls.
+//! What can be done to the world: changes need the claim, and effects are single calls.
 
 use std::fmt;
 
@@ -6,67 +6,67 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{InstanceId, MemberId};
 
-/// A change that only the holder of the claim may make: done late or twice by someone else, it could cost data.
+/// A change that only the holder of the claim may make. Made late, or twice by two invocations, it could cost data.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(tag = "change", rename_all = "kebab-case")]
 pub enum Change {
-    /// Add a launching instance as a learner, and publish its env.
+    /// Add a launching instance as a learner, and create its env.
     AddLearner {
-        /// The instance.
+        /// The launching instance.
         instance: InstanceId,
-        /// Its peer URL.
+        /// The peer URL that its etcd will serve.
         peer_url: String,
     },
-    /// Seal its env, then promote its learner.
+    /// Seal the instance's env, then promote its learner.
     Promote {
-        /// The instance.
+        /// The instance of the learner.
         instance: InstanceId,
-        /// Its learner.
+        /// The learner.
         member: MemberId,
     },
     /// Remove a member.
     Remove {
-        /// The instance it belongs to, where one is known.
+        /// The instance that the member belongs to, if it is known.
         instance: Option<InstanceId>,
         /// The member.
         member: MemberId,
-        /// Whether it votes.
+        /// Whether the member votes.
         voter: bool,
     },
-    /// Overwrite its env so that an empty data directory is refused from now on.
+    /// Overwrite the instance's env, so that its boot script refuses an empty data directory from now on.
     Seal {
-        /// The instance.
+        /// The instance of a member that has started.
         instance: InstanceId,
     },
-    /// Overwrite the env of a joiner that has not started, so that its string agrees with the membership.
+    /// Overwrite the env of a joiner that has not started, so that its `initial-cluster` agrees with the member list.
     RepairEnv {
-        /// The instance.
+        /// The instance of the joiner.
         instance: InstanceId,
     },
-    /// Abandon its launch: the group terminates and replaces it.
+    /// Complete the launch hook with ABANDON: the group terminates and replaces the instance.
     AbandonLaunch {
-        /// The instance.
+        /// The launching instance.
         instance: InstanceId,
     },
-    /// Abandon its termination, so that the group's policy retains it with its voter.
+    /// Complete the terminate hook with ABANDON, so that the group's policy retains the instance with its voter.
     RetainLeaving {
-        /// The instance.
+        /// The terminating instance.
         instance: InstanceId,
     },
-    /// Set it unhealthy: the group replaces it.
+    /// Set the instance unhealthy: the group replaces it.
     SetUnhealthy {
-        /// The instance.
+        /// The instance in service.
         instance: InstanceId,
     },
 }
 
 impl Change {
-    /// Whether it changes etcd's membership: such a change, unanswered, may still happen.
+    /// Whether the change is a change of etcd's membership. Without an answer, such a change may still happen.
     pub fn changes_membership(&self) -> bool {
         matches!(self, Change::AddLearner { .. } | Change::Promote { .. } | Change::Remove { .. })
     }
 
-    /// The instance that it is about.
+    /// The instance that the change is about.
     pub fn instance(&self) -> Option<&InstanceId> {
         match self {
             Change::AddLearner { instance, .. }
@@ -104,38 +104,38 @@ impl fmt::Display for Change {
     }
 }
 
-/// A change, and the member that is to be asked for it: always the leader, for a change of the membership.
+/// A change, and the member that is to be asked for it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Proposal {
-    /// The change.
+    /// The change that a rule proposes.
     #[serde(flatten)]
     pub change: Change,
-    /// The leader, for a change of the membership.
+    /// For a change of the membership, the leader: it alone is asked.
     pub asked: Option<MemberId>,
 }
 
-/// One call to the outside.
+/// A single call to AWS or to etcd.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum Effect {
-    /// Put the env parameter, only if it does not exist.
+    /// Put the env parameter of an instance, only if there is none.
     CreateEnv {
-        /// The instance.
+        /// The instance that boots with the env.
         instance: InstanceId,
-        /// The env file.
+        /// The env file: lines of `NAME=value`.
         env: String,
     },
-    /// Overwrite the env parameter.
+    /// Overwrite the env parameter of an instance.
     OverwriteEnv {
-        /// The instance.
+        /// The instance that boots with the env.
         instance: InstanceId,
-        /// The env file.
+        /// The env file: lines of `NAME=value`.
         env: String,
     },
     /// Ask the leader to add a learner.
     AddLearner {
         /// The leader's client URL.
         via: String,
-        /// The learner's peer URL.
+        /// The peer URL of the new learner.
         peer_url: String,
     },
     /// Ask the leader to promote a learner.
@@ -152,14 +152,14 @@ pub enum Effect {
         /// The member.
         member: MemberId,
     },
-    /// Ask the leader to hand leadership on.
+    /// Ask the leader to hand leadership to another voter.
     MoveLeader {
         /// The leader's client URL.
         via: String,
         /// The voter that is to lead.
         to: MemberId,
     },
-    /// Ask the leader for a lease of a few seconds that nobody uses: an entry for the log, and no key is touched.
+    /// Ask the leader for a lease of a few seconds. It makes an entry in the log and touches no key.
     GrantLease {
         /// The leader's client URL.
         via: String,
@@ -170,7 +170,7 @@ pub enum Effect {
     AbandonLaunch(InstanceId),
     /// Complete the terminate hook with CONTINUE.
     ContinueTerminate(InstanceId),
-    /// Complete the terminate hook with ABANDON, under a group that retains.
+    /// Complete the terminate hook with ABANDON. The group's policy retains the instance.
     AbandonTerminate(InstanceId),
     /// Set the instance's health to Unhealthy.
     SetUnhealthy(InstanceId),
@@ -178,7 +178,7 @@ pub enum Effect {
     PutInitialCluster(String),
     /// Put `endpoints`.
     PutEndpoints(Vec<String>),
-    /// Delete `endpoints` and `initial-cluster` of a cluster that has ended.
+    /// Delete `endpoints` and `initial-cluster` of a cluster that is over.
     DeletePublished,
     /// Delete the env of an instance that is gone.
     DeleteEnv(InstanceId),

@@ -1,4 +1,4 @@
-//! The env file that an instance boots with, and the `initial-cluster` string in it (design, section 4).
+//! The env file that an instance boots with, and the `initial-cluster` string in it.
 
 use crate::etcd::MemberList;
 use crate::ids::{ClusterName, MemberId};
@@ -10,25 +10,26 @@ use crate::version::Minor;
 /// Which etcd the boot script of a joiner lets start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Minors {
-    /// These minors.
+    /// The minors that may start.
     pub open: Vec<Minor>,
-    /// This one not yet: the script waits for the env to be written anew.
+    /// The minor that may not start yet. A boot script with an etcd of this minor waits until the env is written
+    /// anew.
     pub held: Option<Minor>,
 }
 
-/// What an env is for.
+/// What an env lets its instance do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EnvFor<'a> {
-    /// The seed, before it founded its cluster.
+    /// Found the cluster.
     Seed,
-    /// A joiner on an empty disk, with the member list that shows it.
+    /// Join on an empty disk, as the member that this list shows.
     Joiner(MemberId, &'a MemberList, &'a Minors),
-    /// A member that has started: an empty disk is refused.
+    /// Start with the data that the member has. An empty disk is refused.
     Sealed(MemberId, &'a MemberList),
 }
 
-/// What the string of one instance must be: `name=url,…`, each peer URL on its own, with the instance's own ID as
-/// the name of its own member. etcd compares URL sets and count; the other names do not matter.
+/// The `initial-cluster` string: `name=url,…`, with an entry for each peer URL. An instance finds its own member
+/// under its own ID. etcd compares the URL sets and their count, and the other names do not matter.
 pub fn initial_cluster(list: &MemberList, ledger: &Ledger) -> String {
     let mut entries: Vec<(String, &str)> = Vec::new();
     for member in &list.members {
@@ -42,7 +43,7 @@ pub fn initial_cluster(list: &MemberList, ledger: &Ledger) -> String {
     entries.join(",")
 }
 
-/// Renders the env file. `None` while the instance has no address, or there is no launch hook of ours to name.
+/// Renders the env file. `None` while the instance has no address, or while the group has no launch hook to name.
 pub fn render(
     cluster: &ClusterName,
     group: &Group,
@@ -99,13 +100,13 @@ pub fn is_sealed(env: &str) -> bool {
     value(env, "ETCD_ASG_DATA") == Some("present")
 }
 
-/// Whether an unsealed env would let this joiner start: same token, same member, same string.
+/// Whether an unsealed env would let the joiner start: it has the wanted token, member and string.
 pub fn agrees(env: &str, wanted: &str) -> bool {
     let same = |key| value(env, key) == value(wanted, key);
     ["ETCD_INITIAL_CLUSTER", "ETCD_INITIAL_CLUSTER_TOKEN", "ETCD_ASG_MEMBER_ID"].into_iter().all(same)
 }
 
-/// Whether an unsealed env holds back an etcd that may start by now.
+/// Whether an unsealed env holds back a minor that may start by now.
 pub fn holds_back(env: &str, wanted: &str) -> bool {
     let held = value(env, "ETCD_ASG_MINOR_HELD");
     held.is_some_and(|held| {
@@ -118,7 +119,7 @@ pub fn names(endpoints: Option<&Vec<String>>, client_url: Option<&String>) -> bo
     matches!((endpoints, client_url), (Some(all), Some(url)) if all.contains(url))
 }
 
-/// The member that is listed under this peer URL. URLs compare as strings (etcd does no better).
+/// The member that is listed under this peer URL. URLs compare as strings, as etcd compares them.
 pub fn listed_under<'a>(list: &'a MemberList, peer_url: &str) -> Option<&'a crate::etcd::Member> {
     list.members.iter().find(|m| m.peer_urls.iter().any(|u| u == peer_url))
 }

@@ -10,20 +10,20 @@ use crate::seen::Seen;
 /// An entry of etcd's member list.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Member {
-    /// Its ID.
+    /// The member ID.
     pub id: MemberId,
-    /// Its name; empty until it first started.
+    /// The name that the member gave itself. Empty until it first started.
     pub name: String,
-    /// The URLs that its peers use.
+    /// The URLs at which other members reach it.
     pub peer_urls: Vec<String>,
-    /// The URLs that it advertises to clients; none until it first started.
+    /// The URLs that it advertises to clients. Empty until it first started.
     pub client_urls: Vec<String>,
-    /// A learner does not vote.
+    /// Whether the member is a learner, which does not vote.
     pub learner: bool,
 }
 
 impl Member {
-    /// Whether it has ever started: etcd names a member when it first publishes itself.
+    /// Whether the member has ever started: etcd names a member when it first publishes itself.
     pub fn started(&self) -> bool {
         !self.name.is_empty()
     }
@@ -32,11 +32,11 @@ impl Member {
 /// A member list, read linearizably.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct MemberList {
-    /// The cluster that answered.
+    /// The cluster ID in the answer's header.
     pub cluster: ClusterId,
-    /// The member that served the read.
+    /// The member that served the read, by the answer's header.
     pub served_by: MemberId,
-    /// All members.
+    /// All members, voters and learners, in etcd's order.
     pub members: Vec<Member>,
 }
 
@@ -46,12 +46,12 @@ impl MemberList {
         self.members.iter().find(|m| m.id == id)
     }
 
-    /// All voters.
+    /// The members that vote.
     pub fn voters(&self) -> impl Iterator<Item = &Member> {
         self.members.iter().filter(|m| !m.learner)
     }
 
-    /// All learners.
+    /// The members that do not vote.
     pub fn learners(&self) -> impl Iterator<Item = &Member> {
         self.members.iter().filter(|m| m.learner)
     }
@@ -60,21 +60,21 @@ impl MemberList {
 /// What one server says of itself (`/v3/maintenance/status`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Status {
-    /// Its cluster.
+    /// The cluster ID that the server answers with.
     pub cluster: ClusterId,
-    /// Its own member ID.
+    /// The member ID that the server answers with.
     pub member: MemberId,
-    /// The leader it follows; `None` during an election.
+    /// The leader that the server follows. `None` during an election.
     pub leader: Option<MemberId>,
-    /// Its raft term.
+    /// The raft term.
     pub term: u64,
-    /// Its applied raft index.
+    /// The applied raft index.
     pub applied: u64,
-    /// Whether it is a learner.
+    /// Whether the server is a learner.
     pub learner: bool,
-    /// Its etcd version, such as `3.6.16`.
+    /// The etcd version, such as `3.6.16`.
     pub version: String,
-    /// Alarms, as etcd words them; they do not make a voter unhealthy.
+    /// Alarms in etcd's words. They do not make a voter unhealthy.
     pub alarms: Vec<String>,
 }
 
@@ -91,15 +91,15 @@ impl Status {
 /// The answer of one server to this round's probe.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum Probe {
-    /// It answered.
+    /// The server told its status.
     Answered(Status),
-    /// It answered that it wants a user: alive, and unreadable for us.
+    /// The server wants a user: it is alive, and its status cannot be read.
     AuthenticationNeeded,
-    /// No answer; `misses` in a row within this invocation.
+    /// The server did not answer.
     Silent {
-        /// How many of this invocation's probes in a row were not answered.
+        /// How many probes in a row were not answered in this invocation.
         misses: u32,
-        /// What the last one ran into.
+        /// The error of the last probe.
         why: String,
     },
 }
@@ -122,8 +122,8 @@ impl Probe {
     }
 }
 
-/// The leader among these servers: the server that says of itself that it leads, in the highest term. After an election
-/// the old leader may still say so, in a lower term.
+/// The leader among these servers: the server that says of itself that it leads, in the highest term. After an
+/// election the old leader may still say so, in a lower term.
 pub fn leader_among<'a>(statuses: impl Iterator<Item = &'a Status>) -> Option<&'a Status> {
     statuses.filter(|s| s.leader == Some(s.member)).max_by_key(|s| s.term)
 }
@@ -131,11 +131,11 @@ pub fn leader_among<'a>(statuses: impl Iterator<Item = &'a Status>) -> Option<&'
 /// All that etcd's servers said in one round.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct EtcdView {
-    /// By client URL.
+    /// Each server's answer, by the client URL at which it was asked.
     pub probes: BTreeMap<String, Probe>,
-    /// Linearizable member lists, by the client URL that was asked. One answer proves a quorum; answers of
-    /// every voter are asked for while a change is unsettled.
+    /// Linearizable member lists, by the client URL that was asked. One answer proves a quorum. While a change is
+    /// unanswered, every voter is asked.
     pub lists: BTreeMap<String, Seen<MemberList>>,
-    /// How many rounds in a row, in this invocation, no list could be had.
+    /// How many rounds in a row no list could be had in this invocation.
     pub list_misses: u32,
 }

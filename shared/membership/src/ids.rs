@@ -36,7 +36,7 @@ macro_rules! text_id {
 }
 
 text_id!(
-    /// An EC2 instance ID. Never used twice by AWS.
+    /// An EC2 instance ID. AWS never uses an ID twice.
     InstanceId
 );
 text_id!(
@@ -44,11 +44,11 @@ text_id!(
     ClusterName
 );
 text_id!(
-    /// The Lambda request ID of an invocation. A retry keeps it, so it identifies no attempt.
+    /// The Lambda request ID of an invocation. A retry keeps it, so it does not tell one attempt from another.
     RequestId
 );
 text_id!(
-    /// Something that no other invocation has written, nor this one before.
+    /// A text that no invocation has written before.
     Nonce
 );
 
@@ -119,7 +119,7 @@ number_id!(
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
-    /// How long ago `earlier` was; zero when it lies ahead (clocks differ by seconds).
+    /// How long ago `earlier` was. It is zero when `earlier` lies ahead: clocks differ by seconds.
     pub fn since(self, earlier: Timestamp) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }

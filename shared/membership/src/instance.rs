@@ -1,4 +1,4 @@
-//! Instances of the group, as Auto Scaling and EC2 describe them.
+//! Instances of the group, as Auto Scaling and EC2 describe them (EC2 Auto Scaling user guide, "Instance lifecycle").
 
 use serde::Serialize;
 
@@ -26,9 +26,9 @@ pub enum Lifecycle {
     PendingProceed,
     /// In service.
     InService,
-    /// `Standby` or on the way there: stays, serves nobody.
+    /// In `Standby`, or on the way there. It still counts towards the desired capacity.
     Standby,
-    /// Terminating; no hook waits yet, or none did.
+    /// Terminating; no hook waits yet, or no hook will.
     Terminating,
     /// The terminate hook waits.
     TerminatingWait,
@@ -36,28 +36,29 @@ pub enum Lifecycle {
     TerminatingProceed,
     /// `Terminating:Retained`: the termination was abandoned and the instance lives on.
     Retained,
-    /// `Terminated`, as Auto Scaling says; EC2 has the last word.
+    /// `Terminated` for Auto Scaling. EC2 has the last word.
     Terminated,
     /// Detaching or detached.
     Detached,
-    /// Its root volume is being replaced: same ID and address, its disk lost. The group launches nothing in its place.
+    /// The root volume is being replaced: ID and address stay, the disk is lost. The group launches nothing in its
+    /// place.
     ReplacingRootVolume,
-    /// Its root volume is to be replaced, and the terminate hook waits before that.
+    /// The root volume is to be replaced, and the terminate hook waits before that.
     ReplacingRootVolumeWait,
-    /// In, or on the way into or out of, a warm pool, with the hook that waits there.
+    /// In a warm pool, or on the way into or out of it, with the hook that waits there.
     Warmed(WarmHook),
-    /// Anything else.
+    /// A state that this version does not know, in AWS's spelling.
     Other(String),
 }
 
 /// The hook that waits for an instance of a warm pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum WarmHook {
-    /// None.
+    /// No hook waits.
     None,
-    /// The launch hook.
+    /// The launch hook waits.
     Launch,
-    /// The terminate hook.
+    /// The terminate hook waits.
     Terminate,
 }
 
@@ -114,59 +115,59 @@ impl Lifecycle {
 pub enum Ec2State {
     /// `pending` or `running`.
     Running,
-    /// `shutting-down`, `stopping` or `stopped`: not gone, not usable.
+    /// `shutting-down`, `stopping` or `stopped`: neither gone nor usable.
     Stopping,
-    /// `terminated`, when asked by filter.
+    /// `terminated`. EC2 still tells it for a while when it is asked with a filter.
     Terminated,
-    /// EC2 does not list it.
+    /// EC2 does not list the instance.
     Absent,
 }
 
 /// One instance, from both services.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Instance {
-    /// Its ID.
+    /// The EC2 instance ID.
     pub id: InstanceId,
-    /// Where Auto Scaling says it stands; `None` when the group does not list it.
+    /// The lifecycle state. `None` when the group does not list the instance.
     pub lifecycle: Option<Lifecycle>,
-    /// What EC2 says.
+    /// What EC2 says of the machine.
     pub ec2_state: Ec2State,
-    /// Its private address, while it has one.
+    /// The private IPv4 address. `None` while EC2 tells none.
     pub address: Option<String>,
-    /// When EC2 launched it.
+    /// When EC2 launched the instance, by EC2's clock.
     pub launched_at: Timestamp,
     /// Whether the group counts it as healthy.
     pub healthy: bool,
 }
 
-/// What the decision rules distinguish.
+/// The state of an instance, as far as the rules tell states apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum InstanceState {
-    /// Launching, its hook not reached, or already passed.
+    /// Launching; the launch hook was not reached yet, or was completed.
     Launching,
-    /// Launching, and its hook waits.
+    /// Launching, and the launch hook waits.
     LaunchWaiting,
     /// In service.
     InService,
     /// In standby.
     Standby,
-    /// Leaving; `hook` when its terminate hook waits, `retained` when it was kept after all.
+    /// On its way out, and still there.
     Leaving {
-        /// The terminate hook waits.
+        /// Whether the terminate hook waits.
         hook: bool,
-        /// `Terminating:Retained`.
+        /// Whether the group retained the instance (`Terminating:Retained`).
         retained: bool,
     },
-    /// In a warm pool.
+    /// In a warm pool, with the hook that waits there.
     Warm(WarmHook),
-    /// In a state that we do not know.
+    /// In a lifecycle state that this version does not know.
     Unclear,
-    /// Neither service lists it, or EC2 says that it is terminated.
+    /// Neither service lists the instance, or EC2 says that it is terminated.
     Missing,
 }
 
 impl InstanceState {
-    /// It counts towards the desired capacity (`Pending*`, `InService`, `Standby`).
+    /// Whether the instance counts towards the desired capacity (`Pending*`, `InService`, `Standby`).
     pub fn stays(self) -> bool {
         matches!(
             self,
@@ -177,26 +178,26 @@ impl InstanceState {
         )
     }
 
-    /// It is launching, with or without its hook.
+    /// Whether the instance is launching, whether or not its hook waits.
     pub fn launches(self) -> bool {
         matches!(self, InstanceState::Launching | InstanceState::LaunchWaiting)
     }
 
-    /// It is on its way out and still there.
+    /// Whether the instance is on its way out and still there.
     pub fn leaves(self) -> bool {
         matches!(self, InstanceState::Leaving { .. })
     }
 }
 
 impl Instance {
-    /// Its state. EC2's `terminated` outranks whatever the group still says.
+    /// The state of the instance. EC2's `terminated` outranks whatever the group still says.
     pub fn state(&self) -> InstanceState {
         if self.ec2_state == Ec2State::Terminated {
             return InstanceState::Missing;
         }
         match &self.lifecycle {
             None if self.ec2_state == Ec2State::Absent => InstanceState::Missing,
-            // Running and in no group: detached, or force-deleted from it.
+            // The machine runs and the group does not list it: it was detached, or force-deleted from the group.
             None | Some(Lifecycle::Detached) => InstanceState::Leaving { hook: false, retained: false },
             Some(Lifecycle::Pending | Lifecycle::PendingProceed) => InstanceState::Launching,
             Some(Lifecycle::PendingWait) => InstanceState::LaunchWaiting,
@@ -213,13 +214,13 @@ impl Instance {
         }
     }
 
-    /// Whether a terminate hook waits for this instance, dead or alive. It waits before a new root volume, too (EC2
-    /// Auto Scaling user guide, "Replace root volumes during instance refresh").
+    /// Whether a terminate hook waits for this instance, dead or alive. The hook also waits before a new root volume
+    /// (EC2 Auto Scaling user guide, "Replace root volumes during instance refresh").
     pub fn terminate_hook_waits(&self) -> bool {
         matches!(self.lifecycle, Some(Lifecycle::TerminatingWait | Lifecycle::ReplacingRootVolumeWait))
     }
 
-    /// Whether it loses its disk and comes back in its own place: nothing is launched for it.
+    /// Whether the instance loses its disk and comes back in its own place. Nothing is launched for it.
     pub fn comes_back(&self) -> bool {
         matches!(self.lifecycle, Some(Lifecycle::ReplacingRootVolume | Lifecycle::ReplacingRootVolumeWait))
     }
@@ -242,13 +243,13 @@ impl Instance {
         self.lifecycle == Some(Lifecycle::PendingWait)
     }
 
-    /// The client URL that its etcd serves.
+    /// The client URL that the instance's etcd serves. `None` without an address.
     pub fn client_url(&self, settings: &Settings) -> Option<String> {
         let address = self.address.as_ref()?;
         Some(format!("{}://{}:{}", settings.scheme.as_str(), address, settings.client_port))
     }
 
-    /// The peer URL that its etcd serves.
+    /// The peer URL that the instance's etcd serves. `None` without an address.
     pub fn peer_url(&self, settings: &Settings) -> Option<String> {
         let address = self.address.as_ref()?;
         Some(format!("{}://{}:{}", settings.scheme.as_str(), address, settings.peer_port))

@@ -1,13 +1,13 @@
 //! The same value at another time. The rules compare moments with each other and with patiences, never with a
-//! calendar: a model checker may count all time from the present.
+//! calendar. So a model checker may count all time from the present.
 
 use crate::change::Effect;
 use crate::ids::Timestamp;
 use crate::ledger::{Claim, CleanRound, Condition, Edit, Ledger, UnansweredChange};
 
-/// Every moment in it moved.
+/// A value that holds moments in time.
 pub trait MapTimestamps {
-    /// A copy, with each moment replaced by what `to` says of it.
+    /// A copy with every moment mapped by `to`.
     fn map_timestamps(&self, to: &dyn Fn(Timestamp) -> Timestamp) -> Self;
 }
 

@@ -13,15 +13,15 @@ use crate::settings::Settings;
 
 pub use crate::seen::Seen;
 
-/// No lifecycle action waits longer, whatever its hook (EC2 Auto Scaling user guide, lifecycle hooks).
+/// No lifecycle action waits longer, whatever its hook says (EC2 Auto Scaling user guide, lifecycle hooks).
 pub const LONGEST_WAIT: Duration = Duration::from_secs(48 * 3600);
 
-/// A lifecycle hook of ours.
+/// A lifecycle hook of the group that belongs to etcd-asg.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Hook {
-    /// Its name.
+    /// The hook's name.
     pub name: String,
-    /// Its heartbeat timeout.
+    /// The heartbeat timeout.
     pub heartbeat: Duration,
 }
 
@@ -36,21 +36,21 @@ impl Hook {
 /// The group and its instances.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Group {
-    /// Name, ARN and VPC; the VPC is empty while no instance tells it.
+    /// Name, ARN and VPC. The VPC is empty while no instance tells it.
     pub identity: GroupIdentity,
-    /// Desired capacity.
+    /// The desired capacity.
     pub desired: usize,
-    /// Maximum size; 0 is the operator's word to end the cluster.
+    /// The maximum size. 0 is the operator's word to end the cluster.
     pub max: usize,
-    /// The launch hook that is ours, or why there is none.
+    /// The launch hook of etcd-asg, or why the group has none that can be used.
     pub launch_hook: Result<Hook, String>,
-    /// The terminate hook that is ours, or why there is none.
+    /// The terminate hook of etcd-asg, or why the group has none that can be used.
     pub terminate_hook: Result<Hook, String>,
-    /// The group retains an instance whose terminate hook is abandoned.
+    /// Whether the group retains an instance whose terminate hook is abandoned.
     pub retains: bool,
     /// Every instance of the group, and every instance that the ledger names and EC2 still lists.
     pub instances: Vec<Instance>,
-    /// How the cluster is run.
+    /// The settings of this cluster.
     #[serde(skip)]
     pub settings: Settings,
 }
@@ -73,9 +73,9 @@ impl Group {
 /// What stands in the Parameter Store for one cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct Parameters {
-    /// `initial-cluster`.
+    /// The value of `initial-cluster`.
     pub initial_cluster: Option<String>,
-    /// `endpoints`.
+    /// The client URLs in `endpoints`.
     pub endpoints: Option<Vec<String>>,
     /// The env file of each instance that has one.
     pub envs: BTreeMap<InstanceId, String>,
@@ -84,14 +84,14 @@ pub struct Parameters {
 /// All that one round saw. The instances are read first, then ledger and parameters, then etcd.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Observation {
-    /// Which cluster this is about.
+    /// The cluster that was looked at.
     pub cluster: ClusterName,
-    /// The group.
+    /// The group and its instances.
     pub group: Seen<Group>,
-    /// The ledger; `Known(None)` when there is certainly none.
+    /// The ledger. `Known(None)` when there certainly is none.
     pub ledger: Seen<Option<Ledger>>,
-    /// The parameters.
+    /// What stands in the Parameter Store.
     pub parameters: Seen<Parameters>,
-    /// etcd.
+    /// What etcd's servers said.
     pub etcd: EtcdView,
 }

@@ -6,7 +6,6 @@
 //! nothing.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use crate::ids::MemberId;
 
@@ -24,8 +23,8 @@ pub enum VoterChange {
     Remove(MemberId),
 }
 
-/// More unanswered changes than this at once are refused: each doubles the worlds to be right in, and one change
-/// in flight at a time never gets near.
+/// With more unanswered changes than this, every change is refused. Each unanswered change doubles the number of
+/// worlds in which the arithmetic has to hold. With one change in flight at a time the number is never reached.
 pub const MAX_UNANSWERED: usize = 8;
 
 /// Who votes, who has just answered, and what may still happen.
@@ -33,9 +32,9 @@ pub const MAX_UNANSWERED: usize = 8;
 pub struct Electorate {
     /// The voters of the member list.
     pub voters: BTreeSet<MemberId>,
-    /// The members that have just proven themselves, voters or not.
+    /// The members that have just proven themselves, voters and learners.
     pub proven: BTreeSet<MemberId>,
-    /// Unanswered changes of the electorate.
+    /// The changes of the electorate that were sent and got no answer.
     pub unanswered: Vec<VoterChange>,
 }
 
@@ -46,12 +45,6 @@ pub struct QuorumCount {
     pub proven: usize,
     /// All voters of the member list.
     pub voters: usize,
-}
-
-impl fmt::Display for QuorumCount {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {} voters are proven", self.proven, self.voters)
-    }
 }
 
 impl Electorate {
@@ -66,8 +59,8 @@ impl Electorate {
         margin(&self.voters, &self.proven) >= 0
     }
 
-    /// Whether the change keeps a proven majority before and after, whatever becomes of the unanswered changes. Where an unanswered change
-    /// alone would cost the majority, the change must not make it worse.
+    /// Whether a majority is proven before and after the change, whatever becomes of the unanswered changes. Where an
+    /// unanswered change alone would cost the majority, the change must not make it worse.
     pub fn may_change(&self, change: VoterChange) -> bool {
         let keeps = |world: &BTreeSet<MemberId>| {
             let before = margin(world, &self.proven);
@@ -80,7 +73,8 @@ impl Electorate {
             && self.worlds().iter().all(keeps)
     }
 
-    /// Whether a proven majority stays when this member's instance is killed, whatever becomes of the unanswered changes.
+    /// Whether a proven majority is left when this member's instance is killed, whatever becomes of the unanswered
+    /// changes.
     pub fn may_lose(&self, member: MemberId) -> bool {
         let mut left = self.proven.clone();
         left.remove(&member);

@@ -1,5 +1,5 @@
-//! What this invocation has just done. SSM's reads are stale for a moment and a hook takes a moment to move on: a
-//! call that was just made is not made again before its effect can be seen.
+//! What this invocation has just done. SSM's reads are stale for a moment, and a hook takes a moment to move on. So
+//! a call that was just made is not made again before its effect can be seen.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ const SEEN_BY_THEN: Duration = Duration::from_secs(3);
 pub struct Recent(Vec<(Effect, Timestamp)>);
 
 impl Recent {
-    /// Those of these calls that were not just made.
+    /// The calls among these that were not just made.
     pub fn without(&mut self, effects: &[Effect], now: Timestamp) -> Vec<Effect> {
         self.0.retain(|(_, at)| now.since(*at) < SEEN_BY_THEN);
         effects.iter().filter(|e| self.0.iter().all(|(made, _)| made != *e)).cloned().collect()
     }
 
-    /// These calls are being made.
+    /// Remembers that these calls are being made.
     pub fn made(&mut self, effects: &[Effect], now: Timestamp) {
         self.0.extend(effects.iter().map(|e| (e.clone(), now)));
     }

@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-/// A fact, or that it could not be had. Never guessed.
+/// A fact, or the reason why it is not known. It is never guessed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum Seen<T> {
-    /// It was seen in this round.
+    /// The fact was seen in this round.
     Known(T),
-    /// It could not be had, and why.
+    /// The fact could not be had. The text says why.
     Unknown(String),
 }
 

@@ -1,24 +1,24 @@
-//! The settings of one group, with their defaults and ranges (design, section 4).
+//! The settings of one group, with their defaults and ranges.
 
 use std::time::Duration;
 
 use crate::words::{one_line, quoted};
 
-/// How one cluster is run. Each value comes from the group's tag `etcd-asg:<name>`, else the function's
-/// environment, else the default here.
+/// The settings of one cluster. Each value comes from the group's tag `etcd-asg:<name>`, else from the function's
+/// environment, else from the default here.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Settings {
-    /// `paused`: observe and report, change nothing.
+    /// The functions observe and report, and change nothing.
     pub paused: bool,
-    /// The parameters' prefix in SSM.
+    /// The path in SSM below which the parameters stand.
     pub prefix: String,
-    /// etcd's client port.
+    /// The port at which etcd serves clients.
     pub client_port: u16,
-    /// etcd's peer port.
+    /// The port at which etcd serves its peers.
     pub peer_port: u16,
-    /// `http` or `https`, for clients and peers alike.
+    /// The scheme of client URLs and of peer URLs.
     pub scheme: Scheme,
-    /// How long a cluster that never formed may be without a linearizable member list before it is abandoned.
+    /// How long a cluster that has not formed may be without a linearizable member list before it is abandoned.
     pub formation_patience: Duration,
     /// How long a joiner may go without progress.
     pub join_patience: Duration,

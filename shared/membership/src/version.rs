@@ -34,7 +34,7 @@ impl fmt::Display for Minor {
 pub struct Version {
     /// `3.6` of `3.6.16`.
     pub minor: Minor,
-    /// `16` of `3.6.16`; none for a pre-release, which is older than the release that it is named after.
+    /// `16` of `3.6.16`. `None` for a pre-release, which is older than the release that it is named after.
     pub patch: Option<u32>,
 }
 
@@ -68,7 +68,7 @@ pub const PERSISTS_PROMOTIONS: Version = Version { minor: Minor(3, 5), patch: So
 pub const NEEDS_PERSISTED_PROMOTIONS: Minor = Minor(3, 6);
 /// 3.7 panics on a log entry that 3.5 wrote (tried with 3.7.3).
 pub const READS_NO_OLD_ENTRIES: Minor = Minor(3, 7);
-/// From 3.6 on, every entry is one that 3.7 can read.
+/// 3.7 can read every log entry that 3.6 or a newer etcd wrote.
 pub const WRITES_NEW_ENTRIES: Minor = Minor(3, 6);
 /// A joiner gets a snapshot instead of old entries once the leader has applied about 100 more (tried with 3.6.16: 90
 /// were too few, 105 enough). This is twice that.
@@ -77,16 +77,16 @@ pub const ENTRIES_UNTIL_SNAPSHOT: u64 = 200;
 /// Why an etcd of some minor may not join now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Closed {
-    /// Its minor is not the cluster's, nor the one above.
+    /// The minor is neither the cluster's lowest minor nor the next.
     OutOfReach {
         /// The lowest minor of the members.
         cluster: Minor,
     },
-    /// It would be the first of its minor, and somebody's version is not known.
+    /// The etcd would be the first of its minor, and the version of this member is not known.
     Unknown(MemberId),
-    /// A member is too old for the step.
+    /// This member is too old for the step to the minor.
     TooOld(MemberId, Version),
-    /// Entries of 3.5 may still be in the log.
+    /// The log may still hold entries of 3.5.
     OldEntries {
         /// By how many entries the log has grown since the last 3.5 member was seen to leave.
         grown: u64,

@@ -1,10 +1,10 @@
-//! What a refusal quotes of the outside: so much that it is recognised, and on one line.
+//! What an error quotes of a text from outside: enough to recognise the text, and on one line.
 
 use std::fmt::Display;
 
-/// Longer than this, a quotation drowns what is said about it.
+/// A longer quotation would drown what is said about it.
 const QUOTED: usize = 80;
-/// Another's explanation may be a little longer.
+/// The explanation of a library may be a little longer.
 const EXPLAINED: usize = 300;
 
 /// The text in quotes, escaped as in a string literal.
@@ -12,7 +12,7 @@ pub fn quoted(text: &str) -> String {
     format!("{:?}", cut(text, QUOTED))
 }
 
-/// Another's words, such as a parser's, which may hold anything that it was given.
+/// The words of a library, such as a parser. They may hold anything that it was given.
 pub fn one_line(words: impl Display) -> String {
     let words = words.to_string();
     let plain = |c: char| if c.is_control() { ' ' } else { c };

@@ -10,34 +10,34 @@ use crate::ledger::{Edit, EnvState};
 use crate::observation::{Observation, Seen};
 use crate::view::View;
 
-/// The calls for this change. There are none where a fact that a call needs is missing: then nothing is done.
+/// The calls for this change. Where a fact that a call needs is missing, nothing is called.
 pub fn calls(v: View<'_>, change: &Change) -> Calls {
     let leader = || v.leader().map(|(_, url)| url);
     match change {
         Change::AddLearner { peer_url, .. } => {
-            one(leader().map(|via| Effect::AddLearner { via, peer_url: peer_url.clone() }))
+            a_call(leader().map(|via| Effect::AddLearner { via, peer_url: peer_url.clone() }))
         }
         Change::Promote { instance, member } => {
             let promote = leader().map(|via| Effect::Promote { via, member: *member });
             let sealed = v.record(instance).is_some_and(|r| r.env != EnvState::Open);
             if v.allows(Guard::SealedBeforePromote, sealed) {
-                one(promote)
+                a_call(promote)
             } else {
                 Calls::SealFirst { seal: seal(v, instance), then: promote }
             }
         }
         Change::Remove { member, .. } => {
-            one(leader().map(|via| Effect::RemoveMember { via, member: *member }))
+            a_call(leader().map(|via| Effect::RemoveMember { via, member: *member }))
         }
-        Change::Seal { instance } => one(seal(v, instance)),
-        Change::RepairEnv { instance } => one(repair(v, instance)),
+        Change::Seal { instance } => a_call(seal(v, instance)),
+        Change::RepairEnv { instance } => a_call(repair(v, instance)),
         Change::AbandonLaunch { instance } => Calls::One(Effect::AbandonLaunch(instance.clone())),
         Change::RetainLeaving { instance } => Calls::One(Effect::AbandonTerminate(instance.clone())),
         Change::SetUnhealthy { instance } => Calls::One(Effect::SetUnhealthy(instance.clone())),
     }
 }
 
-fn one(call: Option<Effect>) -> Calls {
+fn a_call(call: Option<Effect>) -> Calls {
     call.map_or(Calls::Missing, Calls::One)
 }
 

@@ -1,7 +1,7 @@
 //! Which lifecycle actions are kept alive, and which terminations are completed.
 //!
-//! A heartbeat is no change: while an operator is at work, or the ledger cannot be read, no launch and no leaving voter
-//! must be lost to a hook's timeout.
+//! A heartbeat is no change: while an operator is at work, or the ledger cannot be read, no launch and no leaving
+//! voter must be lost to a hook's timeout.
 
 use crate::change::Effect;
 use crate::decision::{Decision, KeepAlive};
@@ -46,8 +46,9 @@ pub fn keep_joiners_and_leavers_alive(group: &Group, d: &mut Decision) {
     }
 }
 
-/// Every launch that waits for its turn, and every joiner that was not given up. A joiner without progress is given up
-/// after its patience, so no hook is kept alive for ever. Every termination whose member is listed, or may be listed.
+/// Every launch that waits for its turn, and every joiner that was not given up. A joiner without progress is given
+/// up after its patience, so no hook is kept alive for ever. Every termination whose member is listed, or may be
+/// listed.
 pub fn keep_needed_hooks_alive(v: View<'_>, d: &mut Decision) {
     // Only for the leave patience: it may stay unknown for ever which instance runs a voter.
     let may_own_a_voter = |i: &Instance| v.unowned_voter(i).is_some() && v.may_still_leave_later(&i.id);

@@ -1,8 +1,8 @@
 //! The decision: what one round's observation comes to.
 //!
-//! First the bookkeeping: what the observation proves is edited into a copy of the ledger. Then the rules, in the order of
-//! this table, on that copy. Each rule speaks for its own objects: a wait or a refusal never hides a step of a later rule.
-//! The first change that a rule finds is the proposal.
+//! First the bookkeeping: what the observation proves is edited into a copy of the ledger. Then the rules, in the
+//! order of this table, on that copy. Each rule speaks for its own objects: a wait or a refusal never hides a step
+//! of a later rule. The first change that a rule finds is the proposal.
 //!
 //! | rule | file | what it proposes or does | its guards |
 //! |---|---|---|---|
@@ -28,8 +28,8 @@
 //! | keep alive | `hooks.rs` | heartbeats for the hooks that are still needed | – |
 //! | one at a time | this file | drops the proposal while another invocation holds the claim | `ClaimIsFree` |
 //!
-//! Whatever changes the electorate goes through `propose.rs`: `MajorityKept`, `FirstVoteFirst`. Each guard's condition
-//! stands in [`Guard`], and `docs/SAFETY.md` says what it keeps from happening.
+//! Whatever changes the electorate goes through `propose.rs`: `MajorityKept`, `FirstVoteFirst`. Each guard's
+//! condition stands in [`Guard`], and `docs/SAFETY.md` says what it keeps from happening.
 
 mod bookkeeping;
 mod calls;
@@ -47,8 +47,8 @@ use crate::ledger::{Edit, GroupIdentity, Ledger, Phase};
 use crate::observation::{Group, Observation, Seen};
 use crate::view::View;
 
-/// Decides what this observation comes to at this time. `me` is the nonce of the claim that this invocation holds, if it
-/// holds a claim: its own claim does not stand in its way.
+/// Decides what this observation comes to at this time. `me` is the nonce of the claim that this invocation holds,
+/// if it holds a claim: its own claim does not stand in its way.
 ///
 /// The same observation at the same time gives the same decision (invariant I11).
 pub fn decide(obs: &Observation, now: Timestamp, me: Option<&Nonce>) -> Decision {

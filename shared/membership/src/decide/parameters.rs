@@ -10,7 +10,8 @@ use crate::ledger::Phase;
 use crate::observation::{Parameters, Seen};
 use crate::view::{View, versions};
 
-/// The env of a joiner, from a list that shows the joiner. There is none where any version of etcd could start under it.
+/// The env of a joiner, from a list that shows the joiner. No env is rendered that would let any version of etcd
+/// start.
 pub fn joiner_env(v: View<'_>, id: &InstanceId, learner: &Member, list: &MemberList) -> Option<String> {
     let shown = list.get(learner.id).is_some_and(|m| !m.started());
     v.require(Guard::EnvFromList, shown, || ()).ok()?;
@@ -29,8 +30,8 @@ pub fn sealed_env(v: View<'_>, id: &InstanceId) -> Option<String> {
 }
 
 /// Whether `endpoints` stand that an earlier generation published. A generation that has not formed has published
-/// nothing itself. An invocation with an older look may also have put them late. An instance with one of their addresses
-/// would take itself for published.
+/// nothing itself. An invocation with an older look may also have put them late. An instance with one of their
+/// addresses would take itself for published.
 pub fn old_endpoints(v: View<'_>, parameters: &Parameters) -> bool {
     let old = v.phase() != Phase::Formed && parameters.endpoints.is_some();
     old && v.enforces(Guard::OldEndpointsGo)

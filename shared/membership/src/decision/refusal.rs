@@ -23,7 +23,8 @@ pub enum Refusal {
     NoHook(String),
     /// An instance is in service, there is no ledger, and no etcd answers.
     InServiceWithoutLedger,
-    /// There is no ledger, and servers of two clusters answer. The first is the leader's cluster, where there is a leader.
+    /// There is no ledger, and servers of two clusters answer. The first is the leader's cluster, where there is a
+    /// leader.
     TwoClusters(ClusterId, ClusterId),
     /// A cluster is to be adopted, and this voter may be on an instance whose etcd does not answer.
     VoterUnseen(MemberId),

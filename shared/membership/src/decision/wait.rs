@@ -122,7 +122,9 @@ impl fmt::Display for Wait {
             }
             Wait::Seed => f.write_str("for the seed to answer"),
             Wait::List => f.write_str("for a linearizable member list"),
-            Wait::Quorum(count) => write!(f, "for a quorum: {count}"),
+            Wait::Quorum(QuorumCount { proven, voters }) => {
+                write!(f, "for a quorum: {proven} of {voters} voters are proven")
+            }
             Wait::Launch => f.write_str("for an instance to launch"),
             Wait::Turn => f.write_str("for its turn to join"),
             Wait::Start => f.write_str("for its etcd to start"),

@@ -1,7 +1,7 @@
 //! The protocol of one invocation as a state machine: claim, look again wholly, act, close.
 //!
-//! It is fed what was seen and what came of the last call, and says what to do next. Its driver (the controller with the
-//! real clients, a test with a simulated world) has no decision of its own to make.
+//! It is fed what was seen and what came of the last call, and says what to do next. Its driver (the controller with
+//! the real clients, a test with a simulated world) has no decision of its own to make.
 
 mod answer;
 mod map_timestamps;
@@ -259,7 +259,8 @@ impl Invocation {
                 let outcome = vec![ended(change, &format!("refused: {why}"))];
                 self.close(held.claim, outcome, at)
             }
-            // An overwrite or a kill that may still land must not meet another change: the claim stands until it expires.
+            // An overwrite or a kill that may still land must not meet another change: the claim stands until it
+            // expires.
             Answer::Unanswered { .. }
                 if lands_late(change) && self.guards.enforces(Guard::LateLandingKeepsClaim) =>
             {

@@ -1,4 +1,4 @@
-//! Since when something holds: the one memory for every grace period.
+//! Since when something holds: the one memory for every patience and grace period.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,29 +9,29 @@ use crate::ids::{InstanceId, Timestamp};
 use crate::instance::Transition;
 use crate::version::Minor;
 
-/// What a condition is about.
+/// Which condition it is, and what it is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum ConditionKey {
-    /// Its launch hook was first seen waiting.
+    /// The instance's launch hook waits.
     LaunchWaiting(InstanceId),
-    /// Its terminate hook was first seen waiting.
+    /// The instance's terminate hook waits.
     TerminateWaiting(InstanceId),
-    /// Its voter was first missed, or it was first seen in service without a member.
+    /// The instance's voter is missed, or the instance is in service without a member.
     Unproven(InstanceId),
-    /// It was first seen terminated, or missing from EC2 and the group.
+    /// EC2 says that the instance is terminated, or EC2 and the group both lack it.
     Gone(InstanceId),
-    /// Its env was given, or it last made progress towards joining.
+    /// The instance is joining. It begins anew with each progress.
     Joining(InstanceId),
-    /// It was given up as a joiner; stays until the instance is gone.
+    /// The instance was given up as a joiner. It holds until the instance is gone.
     GivenUp(InstanceId),
-    /// No linearizable member list could be had.
+    /// No linearizable member list can be had.
     Silent,
-    /// A forming cluster has all the voters it can get, and they are fewer than desired.
+    /// A forming cluster has all the voters that it can get, and they are fewer than desired.
     Stalled,
-    /// A member was last removed: etcd derives member IDs from URL and second.
+    /// A member was removed. It holds from the last removal on: etcd derives member IDs from the URL and the second.
     Removed,
-    /// Every member was first seen at this minor, or a newer one.
+    /// Every member runs this minor or a newer minor.
     Version(Minor),
 }
 
@@ -102,22 +102,30 @@ impl TryFrom<String> for ConditionKey {
             ("removed", true) => ConditionKey::Removed,
             ("version", false) => ConditionKey::Version(
                 Minor::parse(instance)
-                    .ok_or_else(|| format!("{instance:?} in {text:?} is no minor version"))?,
+                    .ok_or_else(|| format!("{instance:?} in {text:?} is not a minor version"))?,
             ),
             _ => return Err(format!("{text:?} is not a condition that this version knows")),
         })
     }
 }
 
-/// When something began, and, for [`ConditionKey::Joining`] and [`ConditionKey::Version`], the applied index seen then.
+/// A condition that holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Condition {
-    /// Since when it holds.
+    /// Since when it holds, by the clock of the invocation that saw it first.
     pub since: Timestamp,
-    /// The joiner's applied index, once it was seen started; the leader's, once it was read after the last older
-    /// member had left.
+    /// An applied raft index. For [`ConditionKey::Joining`] it is the joiner's, once the joiner was seen started.
+    /// For [`ConditionKey::Version`] it is the leader's, read in a later look than the look that saw the last older
+    /// member gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<u64>,
+}
+
+impl Condition {
+    /// A condition that holds from now on.
+    pub fn began(now: Timestamp) -> Self {
+        Self { since: now, applied: None }
+    }
 }
 
 /// All conditions of one cluster.

@@ -13,82 +13,82 @@ use crate::words::one_line;
 /// The format that this version reads and writes.
 pub const FORMAT: u32 = 1;
 
-/// The whole document. Written only by compare-and-swap.
+/// The whole document. It is written only by compare-and-swap.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ledger {
     /// Always [`FORMAT`].
     pub format: u32,
-    /// Grows by one with every write: an ETag is a hash of the content, and without this a document that came
+    /// Grows by one with every write. An ETag is a hash of the content: without the revision, a document that came
     /// back to an earlier content would let a stale compare succeed.
     pub revision: u64,
-    /// Who wrote it.
+    /// The invocation and the write that made this document.
     pub writer: Writer,
     /// When it was written, by the writer's clock.
     pub at: Timestamp,
-    /// The group that this ledger is about.
+    /// The group that this ledger is about. Another group under the same name is refused.
     pub group: GroupIdentity,
-    /// The present, or last, etcd cluster of the group.
+    /// The present etcd cluster of the group, or the last.
     pub generation: Generation,
     /// Every instance that was given an env in this generation.
     pub instances: BTreeMap<InstanceId, InstanceRecord>,
-    /// The one change in flight.
+    /// The change in flight, if there is one.
     pub claim: Option<Claim>,
-    /// Changes that were sent and never answered: they may still happen.
+    /// Changes that were sent and got no answer. Each of them may still happen.
     pub unanswered: Vec<UnansweredChange>,
     /// Since when something holds.
     pub conditions: Conditions,
-    /// The last fifty outcomes, oldest first.
+    /// The last fifty things that happened, oldest first.
     pub history: Vec<HistoryEntry>,
 }
 
-/// Who made a write.
+/// The invocation and the write that made a document.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Writer {
-    /// The Lambda request.
+    /// The Lambda request of the invocation.
     pub request: RequestId,
-    /// This very write.
+    /// The nonce of this write: a retried request keeps its request ID.
     pub nonce: Nonce,
 }
 
-/// The group, so that another one under the same name is noticed.
+/// What tells a group from another group under the same name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct GroupIdentity {
-    /// The group's name.
+    /// The Auto Scaling group's name.
     pub name: String,
-    /// Its ARN, which holds an ID that a recreated group does not get again.
+    /// The ARN. It holds an ID that a recreated group does not get again.
     pub arn: String,
-    /// The VPC of its instances.
+    /// The VPC of the instances. It is empty while no instance tells it.
     pub vpc: String,
 }
 
-/// One etcd cluster's whole life.
+/// One etcd cluster's whole life, from its seed to its end.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Generation {
-    /// 1, 2, 3, …
+    /// Counts the etcd clusters of the group, from 1.
     pub number: u32,
-    /// etcd's `initial-cluster-token`.
+    /// etcd's `initial-cluster-token`: the cluster's name and the number.
     pub token: String,
-    /// The one instance that starts with state `new`; none where the cluster was adopted.
+    /// The one instance that starts with state `new`. An adopted cluster has no seed.
     pub seed: Option<Seed>,
-    /// Where its data came from.
+    /// Where the data came from.
     pub source: Source,
-    /// When it was opened.
+    /// When the generation was opened, by the clock of the invocation that opened it.
     pub opened_at: Timestamp,
-    /// By which event.
+    /// The Lambda request of the invocation that opened it.
     pub opened_by: String,
-    /// Where its life stands.
+    /// Where the life of the generation stands.
     pub phase: Phase,
-    /// What it turned out to be, recorded at first contact.
+    /// The etcd cluster that it turned out to be, recorded at first contact.
     pub identity: Option<Identity>,
 }
 
 /// The seed of a generation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Seed {
-    /// The instance.
+    /// The EC2 instance ID.
     pub instance: InstanceId,
-    /// Its peer URL.
+    /// The peer URL that its env names.
     pub peer_url: String,
 }
 
@@ -96,9 +96,9 @@ pub struct Seed {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
-    /// It began empty.
+    /// The cluster began empty.
     New,
-    /// Something else had created it, and it was running.
+    /// Something else had created the cluster, and it was running.
     Adopted,
 }
 
@@ -106,28 +106,28 @@ pub enum Source {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
-    /// Its seed was chosen; nobody was promised anything.
+    /// The seed was chosen. No client was told of the cluster yet.
     Opened,
-    /// It has been published to clients. It is never left behind by itself.
+    /// The cluster has been published to clients. It is never left behind without an operator's word.
     Formed,
-    /// It died before it formed; all its instances must go.
+    /// The cluster died before it formed. All its instances must go.
     Abandoned,
-    /// The operator ended it.
+    /// The operator ended the cluster.
     Ended,
 }
 
 /// An etcd cluster, as it said of itself at first contact.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Identity {
-    /// Its cluster ID.
+    /// The cluster ID that etcd derives when the cluster is founded.
     pub cluster: ClusterId,
-    /// Its first member; none where the cluster was adopted.
+    /// The first member. An adopted cluster has none on record.
     pub seed_member: Option<MemberId>,
-    /// The etcd version that founded it, or that its leader ran when it was adopted.
+    /// The etcd version of the seed, or of the leader at the adoption.
     pub version: String,
 }
 
-/// Whether an env may still be used on an empty disk.
+/// Whether an instance's env lets its member start on an empty disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EnvState {
@@ -135,90 +135,100 @@ pub enum EnvState {
     Open,
     /// The member has started: an empty data directory is refused from now on.
     Sealed,
-    /// It has none: something else starts this member, and its start is not ours to shape.
+    /// There is no env: something else starts this member.
     Foreign,
 }
 
-/// An instance that was given an env.
+/// What is on record of an instance that was given an env, or that runs a member of an adopted cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct InstanceRecord {
-    /// Its member, once known.
+    /// The member ID, once it is known.
     pub member: Option<MemberId>,
-    /// Its peer URL.
+    /// The peer URL that the member was added with.
     pub peer_url: String,
-    /// Its env.
+    /// Whether its env lets it start on an empty disk.
     pub env: EnvState,
-    /// Whether its member has answered a linearizable read as a voter, once.
+    /// Whether the member has answered a linearizable read as a voter at least once.
     pub voted: bool,
 }
 
-/// The one change in flight.
+impl InstanceRecord {
+    /// The record of an instance whose env lets it start on an empty disk.
+    pub fn open(member: Option<MemberId>, peer_url: &str) -> Self {
+        Self { member, peer_url: peer_url.to_owned(), env: EnvState::Open, voted: false }
+    }
+}
+
+/// The right to make one change, and the change. While it is open, no other invocation changes anything.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Claim {
-    /// Which claim this is: a retried request keeps its request ID.
+    /// Tells this claim from every other claim: a retried request keeps its request ID.
     pub nonce: Nonce,
-    /// Whose it is.
+    /// The Lambda request of the invocation that holds the claim.
     pub request: RequestId,
-    /// The generation that it is about.
+    /// The generation that the change is about.
     pub generation: u32,
-    /// What is to be done, and which member is asked.
+    /// The change, and the member that is asked for it.
     pub proposal: Proposal,
-    /// The voters as observed.
+    /// The voters that the claimant observed.
     pub voters: BTreeSet<MemberId>,
-    /// When the claimant is certainly dead: its invocation's deadline and 5 s for clocks.
+    /// When the claimant is certainly dead: the deadline of its invocation, and 5 s for clocks that differ.
     pub expires: Timestamp,
 }
 
 /// A change that was sent and got no answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct UnansweredChange {
-    /// What may still happen.
+    /// The change.
     pub change: Change,
-    /// The member that was asked.
+    /// The member that was asked, where a member was asked.
     pub asked: Option<MemberId>,
-    /// The voters of that time.
+    /// The voters when the change was sent.
     pub voters: BTreeSet<MemberId>,
-    /// When the request's own deadline is over.
+    /// Until when the request itself may live.
     pub deadline: Timestamp,
-    /// The first of the two rounds that let it lapse.
+    /// The first of the two rounds that let the change lapse.
     #[serde(default)]
     pub clean: Option<CleanRound>,
 }
 
-/// A round in which every voter answered without a change that got no answer.
+/// A round in which every voter answered without an unanswered change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CleanRound {
-    /// When.
+    /// When the round was, by the clock of its invocation.
     pub at: Timestamp,
-    /// Under which leader.
+    /// The leader of the round.
     pub leader: MemberId,
-    /// And in which term of etcd: where an election came between, whoever led before may have handed the change on.
+    /// The raft term of the round. Where an election came between two rounds, the leader before it may have handed
+    /// the change on.
     pub term: u64,
 }
 
-/// One line of history.
+/// One line of the history.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct HistoryEntry {
-    /// When.
+    /// When it happened, by the clock of the invocation that wrote it.
     pub at: Timestamp,
-    /// What.
+    /// What happened, as a sentence for people.
     pub text: String,
 }
 
 /// Why a ledger cannot be used.
 #[derive(Debug, Error)]
 pub enum LedgerError {
-    /// It is not JSON, or not a ledger.
+    /// The document is not JSON, or not a ledger.
     #[error("the ledger cannot be read: {}", one_line(.0))]
     Malformed(#[from] serde_json::Error),
-    /// Another version wrote it.
-    #[error("the ledger has format {0}, this version knows only {FORMAT}: deploy the version that wrote it")]
+    /// Another version of the functions wrote the document.
+    #[error(
+        "the ledger has format {0}, and this version knows only format {FORMAT}: deploy the version that wrote it"
+    )]
     UnknownFormat(u64),
 }
 
 impl Ledger {
-    /// Reads a document. An unknown format is refused before anything else is looked at: old and new functions
-    /// overlap during a deployment.
+    /// Reads a document. An unknown format is refused before anything else is looked at, because old and new
+    /// functions overlap during a deployment.
     pub fn from_json(bytes: &[u8]) -> Result<Ledger, LedgerError> {
         let value: serde_json::Value = serde_json::from_slice(bytes)?;
         if let Some(format) = value.get("format").and_then(serde_json::Value::as_u64)
@@ -229,17 +239,17 @@ impl Ledger {
         Ok(serde_json::from_value(value)?)
     }
 
-    /// Writes the document, readable by an operator.
+    /// Writes the document so that an operator can read it.
     pub fn to_json(&self) -> Result<Vec<u8>, LedgerError> {
         Ok(serde_json::to_vec_pretty(self)?)
     }
 
-    /// Since when the condition holds.
+    /// Since when the condition holds, if it holds.
     pub fn since(&self, key: &ConditionKey) -> Option<Timestamp> {
         self.conditions.get(key).map(|m| m.since)
     }
 
-    /// The seed's instance, where there was one.
+    /// The seed's instance. An adopted cluster has no seed.
     pub fn seed(&self) -> Option<&InstanceId> {
         self.generation.seed.as_ref().map(|seed| &seed.instance)
     }
@@ -259,7 +269,7 @@ impl Ledger {
         self.generation.identity.as_ref().map(|i| i.cluster)
     }
 
-    /// Whether the condition has been there for at least this long.
+    /// Whether the condition has held for at least this long.
     pub fn aged(&self, key: &ConditionKey, now: Timestamp, span: std::time::Duration) -> bool {
         self.since(key).is_some_and(|since| now.since(since) >= span)
     }

@@ -1,12 +1,14 @@
 //! The ledger: the one document per cluster in which the functions coordinate.
 
+mod apply;
 mod conditions;
 mod document;
 mod edit;
 
+pub use apply::apply;
 pub use conditions::{Condition, ConditionKey, Conditions};
 pub use document::{
     Claim, CleanRound, EnvState, FORMAT, Generation, GroupIdentity, HistoryEntry, Identity, InstanceRecord,
     Ledger, LedgerError, Phase, Seed, Source, UnansweredChange, Writer,
 };
-pub use edit::{Adoption, Edit, apply};
+pub use edit::{Adoption, Edit};

@@ -34,8 +34,8 @@ impl<'a> View<'a> {
         self.state(id) == InstanceState::Missing
     }
 
-    /// Certainly gone: EC2 says `terminated`, or the instance was missing from EC2 and from the group at two looks that
-    /// are far enough apart.
+    /// Certainly gone: EC2 says `terminated`, or the instance was missing from EC2 and from the group at two looks
+    /// that are far enough apart.
     pub fn gone(&self, id: &InstanceId) -> bool {
         let terminated = self.instance(id).is_some_and(|i| i.ec2_state == Ec2State::Terminated);
         let twice = self.ledger.aged(&ConditionKey::Gone(id.clone()), self.now, ABSENT_FOR);

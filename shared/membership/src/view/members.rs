@@ -51,8 +51,8 @@ impl<'a> View<'a> {
         self.ledger.instance_of(member.id).cloned().or_else(named)
     }
 
-    /// The instance that an unstarted learner was meant for: its owner, else the instance with its peer URL. That is good
-    /// enough for a learner, whose removal costs no quorum, and never for a voter.
+    /// The instance that an unstarted learner was meant for: its owner, else the instance with its peer URL. That is
+    /// good enough for a learner, whose removal costs no quorum, and never for a voter.
     pub fn learner_owner(&self, member: &Member) -> Option<InstanceId> {
         let same_url = |url: &str| member.peer_urls.iter().any(|u| u == url);
         self.owner(member).or_else(|| {

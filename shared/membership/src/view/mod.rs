@@ -17,8 +17,8 @@ use crate::ids::Timestamp;
 use crate::ledger::{Ledger, Phase};
 use crate::observation::{Group, Observation};
 
-/// How long a machine must have been gone before its member is removed. When a member that vanished without a reset is
-/// removed, all writes stall until it has been silent for 5 s (etcd#2888).
+/// How long a machine must have been gone before its member is removed. When a member that vanished without a reset
+/// is removed, all writes stall until it has been silent for 5 s (etcd#2888).
 pub const GONE_FOR: Duration = Duration::from_secs(6);
 /// How far apart the two looks must be that miss an instance in EC2 and in the group, where EC2 does not say
 /// `terminated`: 6 s between the two answers. A look reads its clock when it is over, which is up to 5 s after those

@@ -23,7 +23,8 @@ impl View<'_> {
         patient && self.now < self.hook_end(id, Transition::Terminate)
     }
 
-    /// Whether this voter was missed often enough in this invocation to speak of silence. One lost packet is no silence.
+    /// Whether this voter was missed often enough in this invocation to speak of silence. One lost packet is no
+    /// silence.
     pub fn missed(&self, member: &Member) -> bool {
         match self.probe(member) {
             Some(Probe::Silent { misses, .. }) => self.allows(Guard::MissedRepeatedly, *misses >= MISSES),
@@ -47,8 +48,8 @@ impl View<'_> {
     }
 
     /// The instance whose voter the rule `leave` removes as soon as the voter was missed often enough in this
-    /// invocation. An add beside such a voter is refused by etcd. Trying it would use up the invocation, and the voter
-    /// would never be missed often enough.
+    /// invocation. An add beside such a voter is refused by etcd. Trying it would use up the invocation, and the
+    /// voter would never be missed often enough.
     pub fn overdue(&self) -> Option<InstanceId> {
         let goes =
             |i: &&Instance| i.state().leaves() || (i.state() == InstanceState::InService && !i.healthy);

@@ -40,7 +40,8 @@ impl<'a> Servers<'_, 'a> {
         self.etcd.probes.get(&(self.url_of)(member)?)
     }
 
-    /// What this member itself said just now. The server has to be of our cluster, and the member that the list names.
+    /// What this member itself said just now. The server has to be of our cluster, and the member that the list
+    /// names.
     pub fn status(&self, member: &Member) -> Option<&'a Status> {
         let status = self.probe(member)?.answer()?;
         let same = self.guards.allows(Guard::SameMember, status.member == member.id);
@@ -59,8 +60,8 @@ impl<'a> Servers<'_, 'a> {
         Some((member.id, (self.url_of)(member)?))
     }
 
-    /// Whether the member has just proven itself beside the leader: it answered, it follows the same leader in the same
-    /// term, and its applied index is near the leader's.
+    /// Whether the member has just proven itself beside the leader: it answered, it follows the same leader in the
+    /// same term, and its applied index is near the leader's.
     pub fn proven(&self, member: &Member) -> bool {
         let (Some(status), Some(leader)) = (self.status(member), self.leader_status()) else {
             return false;

@@ -1,7 +1,7 @@
 //! Which etcd may join, and which may be promoted.
 //!
-//! A joiner's version is not known before it has its env. So the env names the minors that the boot script lets start: a
-//! learner that never starts costs nothing and is removed again. A learner that runs is asked itself.
+//! A joiner's version is not known before it has its env. So the env names the minors that the boot script lets
+//! start: a learner that never starts costs nothing and is removed again. A learner that runs is asked itself.
 
 use super::View;
 use crate::decision::{Refusal, Wait};
@@ -26,8 +26,8 @@ fn others(v: View<'_>, joiner: Option<MemberId>) -> Vec<(MemberId, Option<Versio
     members.map(|m| (m.id, version(v, m))).collect()
 }
 
-/// What stands against an etcd of this minor beside the other members. Where another member already runs the minor, one
-/// more does no new harm. The first member of a minor needs every member's version to be known.
+/// What stands against an etcd of this minor beside the other members. Where another member already runs the minor,
+/// one more does no new harm. The first member of a minor needs every member's version to be known.
 fn may_run_beside(v: View<'_>, joiner: Option<MemberId>, minor: Minor) -> Result<(), Closed> {
     let others = others(v, joiner);
     let known: Vec<(MemberId, Version)> =
@@ -67,7 +67,8 @@ fn log_growth(v: View<'_>) -> Option<u64> {
     Some(then.zip(now).map_or(0, |(then, now)| now.saturating_sub(then)))
 }
 
-/// Whether the cluster was founded here by an etcd whose entries every later etcd reads. No older etcd was ever let in.
+/// Whether the cluster was founded here by an etcd whose entries every later etcd reads. No older etcd was ever let
+/// in.
 pub fn born_new(v: View<'_>) -> bool {
     let generation = &v.ledger.generation;
     let founder = generation.identity.as_ref().and_then(|i| Version::parse(&i.version));

@@ -53,14 +53,14 @@ impl View<'_> {
         })
     }
 
-    /// Whether this learner has just answered a probe of its own, caught up with the leader. etcd's own check promotes a
-    /// dead learner that had once caught up (tried on 3.4 to 3.7).
+    /// Whether this learner has just answered a probe of its own, caught up with the leader. etcd's own check
+    /// promotes a dead learner that had once caught up (tried on 3.4 to 3.7).
     pub fn ready(&self, learner: &Member) -> bool {
         learner.started() && self.allows(Guard::LearnerAnswered, self.proven(learner))
     }
 
-    /// The voter without a known owner that this instance may run. Nothing is recorded of the instance: the group's list
-    /// missed it when its cluster was adopted, or it was attached later, and it was silent ever since.
+    /// The voter without a known owner that this instance may run. Nothing is recorded of the instance: the group's
+    /// list missed it when its cluster was adopted, or it was attached later, and it was silent ever since.
     pub fn unowned_voter(&self, instance: &Instance) -> Option<MemberId> {
         if self.record(&instance.id).is_some() || self.member(&instance.id).is_some() {
             return None;

@@ -5,9 +5,9 @@ use crate::ids::Nonce;
 use crate::ledger::{Claim, Edit, Phase, UnansweredChange};
 use crate::view::View;
 
-/// An expired claim is closed by the next invocation that writes. The claimant may have sent its change before it died,
-/// so a change of the membership becomes an unanswered change. In a generation that is over, or that has no identity
-/// yet, no such change can matter any more.
+/// An expired claim is closed by the next invocation that writes. The claimant may have sent its change before it
+/// died, so a change of the membership becomes an unanswered change. In a generation that is over, or that has no
+/// identity yet, no such change can matter any more.
 pub fn close_expired(v: View<'_>, me: Option<&Nonce>) -> Vec<Edit> {
     let over = |c: &&Claim| v.allows(Guard::ClaimUntilExpiry, v.now >= c.expires);
     let Some(claim) = v.ledger.claim.as_ref().filter(|c| Some(&c.nonce) != me).filter(over) else {

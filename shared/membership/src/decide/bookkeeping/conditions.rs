@@ -43,7 +43,8 @@ fn keep(v: View<'_>, edits: &mut Vec<Edit>, key: ConditionKey, holds: bool) {
     }
 }
 
-/// No linearizable list could be had. It begins only before the cluster formed, when silence may abandon a generation.
+/// No linearizable list could be had. It begins only before the cluster formed, when silence may abandon a
+/// generation.
 fn silent(v: View<'_>, edits: &mut Vec<Edit>) {
     let holds = v.holds(&ConditionKey::Silent);
     if v.list().is_some() && holds {
@@ -82,9 +83,9 @@ fn stalled(v: View<'_>, edits: &mut Vec<Edit>) {
     keep(v, edits, ConditionKey::Stalled, holds);
 }
 
-/// Remembers where the log stood when every member was first seen at a minor whose entries 3.7 reads. The index is read
-/// in a later look than the look that saw the last older member gone. Within a look the servers are asked before the
-/// list, and that member may have written in between.
+/// Remembers where the log stood when every member was first seen at a minor whose entries 3.7 reads. The index is
+/// read in a later look than the look that saw the last older member gone. Within a look the servers are asked
+/// before the list, and that member may have written in between.
 fn all_at_minor(v: View<'_>, edits: &mut Vec<Edit>) {
     let key = ConditionKey::Version(WRITES_NEW_ENTRIES);
     let stands = v.ledger.conditions.get(&key);

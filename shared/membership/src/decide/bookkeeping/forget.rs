@@ -7,8 +7,8 @@ use crate::ledger::{Edit, Phase};
 use crate::observation::Seen;
 use crate::view::View;
 
-/// Forgets an instance that is gone and has left no member, no hook, no env and no change in flight. In a generation that
-/// has not formed, an instance that was given an env may be a voter, so its record stays.
+/// Forgets an instance that is gone and has left no member, no hook, no env and no change in flight. In a generation
+/// that has not formed, an instance that was given an env may be a voter, so its record stays.
 pub fn forget(v: View<'_>) -> Vec<Edit> {
     let (Some(list), Seen::Known(parameters)) = (v.list(), &v.obs.parameters) else {
         return Vec::new();

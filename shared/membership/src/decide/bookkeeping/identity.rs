@@ -33,9 +33,9 @@ pub fn identity(v: View<'_>) -> Vec<Edit> {
     })]
 }
 
-/// Records an instance without a record whose server answers as a member without an owner. The group's list missed the
-/// instance when its cluster was adopted, or the instance was attached later. Without a record its voter would be taken
-/// for a member of nobody's.
+/// Records an instance without a record whose server answers as a member without an owner. The group's list missed
+/// the instance when its cluster was adopted, or the instance was attached later. Without a record its voter would
+/// have no owner.
 pub fn foreigners(v: View<'_>) -> Vec<Edit> {
     let Some(list) = v.list() else {
         return Vec::new();

@@ -7,8 +7,8 @@ use crate::instance::{Instance, Transition};
 use crate::ledger::{ConditionKey, Edit};
 use crate::view::{View, versions};
 
-/// A joiner's patience starts anew when the joiner starts and whenever its applied index advances. It is renewed at most
-/// four times a patience, so that a joiner that catches up for long does not write all the time.
+/// A joiner's patience starts anew when the joiner starts and whenever its applied index advances. It is renewed at
+/// most four times a patience, so that a joiner that catches up for long does not write all the time.
 pub fn joining(v: View<'_>, edits: &mut Vec<Edit>) {
     for (id, record) in v.ledger.instances.iter().filter(|(_, r)| !r.voted) {
         let (Some(member), Some(instance)) = (v.member(id), v.instance(id)) else { continue };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::generation::seed::choose_seed;
+use crate::decide::generation::seed::choose_seed;
 use crate::guard::Guard;
 use crate::ids::{InstanceId, Nonce};
 use crate::ledger::{ConditionKey, Edit, EnvState, Phase};
@@ -28,7 +28,8 @@ pub fn phase(v: View<'_>) -> Vec<Edit> {
 }
 
 /// The voters equal the desired capacity; or launching has stalled, and all instances that are there vote and are a
-/// majority of the desired capacity. Every voter has proven itself, and no voter could start on an empty disk any more.
+/// majority of the desired capacity. Every voter has proven itself, and no voter could start on an empty disk any
+/// more.
 fn formed(v: View<'_>) -> bool {
     let Some(list) = v.list() else { return false };
     let safe = |id: &InstanceId| v.record(id).is_some_and(|r| r.voted && r.env != EnvState::Open);
@@ -57,8 +58,8 @@ fn dead_before_it_formed(v: View<'_>) -> bool {
     missed && v.allows(Guard::SilenceNeedsPatience, silent)
 }
 
-/// The next generation opens only when all instances that might be members of the last are certainly gone, and no claim
-/// is open that could still write for it.
+/// The next generation opens only when all instances that might be members of the last are certainly gone, and no
+/// claim is open that could still write for it.
 pub fn next_generation(v: View<'_>, me: Option<&Nonce>) -> Option<Edit> {
     if !matches!(v.phase(), Phase::Abandoned | Phase::Ended) || v.group.max == 0 {
         return None;

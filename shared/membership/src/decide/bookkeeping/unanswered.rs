@@ -50,11 +50,13 @@ fn settle_one(v: View<'_>, list: &MemberList, unanswered: &UnansweredChange) -> 
     lapse(v, list, unanswered)
 }
 
-/// The change has lapsed when every voter of then and of now has answered a linearizable read without it, or is out of
-/// the list, or its instance is gone; and that in two rounds more than 3 s apart, both after the request's own deadline.
+/// The change has lapsed when every voter of then and of now has answered a linearizable read without it, or is out
+/// of the list, or its instance is gone; and that in two rounds more than 3 s apart, both after the request's own
+/// deadline.
 ///
-/// A thawed member may hand the change on to a leader that was promoted since: hence the voters of now. That leader may
-/// freeze with the change in turn, and another leader is elected: hence both rounds under one leader in one term.
+/// A thawed member may hand the change on to a leader that was promoted since: hence the voters of now. That leader
+/// may freeze with the change in turn, and another leader is elected: hence both rounds under one leader in one
+/// term.
 fn lapse(v: View<'_>, list: &MemberList, unanswered: &UnansweredChange) -> Vec<Edit> {
     let now_voting = list.voters().map(|m| m.id);
     let mut everyone = unanswered.voters.iter().copied().chain(now_voting);

@@ -1,9 +1,9 @@
 //! A generation that died before it formed.
 
-use super::super::hooks::end_termination;
-use super::super::parameters::delete_envs;
 use super::bystander;
 use crate::change::Change;
+use crate::decide::hooks::end_termination;
+use crate::decide::parameters::delete_envs;
 use crate::decision::{Decision, Refusal, Subject, Wait};
 use crate::instance::InstanceState;
 use crate::view::View;

@@ -1,9 +1,9 @@
-//! The rule `adopt`: an etcd answers and there is no ledger. A running cluster is adopted, or nothing is done. Another
-//! cluster is never founded beside it.
+//! The rule `adopt`: an etcd answers and there is no ledger. A running cluster is adopted, or nothing is done.
+//! Another cluster is never founded beside it.
 
 use std::collections::BTreeMap;
 
-use super::super::hooks::keep_joiners_and_leavers_alive;
+use crate::decide::hooks::keep_joiners_and_leavers_alive;
 use crate::decision::{Decision, Refusal, Subject, Wait};
 use crate::env;
 use crate::etcd::{Member, MemberList, Probe, Status, leader_among};
@@ -69,8 +69,8 @@ fn one_identity(found: Find<'_>, d: &mut Decision) -> Option<Identity> {
     readable.then(identity)
 }
 
-/// Which member belongs to which instance: by the member ID that the server at the instance's own address answers with. A
-/// name or an address alone proves nothing.
+/// Which member belongs to which instance: by the member ID that the server at the instance's own address answers
+/// with. A name or an address alone proves nothing.
 fn adoption<'a>(found: Find<'a>, identity: Identity, d: &mut Decision) -> Option<(&'a MemberList, Adoption)> {
     let parameters = match &found.obs.parameters {
         Seen::Known(parameters) => parameters,

@@ -1,9 +1,9 @@
 //! A generation that the operator ended.
 
-use super::super::hooks::end_termination;
-use super::super::parameters::delete_envs;
 use super::bystander;
 use crate::change::Effect;
+use crate::decide::hooks::end_termination;
+use crate::decide::parameters::delete_envs;
 use crate::decision::{Decision, Refusal};
 use crate::instance::InstanceState;
 use crate::observation::Seen;

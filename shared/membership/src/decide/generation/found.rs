@@ -1,7 +1,7 @@
 //! The first generation of a cluster: there is no ledger, and no etcd answers.
 
-use super::super::hooks::{end_termination, keep_alive, waits_to_join};
 use super::seed::choose_seed;
+use crate::decide::hooks::{end_termination, keep_alive, waits_to_join};
 use crate::decision::{Decision, Refusal, Subject, Wait};
 use crate::guard::{Guard, Guards};
 use crate::instance::{Instance, InstanceState, Transition};

@@ -1,8 +1,8 @@
 //! A generation that was opened and whose seed has not been heard of.
 
-use super::super::hooks::{end_termination, keep_alive, waits_to_join};
-use super::super::parameters::old_endpoints;
 use crate::change::Effect;
+use crate::decide::hooks::{end_termination, keep_alive, waits_to_join};
+use crate::decide::parameters::old_endpoints;
 use crate::decision::{Decision, Refusal, Wait};
 use crate::env::{self, EnvFor};
 use crate::ids::InstanceId;
@@ -32,7 +32,8 @@ pub fn founding(v: View<'_>, d: &mut Decision) {
     }
 }
 
-/// What an earlier generation published is deleted before the seed gets its env: the seed may have one of its addresses.
+/// What an earlier generation published is deleted before the seed gets its env: the seed may have one of its
+/// addresses.
 fn seed_env(v: View<'_>, d: &mut Decision, seed: &InstanceId, parameters: &Parameters) {
     if old_endpoints(v, parameters) {
         d.effects.push(Effect::DeletePublished);

@@ -8,8 +8,8 @@ use crate::ledger::Seed;
 use crate::observation::{Group, Observation};
 use crate::view::probe_of;
 
-/// The oldest instance whose launch hook waits and on which nothing answers yet. Of two instances of one age it is the
-/// instance with the lower ID.
+/// The oldest instance whose launch hook waits and on which nothing answers yet. Of two instances of one age it is
+/// the instance with the lower ID.
 pub fn choose_seed(
     obs: &Observation,
     group: &Group,

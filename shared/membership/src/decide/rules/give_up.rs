@@ -1,7 +1,7 @@
 //! The rule `give_up`: a joiner that was given up leaves the list, then its launch is abandoned.
 
-use super::super::propose::propose_removal;
 use crate::change::Change;
+use crate::decide::propose::propose_removal;
 use crate::decision::{Decision, Refusal};
 use crate::guard::Guard;
 use crate::instance::InstanceState;

@@ -1,4 +1,5 @@
-//! The rule `heal`: an instance in service whose voter does not answer, or that has no member, is replaced by the group.
+//! The rule `heal`: an instance in service whose voter does not answer, or that has no member, is replaced by the
+//! group.
 
 use crate::change::Change;
 use crate::decision::{Decision, Refusal, Verdict, Wait};
@@ -48,12 +49,12 @@ fn may_replace(v: View<'_>, instance: &Instance) -> Result<Change, Verdict> {
     Ok(change)
 }
 
-/// Another instance that is being replaced: its voter is not proven, and it is leaving, or was set unhealthy and is not
-/// leaving yet.
+/// Another instance that is being replaced: its voter is not proven, and it is leaving, or was set unhealthy and is
+/// not leaving yet.
 ///
-/// A voter whose etcd is healthy does not block the healing of another; otherwise leaving and healing would wait for each
-/// other. An instance without a vote does not block the healing of a voter either: older etcds add nobody beside a
-/// silent voter, so the replacement of that instance may be waiting for this voter.
+/// A voter whose etcd is healthy does not block the healing of another; otherwise leaving and healing would wait for
+/// each other. An instance without a vote does not block the healing of a voter either: older etcds add nobody
+/// beside a silent voter, so the replacement of that instance may be waiting for this voter.
 fn healing(v: View<'_>, id: &InstanceId) -> Option<InstanceId> {
     let unowned = v.unowned_voters().next().is_some();
     let being = |i: &&Instance| {

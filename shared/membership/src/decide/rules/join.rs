@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::super::propose::{propose_membership, propose_removal};
 use crate::change::Change;
+use crate::decide::propose::{propose_membership, propose_removal};
 use crate::decision::{Decision, Refusal, Verdict, Wait};
 use crate::env::{self, listed_under};
 use crate::etcd::{Member, MemberList};
@@ -13,8 +13,8 @@ use crate::ledger::{ConditionKey, EnvState};
 use crate::observation::Seen;
 use crate::view::{HOOK_MARGIN, View, versions};
 
-/// etcd derives a member ID from the URL and the second. An add comes later than the second of a removal, also on clocks
-/// that differ a little.
+/// etcd derives a member ID from the URL and the second. An add comes later than the second of a removal, also on
+/// clocks that differ a little.
 const AFTER_REMOVAL: Duration = Duration::from_secs(2);
 
 /// The step for the joiner whose turn it is.

@@ -1,14 +1,15 @@
 //! The rule `joiner_envs`: the env of a joiner that was added and has not started.
 
-use super::super::parameters::joiner_env;
 use crate::change::{Change, Effect};
+use crate::decide::parameters::joiner_env;
 use crate::decision::Decision;
 use crate::env;
 use crate::ledger::EnvState;
 use crate::observation::Seen;
 use crate::view::View;
 
-/// Creates the env where its claimant died before it could, and repairs the env where the membership has changed since.
+/// Creates the env where its claimant died before it could, and repairs the env where the membership has changed
+/// since.
 pub fn joiner_envs(v: View<'_>, d: &mut Decision) {
     let (Some(list), Seen::Known(parameters)) = (v.list(), &v.obs.parameters) else {
         return;

@@ -2,8 +2,8 @@
 
 use std::cmp::Reverse;
 
-use super::super::propose::propose_removal;
 use crate::change::{Change, Effect};
+use crate::decide::propose::propose_removal;
 use crate::decision::{Decision, Refusal, Wait};
 use crate::etcd::Member;
 use crate::guard::Guard;
@@ -45,14 +45,14 @@ fn has_learner(v: View<'_>, id: &InstanceId) -> bool {
     v.list().is_some_and(|l| l.learners().any(|m| v.learner_owner(m).as_ref() == Some(id)))
 }
 
-/// Whether a claim to add this instance is open: it may be a learner in a moment. An add that got no answer is not waited
-/// for. It makes a learner of an instance that is gone, and the rule `remove_dead` removes that learner.
+/// Whether a claim to add this instance is open: it may be a learner in a moment. An add that got no answer is not
+/// waited for. It makes a learner of an instance that is gone, and the rule `remove_dead` removes that learner.
 fn is_being_added(v: View<'_>, id: &InstanceId) -> bool {
     v.claimed().is_some_and(|c| matches!(c, Change::AddLearner { instance, .. } if instance == id))
 }
 
-/// Whether the instance was set unhealthy, runs a voter that has long been silent, and is still in service because its
-/// group launches a replacement first. The replacement could not join beside that voter, so the voter goes now.
+/// Whether the instance was set unhealthy, runs a voter that has long been silent, and is still in service because
+/// its group launches a replacement first. The replacement could not join beside that voter, so the voter goes now.
 fn told_to_leave(v: View<'_>, instance: &Instance) -> bool {
     let told = instance.state() == InstanceState::InService && !instance.healthy;
     told && v.voter(&instance.id).is_some_and(|voter| v.long_silent(&instance.id, voter))
@@ -93,24 +93,24 @@ fn leave_voter(v: View<'_>, d: &mut Decision, instance: &Instance, voter: &Membe
     propose_removal(v, d, id, voter);
 }
 
-/// Whether the proven voters in service are fewer than desired, and more are coming. Only in-service instances count: a
-/// launching instance may still be abandoned, and two terminations that are decided at once cannot both lean on the same
-/// replacement.
+/// Whether the proven voters in service are fewer than desired, and more are coming. Only in-service instances
+/// count: a launching instance may still be abandoned, and two terminations that are decided at once cannot both
+/// lean on the same replacement.
 fn replacement_is_missing(v: View<'_>, leaving: &Instance) -> bool {
     let in_service = |i: &Instance| i.state() == InstanceState::InService;
     let counts = |i: &&Instance| v.allows(Guard::OnlyInServiceCounts, in_service(i)) && i.state().stays();
     let settled = |i: &Instance| in_service(i) && v.voter(&i.id).is_some() && v.keeps_its_vote(&i.id);
     let proven = v.staying().filter(counts).filter(|i| v.votes(&i.id) && v.keeps_its_vote(&i.id)).count();
-    // An instance that gets a new root volume keeps its place in the group: nothing is launched for it, and it does not
-    // wait for another such instance. An instance that leaves for good does wait for it: that instance comes back without
-    // a vote, and votes again or is replaced.
+    // An instance that gets a new root volume keeps its place in the group: nothing is launched for it, and it does
+    // not wait for another such instance. An instance that leaves for good does wait for it: that instance comes
+    // back without a vote, and votes again or is replaced.
     let back = v.group.instances.iter().filter(|i| leaving.comes_back() && i.comes_back()).count();
     let coming = v.staying().count() + back < v.group.desired || v.staying().any(|i| !settled(i));
     proven < v.group.desired && coming
 }
 
-/// The instance's time is over, and its removal would cost the majority. Where the group's policy says so, the instance
-/// is retained. It is reported in any case, and its hook is kept alive as long as the platform allows.
+/// The instance's time is over, and its removal would cost the majority. Where the group's policy says so, the
+/// instance is retained. It is reported in any case, and its hook is kept alive as long as the platform allows.
 fn at_the_deadline(v: View<'_>, d: &mut Decision, instance: &Instance) {
     let id = &instance.id;
     d.refuse(id, Refusal::NeededAtDeadline);

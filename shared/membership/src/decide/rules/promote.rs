@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::super::propose::{propose_membership, propose_removal};
 use crate::change::{Change, Effect};
+use crate::decide::propose::{propose_membership, propose_removal};
 use crate::decision::{Decision, Refusal, Wait};
 use crate::etcd::Member;
 use crate::guard::Guard;
@@ -39,9 +39,9 @@ pub fn promote(v: View<'_>, d: &mut Decision) {
     }
 }
 
-/// Asks the leader for a lease, which makes one entry in the log. A learner that joined by a snapshot of more than 5,000
-/// entries refuses its own publishing ("too many requests") and serves nothing until one more entry is applied. In a
-/// cluster that nobody writes to, that would last for ever (seen with etcd 3.6.16).
+/// Asks the leader for a lease, which makes one entry in the log. A learner that joined by a snapshot of more than
+/// 5,000 entries refuses its own publishing ("too many requests") and serves nothing until one more entry is
+/// applied. In a cluster that nobody writes to, that would last for ever (seen with etcd 3.6.16).
 fn nudge(v: View<'_>, d: &mut Decision, id: &InstanceId) {
     let stuck = v.ledger.aged(&ConditionKey::Joining(id.clone()), v.now, NO_PROGRESS);
     if let Some((_, via)) = v.leader().filter(|_| stuck) {

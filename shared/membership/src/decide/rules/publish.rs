@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::super::parameters::{delete_envs, old_endpoints};
 use crate::change::Effect;
+use crate::decide::parameters::{delete_envs, old_endpoints};
 use crate::decision::{Decision, Subject, Wait};
 use crate::env;
 use crate::etcd::{Member, MemberList};
@@ -42,8 +42,8 @@ pub fn publish(v: View<'_>, d: &mut Decision) {
     delete_envs(v, d);
 }
 
-/// The healthy voters' client URLs. A voter that was published stays through a blip, until it was missed repeatedly. A
-/// voter whose removal may be on its way is not named while its launch waits: its host would complete the launch.
+/// The healthy voters' client URLs. A voter that was published stays through a blip, until it was missed repeatedly.
+/// A voter whose removal may be on its way is not named while its launch waits: its host would complete the launch.
 fn endpoints(v: View<'_>, list: &MemberList, parameters: &Parameters) -> Vec<String> {
     let healthy = |m: &&Member| {
         let Some(id) = v.owner(m) else { return v.proven(m) };

@@ -1,7 +1,7 @@
-//! The rule `remove_dead`: a member that cannot come back is removed before anything is added (etcd FAQ, "Should I add a
-//! member before removing an unhealthy member?").
+//! The rule `remove_dead`: a member that cannot come back is removed before anything is added (etcd FAQ, "Should I
+//! add a member before removing an unhealthy member?").
 
-use super::super::propose::propose_removal;
+use crate::decide::propose::propose_removal;
 use crate::decision::{Decision, Refusal, Wait};
 use crate::guard::Guard;
 use crate::view::View;

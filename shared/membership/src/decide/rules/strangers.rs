@@ -1,5 +1,5 @@
-//! The rule `report_strangers`: servers of another cluster, servers that are alive and unreadable, and instances in an
-//! unknown state are reported, whatever else is decided.
+//! The rule `report_strangers`: servers of another cluster, servers that are alive and unreadable, and instances in
+//! an unknown state are reported, whatever else is decided.
 
 use crate::decision::{Decision, Refusal};
 use crate::etcd::Probe;

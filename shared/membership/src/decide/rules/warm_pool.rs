@@ -1,4 +1,5 @@
-//! The rule `warm_pool`: an instance of a warm pool joins when it leaves the pool, so its hooks in the pool end at once.
+//! The rule `warm_pool`: an instance of a warm pool joins when it leaves the pool, so its hooks in the pool end at
+//! once.
 
 use crate::change::Effect;
 use crate::decision::Decision;

@@ -1,4 +1,5 @@
-//! The rule `without_list`: without a linearizable list nothing is known of the membership, and nothing is done about it.
+//! The rule `without_list`: without a linearizable list nothing is known of the membership, and nothing is done
+//! about it.
 
 use crate::change::Effect;
 use crate::decision::{Decision, Refusal, Subject, Wait};

@@ -1,0 +1,237 @@
+//! Applies edits, and keeps the document consistent.
+
+use super::conditions::{Condition, ConditionKey, Conditions};
+use super::document::{
+    CleanRound, EnvState, FORMAT, Generation, GroupIdentity, HistoryEntry, Identity, InstanceRecord, Ledger,
+    Phase, Seed, Source, Writer,
+};
+use super::edit::{Adoption, Edit};
+use crate::change::Change;
+use crate::ids::{ClusterName, InstanceId, MemberId, Timestamp};
+
+/// The history keeps this many entries.
+const HISTORY: usize = 50;
+
+/// Applies edits to the ledger as read. Where there is no ledger, only the opening of a generation and an adoption
+/// make one.
+pub fn apply(ledger: Option<Ledger>, edits: &[Edit], writer: &Writer, now: Timestamp) -> Option<Ledger> {
+    let mut ledger = ledger;
+    for edit in edits {
+        ledger = match (ledger, edit) {
+            (before, Edit::OpenGeneration { cluster, group, seed }) => {
+                Some(open(before, cluster, group, seed, writer, now))
+            }
+            (None, Edit::Adopt(adoption)) => Some(adopt(adoption, writer, now)),
+            (None, _) => None,
+            (Some(mut ledger), edit) => {
+                ledger.edit(edit, now);
+                Some(ledger)
+            }
+        };
+    }
+    ledger
+}
+
+fn open(
+    before: Option<Ledger>,
+    cluster: &ClusterName,
+    group: &GroupIdentity,
+    seed: &Seed,
+    writer: &Writer,
+    now: Timestamp,
+) -> Ledger {
+    let number = before.as_ref().map_or(1, |l| l.generation.number + 1);
+    // The waits are about instances and hooks, not about a generation, so they go on.
+    let mut conditions: Conditions = before
+        .iter()
+        .flat_map(|l| l.conditions.clone())
+        .filter(|(k, _)| matches!(k, ConditionKey::LaunchWaiting(_) | ConditionKey::TerminateWaiting(_)))
+        .collect();
+    conditions.insert(ConditionKey::Joining(seed.instance.clone()), Condition::began(now));
+    let mut ledger = Ledger {
+        format: FORMAT,
+        revision: before.as_ref().map_or(0, |l| l.revision),
+        writer: writer.clone(),
+        at: now,
+        group: group.clone(),
+        generation: Generation {
+            number,
+            token: format!("{cluster}-{number}"),
+            seed: Some(seed.clone()),
+            source: Source::New,
+            opened_at: now,
+            opened_by: writer.request.to_string(),
+            phase: Phase::Opened,
+            identity: None,
+        },
+        instances: [(seed.instance.clone(), InstanceRecord::open(None, &seed.peer_url))].into(),
+        claim: None,
+        unanswered: Vec::new(),
+        conditions,
+        history: before.map(|l| l.history).unwrap_or_default(),
+    };
+    ledger.remember(now, format!("generation {number} opened with seed {}", seed.instance));
+    ledger
+}
+
+/// The first ledger of a cluster that was running before.
+fn adopt(adoption: &Adoption, writer: &Writer, now: Timestamp) -> Ledger {
+    let (cluster, number) = (&adoption.cluster, adoption.generation);
+    let mut ledger = Ledger {
+        format: FORMAT,
+        revision: 0,
+        writer: writer.clone(),
+        at: now,
+        group: adoption.group.clone(),
+        generation: Generation {
+            number,
+            token: format!("{cluster}-{number}"),
+            seed: None,
+            source: Source::Adopted,
+            opened_at: now,
+            opened_by: writer.request.to_string(),
+            phase: Phase::Formed,
+            identity: Some(adoption.identity.clone()),
+        },
+        instances: adoption.members.clone(),
+        claim: None,
+        unanswered: Vec::new(),
+        conditions: Conditions::new(),
+        history: Vec::new(),
+    };
+    ledger.remember(now, format!("cluster {} adopted as generation {number}", adoption.identity.cluster));
+    ledger
+}
+
+impl Ledger {
+    /// The document as the next write stores it.
+    pub fn stamped(mut self, writer: &Writer, now: Timestamp) -> Ledger {
+        self.revision += 1;
+        self.writer = writer.clone();
+        self.at = now;
+        self
+    }
+
+    /// A copy with these edits applied.
+    pub fn edited(&self, edits: &[Edit], now: Timestamp) -> Ledger {
+        let mut ledger = self.clone();
+        for edit in edits {
+            ledger.edit(edit, now);
+        }
+        ledger
+    }
+
+    fn remember(&mut self, at: Timestamp, text: String) {
+        self.history.push(HistoryEntry { at, text });
+        let excess = self.history.len().saturating_sub(HISTORY);
+        self.history.drain(..excess);
+    }
+
+    fn edit(&mut self, edit: &Edit, now: Timestamp) {
+        match edit {
+            Edit::OpenGeneration { .. } | Edit::Adopt(_) => {}
+            Edit::RecordIdentity(identity) => self.record_identity(identity, now),
+            Edit::SetPhase(phase) => self.set_phase(*phase, now),
+            Edit::RecordMember { instance, member, peer_url } => {
+                self.record_member(instance, *member, peer_url, now);
+            }
+            Edit::RecordForeign { instance, member, peer_url, voter } => {
+                let (member, peer_url) = (Some(*member), peer_url.clone());
+                let recorded = InstanceRecord { member, peer_url, env: EnvState::Foreign, voted: *voter };
+                self.instances.insert(instance.clone(), recorded);
+            }
+            Edit::RecordVoted(instance) => {
+                if let Some(recorded) = self.instances.get_mut(instance) {
+                    recorded.voted = true;
+                }
+                self.conditions.remove(&ConditionKey::Joining(instance.clone()));
+            }
+            Edit::RecordSealed(instance) => {
+                if let Some(recorded) = self.instances.get_mut(instance) {
+                    recorded.env = EnvState::Sealed;
+                }
+            }
+            Edit::Claim(claim) => self.claim = Some(claim.clone()),
+            Edit::Unclaim(outcome) => {
+                self.claim = None;
+                self.remember(now, outcome.clone());
+            }
+            Edit::NoteUnanswered(unanswered) => {
+                self.unanswered.retain(|m| m.change != unanswered.change);
+                self.unanswered.push(unanswered.clone());
+            }
+            Edit::NoteCleanRound { change, leader, term } => {
+                for unanswered in self.unanswered.iter_mut().filter(|m| m.change == *change) {
+                    unanswered.clean = Some(CleanRound { at: now, leader: *leader, term: *term });
+                }
+            }
+            Edit::SettleUnanswered(change, how) => {
+                self.unanswered.retain(|m| m.change != *change);
+                self.remember(now, format!("{change}: {how}"));
+            }
+            Edit::ConditionBegan(key) => {
+                self.conditions.insert(key.clone(), Condition::began(now));
+            }
+            Edit::Progress(instance, applied) => {
+                self.conditions.insert(
+                    ConditionKey::Joining(instance.clone()),
+                    Condition { since: now, applied: *applied },
+                );
+            }
+            Edit::GiveUp(instance, why) => {
+                self.conditions.insert(ConditionKey::GivenUp(instance.clone()), Condition::began(now));
+                self.remember(now, format!("{instance} is given up as a joiner: {why}"));
+            }
+            Edit::AllAtMinor(minor, applied) => {
+                let condition =
+                    self.conditions.entry(ConditionKey::Version(*minor)).or_insert(Condition::began(now));
+                condition.applied = *applied;
+            }
+            Edit::ConditionEnded(key) => {
+                self.conditions.remove(key);
+            }
+            Edit::Forget(instance) => {
+                self.instances.remove(instance);
+                self.conditions.retain(|key, _| key.instance() != Some(instance));
+            }
+        }
+    }
+
+    fn record_identity(&mut self, identity: &Identity, now: Timestamp) {
+        self.generation.identity = Some(identity.clone());
+        let (Some(seed), Some(member)) = (self.seed().cloned(), identity.seed_member) else { return };
+        if let Some(recorded) = self.instances.get_mut(&seed) {
+            recorded.member = Some(member);
+            recorded.voted = true;
+        }
+        self.conditions.remove(&ConditionKey::Joining(seed.clone()));
+        self.remember(now, format!("cluster {} founded by {seed}, member {member}", identity.cluster));
+    }
+
+    fn record_member(&mut self, instance: &InstanceId, member: MemberId, peer_url: &str, now: Timestamp) {
+        self.instances.insert(instance.clone(), InstanceRecord::open(Some(member), peer_url));
+        self.conditions.insert(ConditionKey::Joining(instance.clone()), Condition::began(now));
+    }
+
+    /// When a generation is abandoned, a change in flight may have given an instance an env. Such an instance counts
+    /// as given an env: all instances that might be members must be gone before the next generation opens.
+    fn set_phase(&mut self, phase: Phase, now: Timestamp) {
+        self.generation.phase = phase;
+        self.remember(now, format!("generation {} {phase:?}", self.generation.number).to_lowercase());
+        if phase != Phase::Abandoned {
+            return;
+        }
+        let in_flight =
+            self.unanswered.iter().map(|m| &m.change).chain(self.claim.as_ref().map(|c| &c.proposal.change));
+        let joiners: Vec<_> = in_flight
+            .filter_map(|change| match change {
+                Change::AddLearner { instance, peer_url } => Some((instance.clone(), peer_url.clone())),
+                _ => None,
+            })
+            .collect();
+        for (instance, peer_url) in joiners {
+            self.instances.entry(instance).or_insert_with(|| InstanceRecord::open(None, &peer_url));
+        }
+        self.unanswered.clear();
+    }
+}
