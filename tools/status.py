@@ -74,10 +74,11 @@ def aws(*arguments):
 def summary(answer):
     """The summary in the answer to a dry run."""
     if "summary" not in answer:
-        raise Failed(": ".join(str(answer[part]) for part in ("outcome", "code", "reason") if part in answer) or "the function answered no summary: deploy its newest version")
+        told = ": ".join(str(answer[part]) for part in ("outcome", "code", "reason") if part in answer)
+        raise Failed(told or "the function answered no summary: deploy its newest version")
     version = answer["summary"].get("version")
     if version != VERSION:
-        raise Failed(f"the functions answer version {version} of the summary, and this tool prints only version {VERSION}: use the tool of their version")
+        raise Failed(f"the summary has version {version}, this tool prints {VERSION}: use the tool of the functions' version")
     return answer["summary"]
 
 
@@ -105,7 +106,8 @@ def member(row):
     """One line of the table, and one more where a server that was asked told nothing."""
     name = row["instance"] or f"({row['name'] or 'not started'})"
     proven = "–" if not row["member"] else "yes" if row["proven"] else "answers" if row["answers"] else "NO"
-    line = f"  {name:<20} {row['lifecycle'] or 'not in the group':<24} {row['role'] or '–':<8} {proven:<8} {row['version'] or '–':<8} {row['member'] or '–'}"
+    lifecycle, role = row["lifecycle"] or "not in the group", row["role"] or "–"
+    line = f"  {name:<20} {lifecycle:<24} {role:<8} {proven:<8} {row['version'] or '–':<8} {row['member'] or '–'}"
     yield line + (f"  ALARM {'; '.join(row['alarms'])}" if row["alarms"] else "")
     if row["member"] and row["silence"]:
         yield f"  {'':<20} {row['silence']}"

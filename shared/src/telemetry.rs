@@ -24,8 +24,8 @@ fn filter(levels: Option<&str>) -> Targets {
     told.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO))
 }
 
-/// A warning or an error that has a sentence of its own in the log. The field `reason` says why it came to that, and the
-/// field `cause` has the code of the error behind it.
+/// A warning or an error that has a sentence of its own in the log. The field `reason` says why it came to that, and
+/// the field `cause` has the code of the error behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Warning {
     /// A tag of the group looks like a setting and is not.
@@ -58,9 +58,6 @@ impl fmt::Display for Warning {
 
 #[cfg(test)]
 mod tests {
-    use std::fmt;
-
-    use membership::codes;
     use tracing_subscriber::filter::LevelFilter;
 
     use super::filter;

@@ -1,7 +1,7 @@
 //! `docs/OPERATIONS.md` explains every code of the functions, and no other code.
 //!
-//! Each type with codes gives one sample for each of its codes. The sample's sentence, with `…` where something was filled
-//! in, is the sentence of the code's row.
+//! Each type with codes gives one sample for each of its codes. The sample's sentence, with `…` where something was
+//! filled in, is the sentence of the code's row.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends here")]
 

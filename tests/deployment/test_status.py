@@ -99,7 +99,7 @@ class Screen(unittest.TestCase):
             self.assertIn(words, text)
 
     def test_a_summary_of_another_version_is_refused(self):
-        with self.assertRaisesRegex(status.Failed, "version 2 of the summary"):
+        with self.assertRaisesRegex(status.Failed, "the summary has version 2"):
             status.summary(dry_run(version=2))
 
     def test_an_answer_without_a_summary_is_told_as_it_came(self):

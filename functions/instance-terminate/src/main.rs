@@ -1,4 +1,5 @@
-//! Lambda function for a terminating instance: takes its member out of the cluster, then completes the terminate hook.
+//! Lambda function for a terminating instance: takes its member out of the cluster, then completes the terminate
+//! hook.
 
 // The AWS clients' nested futures are deeper than the default of 128.
 #![recursion_limit = "512"]

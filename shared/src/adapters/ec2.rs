@@ -61,8 +61,8 @@ impl Ec2 {
         self.by_filter("tag:aws:autoscaling:groupName", &[group.to_owned()]).await
     }
 
-    /// The machines among these that EC2 still lists. The request uses a filter: a request by ID fails for all IDs when
-    /// EC2 has forgotten one of them.
+    /// The machines among these that EC2 still lists. The request uses a filter: a request by ID fails for all IDs
+    /// when EC2 has forgotten one of them.
     pub async fn of_ids(&self, ids: &[InstanceId]) -> Result<Vec<Machine>, Ec2Error> {
         let mut found = Vec::new();
         for chunk in ids.chunks(FILTER_VALUES) {

@@ -14,8 +14,8 @@ pub enum Ended {
 }
 
 impl Ended {
-    /// Whether a call that only reads is worth repeating within seconds. A repeated read does no harm, so a read that got
-    /// no answer is repeated. A change that got no answer never is.
+    /// Whether a call that only reads is worth repeating within seconds. A repeated read does no harm, so a read that
+    /// got no answer is repeated. A change that got no answer never is.
     pub fn read_again(self) -> bool {
         match self {
             Ended::NotDone(Retry::Soon) | Ended::Unknown => true,

@@ -165,8 +165,8 @@ impl LedgerStore {
 
     /// The bucket in S3, with region, credentials and endpoint from elsewhere.
     ///
-    /// The library's own retries are off: a write that is repeated after a lost answer conflicts with itself. Reads are
-    /// repeated here.
+    /// The library's own retries are off: a write that is repeated after a lost answer conflicts with itself. Reads
+    /// are repeated here.
     pub fn s3_with(
         environment: AmazonS3Builder,
         bucket: &str,

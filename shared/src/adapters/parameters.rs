@@ -122,7 +122,8 @@ impl ParameterStore {
         }
     }
 
-    /// Creates or overwrites a parameter. The request is sent once, so that the caller knows whether it may still land.
+    /// Creates or overwrites a parameter. The request is sent once, so that the caller knows whether it may still
+    /// land.
     pub async fn overwrite(&self, name: &str, value: &str) -> Result<(), ParametersError> {
         self.put(name, value, ParameterType::String).await
     }

@@ -19,8 +19,8 @@ pub fn nonce() -> Nonce {
     Nonce(Uuid::new_v4().to_string())
 }
 
-/// The moment at which the platform kills the invocation. Some local runtimes tell a moment in 1970 or no moment at all.
-/// Then it is now plus the function's configured timeout.
+/// The moment at which the platform kills the invocation. Some local runtimes tell a moment in 1970 or no moment at
+/// all. Then it is now plus the function's configured timeout.
 pub fn deadline(told: u64, now: Timestamp, timeout: Duration) -> Timestamp {
     let told = Timestamp(told);
     if told > now && told <= now.plus(LONGEST) { told } else { now.plus(timeout) }

@@ -17,8 +17,8 @@ use crate::telemetry::Warning;
 pub struct Heartbeats(BTreeMap<KeepAlive, Timestamp>);
 
 impl Heartbeats {
-    /// Sends the heartbeats that are due. A heartbeat that fails is logged and sent again later: its action may just have
-    /// ended.
+    /// Sends the heartbeats that are due. A heartbeat that fails is logged and sent again later: its action may just
+    /// have ended.
     pub async fn send(
         &mut self,
         wanted: &[KeepAlive],
@@ -60,8 +60,8 @@ fn wait<'a>(
     Some((group.hook(action.transition).ok()?, since?))
 }
 
-/// Whether a heartbeat is due: at most one in a third of the heartbeat timeout, and no heartbeat in the first quarter of
-/// the wait, because most waits are over before.
+/// Whether a heartbeat is due: at most one in a third of the heartbeat timeout, and no heartbeat in the first quarter
+/// of the wait, because most waits are over before.
 fn due(timeout: Duration, since: Timestamp, last: Option<Timestamp>, now: Timestamp) -> bool {
     let rested = last.is_none_or(|last| now.since(last) >= timeout / 3);
     rested && now.since(since) >= timeout / 4

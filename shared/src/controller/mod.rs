@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::time::sleep;
 
-pub use self::clock::{deadline, now};
+pub(crate) use self::clock::{deadline, now};
 pub use self::report::{Ignored, Outcome, WrongInput};
 use self::run::Run;
 use crate::adapters::autoscaling::{AutoScalingError, CLUSTER_TAG, DescribedGroup};

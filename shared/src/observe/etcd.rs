@@ -97,8 +97,8 @@ fn leader<'a>(
 }
 
 /// The servers that are asked for a list, each with the version that its status told: the leader, else the freshest
-/// voter; the seed at first contact; each voter that has not answered a linearizable read yet; and every voter while a
-/// change is unanswered.
+/// voter; the seed at first contact; each voter that has not answered a linearizable read yet; and every voter while
+/// a change is unanswered.
 fn servers_to_list(
     group: &Group,
     ledger: Option<&Ledger>,
@@ -201,7 +201,8 @@ mod tests {
         }
     }
 
-    /// Instance 1 is the seed and member 1 of cluster 7. The others joined as voters; `true` for those that have voted.
+    /// Instance 1 is the seed and member 1 of cluster 7. The others joined as voters; `true` for those that have
+    /// voted.
     fn ledger(founded: bool, joined: &[(u64, bool)]) -> Ledger {
         let writer = Writer { request: "r".into(), nonce: "n".into() };
         let seed = Seed { instance: id(1), peer_url: "http://127.0.0.1:2380".to_owned() };

@@ -103,7 +103,8 @@ impl<'a> Observer<'a> {
         }
     }
 
-    /// Asks EC2 by ID for each instance that the group or the ledger names and that EC2 did not list under the group's tag.
+    /// Asks EC2 by ID for each instance that the group or the ledger names and that EC2 did not list under the
+    /// group's tag.
     async fn complete(&self, mut parts: Parts, ledger: Option<&Ledger>) -> Seen<Group> {
         let missing: Vec<InstanceId> = parts.unlisted(ledger);
         if !missing.is_empty() {

@@ -19,8 +19,8 @@ static ETCD: LazyLock<PathBuf> = LazyLock::new(|| {
     PathBuf::from(String::from_utf8(output.stdout).unwrap().lines().last().unwrap())
 });
 
-/// Each member has an address 127.77.x.y of its own, so that tests can run beside each other: x is the test process, y
-/// the member.
+/// Each member has an address 127.77.x.y of its own, so that tests can run beside each other: x is the test process,
+/// y the member.
 static NEXT: AtomicU8 = AtomicU8::new(1);
 
 pub struct Node {

@@ -1,9 +1,9 @@
-//! What must hold for every input from outside: no parser panics, what was read reads back as written, and a refusal is
-//! one short sentence.
+//! What must hold for every input from outside: no parser panics, what was read reads back as written, and a refusal
+//! is one short sentence.
 //!
 //! Each target takes bytes and asserts. libFuzzer drives the targets (`make fuzz`, in `libfuzzer/`), and so does an
-//! ordinary test with a seeded mutator. The parsers of the shell are compiled here by their path: their own crate depends
-//! on the AWS SDKs, and an instrumented build of the SDKs takes longer than the fuzzing.
+//! ordinary test with a seeded mutator. The parsers of the shell are compiled here by their path: their own crate
+//! depends on the AWS SDKs, and an instrumented build of the SDKs takes longer than the fuzzing.
 #![allow(clippy::panic, clippy::expect_used, reason = "a finding is a panic")]
 
 mod adapters;

@@ -108,8 +108,8 @@ impl<'a> Look<'a> {
         probe_of(&self.obs.etcd, group, group.instance(id)?)
     }
 
-    /// The instance of a member. Where the group was not seen, the recorded instance. Before there is a ledger, the instance
-    /// whose server answers as this member, else the instance with the member's name.
+    /// The instance of a member. Where the group was not seen, the recorded instance. Before there is a ledger, the
+    /// instance whose server answers as this member, else the instance with the member's name.
     fn owner(&self, member: &Member) -> Option<InstanceId> {
         let Some(group) = self.group else {
             return self.ledger?.instance_of(member.id).cloned();

@@ -1,7 +1,7 @@
 //! One cluster on one screen: who is a member, who votes, who leads, what is waited for, and what comes next.
 //!
-//! The functions answer a dry run with it, and the operator's tool only prints it. Whatever an operator is to read off
-//! the observation, the ledger and the decision is derived here and nowhere else.
+//! The functions answer a dry run with it, and the operator's tool only prints it. Whatever an operator is to read
+//! off the observation, the ledger and the decision is derived here and nowhere else.
 
 mod members;
 

@@ -73,8 +73,8 @@ impl From<MemberEntry> for Member {
     }
 }
 
-/// The answer to a list, a promotion or a removal. A list without members is left out of the JSON, as every empty value.
-/// The caller judges whether it makes sense.
+/// The answer to a list, a promotion or a removal. A list without members is left out of the JSON, as every empty
+/// value. The caller judges whether it makes sense.
 #[derive(Deserialize)]
 pub(super) struct Members {
     header: Header,
@@ -132,8 +132,8 @@ pub(super) struct Failure {
     pub(super) code: Option<u32>,
 }
 
-/// 3.4 and 3.5 have `error`, `message` and `code`; from 3.6 on there is no `error`. Streams wrap all of it in `error`,
-/// and 3.5 calls the code `grpc_code` there.
+/// 3.4 and 3.5 have `error`, `message` and `code`; from 3.6 on there is no `error`. Streams wrap all of it in
+/// `error`, and 3.5 calls the code `grpc_code` there.
 #[derive(Deserialize)]
 struct FailureAnswer {
     message: Option<String>,

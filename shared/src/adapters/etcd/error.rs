@@ -28,8 +28,8 @@ pub enum EtcdError {
         /// Whether the same call may succeed when it is made again.
         retry: Retry,
     },
-    /// What was asked for is true already: the member that is to be removed is not listed, or the learner that is to be
-    /// promoted votes.
+    /// What was asked for is true already: the member that is to be removed is not listed, or the learner that is to
+    /// be promoted votes.
     #[error("{url} says that it is done already: {message}")]
     AlreadyDone {
         /// The member's client URL.

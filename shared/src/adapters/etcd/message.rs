@@ -85,8 +85,8 @@ fn any_operation(words: &str, code: Option<u32>) -> Meaning {
         | "invalid auth management"
         | "permission denied"
         | "revision of auth store is old" => Meaning::AuthenticationNeeded,
-        // etcd checks these before it proposes anything. Each passes: connections come up, learners catch up, a leader is
-        // elected.
+        // etcd checks these before it proposes anything. Each passes: connections come up, learners catch up, a
+        // leader is elected.
         "unhealthy cluster"
         | "re-configuration failed due to not enough started members"
         | "can only promote a learner member which is in sync with leader"

@@ -1,8 +1,8 @@
 //! etcd's members, asked through their JSON gateway (3.4 to 3.7).
 //!
 //! Each call goes to the one member whose client URL is given, over HTTP/1.1, without redirects or retries, so it is
-//! known exactly what was sent. A call that is dropped closes its connection. `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
-//! are honoured. Behind a proxy, a refused connection counts as a lost answer.
+//! known exactly what was sent. A call that is dropped closes its connection. `HTTP_PROXY`, `HTTPS_PROXY` and
+//! `NO_PROXY` are honoured. Behind a proxy, a refused connection counts as a lost answer.
 
 mod answer;
 mod error;
@@ -21,8 +21,8 @@ use answer::{Added, Failure, Members, Ranged, StatusAnswer};
 pub use error::EtcdError;
 use message::Operation;
 
-/// How much longer than etcd itself the client waits for the answer to a change. An answer that etcd gives just in time
-/// must not be lost on its way.
+/// How much longer than etcd itself the client waits for the answer to a change. An answer that etcd gives just in
+/// time must not be lost on its way.
 const ANSWER_SLACK: Duration = Duration::from_secs(1);
 /// No answer of etcd to these calls comes near this size. A larger answer is not etcd's.
 const LARGEST_ANSWER: usize = 1024 * 1024;
@@ -57,7 +57,8 @@ pub struct Timeouts {
     pub probe: Duration,
     /// The time of a linearizable read: longer than a healthy cluster needs, shorter than an election may take (7 s).
     pub list: Duration,
-    /// The time of a change: sent to etcd as `Grpc-Timeout`, after which etcd gives it up. The client waits 1 s longer.
+    /// The time of a change: sent to etcd as `Grpc-Timeout`, after which etcd gives it up. The client waits 1 s
+    /// longer.
     pub change: Duration,
 }
 
@@ -117,8 +118,8 @@ impl EtcdClient {
     /// The member list, read linearizably: it answers only with a quorum behind it.
     ///
     /// `version` is what the member's status said. 3.4 ignores the wish for a linearizable list. There, and where the
-    /// version is not known, a linearizable range at the same member comes first: it waits until the member has applied
-    /// all that was committed before, including changes of the membership.
+    /// version is not known, a linearizable range at the same member comes first: it waits until the member has
+    /// applied all that was committed before, including changes of the membership.
     pub async fn list(&self, url: &str, version: Option<&str>) -> Result<MemberList, EtcdError> {
         let before = if lists_linearizably(version) { None } else { Some(self.read_barrier(url).await?) };
         let body = json!({ "linearizable": true });
@@ -165,7 +166,8 @@ impl EtcdClient {
         Ok(())
     }
 
-    /// Reads a range linearizably and returns the member that served it. Any key will do; the key here is a zero byte.
+    /// Reads a range linearizably and returns the member that served it. Any key will do; the key here is a zero
+    /// byte.
     async fn read_barrier(&self, url: &str) -> Result<MemberId, EtcdError> {
         let body = json!({ "key": "AA==", "count_only": true });
         let call = Call { member: url, operation: Operation::Range, body };
@@ -217,9 +219,9 @@ fn failure(call: &Call<'_>, status: u16, body: &[u8]) -> EtcdError {
     }
 }
 
-/// Has the kernel drop what a closed socket has not sent after this time (`TCP_USER_TIMEOUT`, tcp(7)). Without it, the
-/// kernel goes on sending: a change that was given up at 4 s on a cut network reached its server at 27 s, seven seconds
-/// after the network was healed.
+/// Has the kernel drop what a closed socket has not sent after this time (`TCP_USER_TIMEOUT`, tcp(7)). Without it,
+/// the kernel goes on sending: a change that was given up at 4 s on a cut network reached its server at 27 s, seven
+/// seconds after the network was healed.
 #[cfg(target_os = "linux")]
 fn drop_unsent_after(builder: reqwest::ClientBuilder, after: Duration) -> reqwest::ClientBuilder {
     builder.tcp_user_timeout(after)
