@@ -7,27 +7,16 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("the local region runs on Linux only: it relies on 127.0.0.0/8 and on /proc");
 
-mod autoscaling;
-mod ec2;
-pub mod events;
-pub mod faults;
-mod http;
-pub mod lambda;
-pub mod machines;
-pub mod network;
-pub mod options;
-mod page;
-pub mod proxy;
+mod model;
 mod region;
-mod s3;
-pub mod site;
-mod ssm;
-mod state;
-pub mod timeline;
-mod world;
+mod router;
+mod services;
+mod wire;
 
-pub use network::Network;
-pub use options::Options;
-pub use region::{Parts, Region};
-pub use site::Site;
-pub use timeline::Timeline;
+pub use model::launch::LaunchSpec;
+pub use model::options::{self, Options};
+pub use model::site;
+pub use region::Region;
+pub use services::machines;
+pub use services::network::Network;
+pub use services::parts::Parts;

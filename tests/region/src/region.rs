@@ -10,36 +10,22 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::events::Events;
-use crate::faults::Faults;
-use crate::lambda::Functions;
-use crate::machines::Machines;
-use crate::proxy::Proxy;
-use crate::s3::Storage;
-use crate::ssm::Parameters;
-use crate::world::World;
-use crate::{Network, Options, Site, http, page};
-
-/// All parts of one region. Cheap to clone.
-#[derive(Clone)]
-pub struct Parts {
-    /// Options, addresses, chance, timeline.
-    pub site: Site,
-    /// The gate that every call passes.
-    pub faults: Faults,
-    /// The instances' processes.
-    pub machines: Machines,
-    /// Lambda.
-    pub functions: Functions,
-    /// EventBridge.
-    pub events: Events,
-    /// Auto Scaling groups and EC2 instances.
-    pub world: World,
-    /// SSM Parameter Store.
-    pub parameters: Parameters,
-    /// S3.
-    pub storage: Storage,
-}
+use crate::model::options::Options;
+use crate::model::site::Site;
+use crate::model::world::World;
+use crate::router::{self, page};
+use crate::services::autoscaling;
+use crate::services::effects::Effects;
+use crate::services::events::Events;
+use crate::services::gate::Faults;
+use crate::services::lambda::Functions;
+use crate::services::machines::Machines;
+use crate::services::network::Network;
+use crate::services::network::links::Links;
+use crate::services::parts::Parts;
+use crate::services::proxy::Proxy;
+use crate::services::s3::Storage;
+use crate::services::ssm::Parameters;
 
 /// A running region. Dropping it kills its processes; [`Region::shutdown`] also waits for them.
 pub struct Region {
@@ -67,23 +53,26 @@ impl Region {
             )
         })?;
         let endpoint = format!("http://{}", listener.local_addr()?);
-        let site = Site::new(Arc::new(options), network, endpoint, state_dir);
-        site.links.clean().await;
+        let site = Site::new(Arc::new(options), network.octets(), endpoint, state_dir);
+        let links = Links::new(network.octets());
+        links.clean().await;
 
         let faults = Faults::new(site.clone());
-        let machines = Machines::new(site.clone());
-        let proxy = Proxy::start(site.clone(), faults.clone()).await?;
+        let machines = Machines::new(site.clone(), links.clone());
+        let proxy = Proxy::start(site.clone(), links.clone(), faults.clone()).await?;
         let functions = Functions::new(site.clone(), faults.clone(), proxy.address());
         let events = Events::new(site.clone(), functions.clone());
-        let world = World::new(site.clone(), machines.clone(), events.clone());
+        let world = World::new(site.clone());
+        let effects = Effects::new(world.clone(), machines.clone(), events.clone());
         let parameters = Parameters::new(site.clone());
         let storage = Storage::new(&site)?;
-        let parts = Parts { site, faults, machines, functions, events, world, parameters, storage };
+        let parts =
+            Parts { site, network, links, faults, machines, functions, events, world, parameters, storage };
 
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
-        tasks.spawn(http::serve(listener, parts.clone(), stop.clone()));
-        tasks.spawn(crate::autoscaling::run(parts.world.clone(), stop.clone()));
+        tasks.spawn(router::serve(listener, parts.clone(), stop.clone()));
+        tasks.spawn(autoscaling::run(parts.world.clone(), effects, stop.clone()));
         parts.events.start();
         Ok(Self { parts, proxy, stop, tasks, own_dir, temporary })
     }
@@ -105,7 +94,7 @@ impl Region {
 
     /// The network of the instances.
     pub fn network(&self) -> &Network {
-        &self.parts.site.network
+        &self.parts.network
     }
 
     /// The parts, for tests that look inside.
@@ -119,7 +108,7 @@ impl Region {
         self.parts.events.shutdown().await;
         self.parts.functions.shutdown().await;
         self.parts.machines.shutdown().await;
-        if let Err(error) = self.parts.site.links.mend_all().await {
+        if let Err(error) = self.parts.links.mend_all().await {
             tracing::warn!(%error, "the region's packet filter rules could not be removed");
         }
         self.proxy.shutdown().await;

@@ -58,7 +58,7 @@ async fn allowed(bench: &Bench, fault: &Value, hint: &str) -> bool {
 }
 
 async fn cut_links(bench: &Bench) -> usize {
-    let (cut, _) = bench.region.parts().site.links.state().await;
+    let (cut, _) = bench.region.parts().links.state().await;
     cut.len()
 }
 

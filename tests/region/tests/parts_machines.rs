@@ -175,15 +175,15 @@ async fn metadata_is_told_only_with_a_token_and_only_by_the_instances_own_addres
 async fn a_dead_instances_address_is_given_out_again_only_when_asked_for() {
     let bench = Bench::start(RUN_ONLY, "exec sleep 1000", |_| {}).await;
     bench.launch("i-0000000000000000a").await;
-    let machines = &bench.region.parts().machines;
+    let (machines, addresses) = (&bench.region.parts().machines, &bench.region.parts().site.addresses);
     let address = machines.state()[0]["address"].as_str().unwrap().to_owned();
     let (status, answer) = bench.fault(&json!({ "fault": "reuse-address", "address": address })).await;
     assert_eq!(status, 400, "its instance lives: {answer}");
     machines.terminate("i-0000000000000000a").await;
-    let next = machines.allocate_address();
+    let next = addresses.allocate();
     assert_ne!(next.to_string(), address);
     bench.set(json!({ "fault": "reuse-address", "address": address })).await;
-    assert_eq!(machines.allocate_address().to_string(), address);
+    assert_eq!(addresses.allocate().to_string(), address);
     bench.region.shutdown().await;
 }
 

@@ -6,8 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use region::machines::LaunchSpec;
-use region::{Options, Region};
+use region::{LaunchSpec, Options, Region};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -57,7 +56,7 @@ impl Bench {
         let spec = LaunchSpec {
             image: region::options::DEFAULT_IMAGE.to_owned(),
             instance: instance.to_owned(),
-            address: parts.machines.allocate_address(),
+            address: parts.site.addresses.allocate(),
             group: "group".to_owned(),
             cluster: Some("demo".to_owned()),
             prefix: "/etcd-asg".to_owned(),
