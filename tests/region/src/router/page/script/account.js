@@ -1,4 +1,4 @@
-// The account: every entry as a sentence, narrowed by kind, by whom it is about, and by what it contains.
+// The account: every entry as a sentence, filtered by kind, by subject and by text.
 
 /** How many lines are shown at most; the rest is counted. */
 const LINES = 400;
@@ -13,7 +13,7 @@ class AccountView {
     }
   }
 
-  /** Shows only what is about this; everything without one. */
+  /** Shows only the entries about `who`; all entries where it is empty. */
   narrow(who) {
     byId("account-who").value = who;
     this.draw(this.records);
@@ -63,7 +63,7 @@ class AccountView {
     return [...entries, ...outcomes].sort((a, b) => a.time - b.time);
   }
 
-  /** The kinds and the names that there are; rebuilt only when there are others, so that what is chosen stays. */
+  /** The choices of kinds and names; rebuilt only when they change, so that the user's selection stays. */
   controls(records, lines) {
     const kinds = [...new Set(lines.map((one) => one.kind))].sort();
     if (kinds.join() !== this.kinds) {

@@ -1,8 +1,8 @@
-// Elements are built here and nowhere else. Text goes in as text: nothing that the region tells is ever read as HTML.
+// All elements are built here. Text is inserted as text: nothing from the region is ever parsed as HTML.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** An element; what is null or false among the attributes and children is left out. */
+/** An element; attributes and children that are null or false are left out. */
 function el(name, attributes = {}, ...children) {
   return filled(document.createElement(name), attributes, children);
 }
@@ -25,8 +25,8 @@ const byId = (id) => document.getElementById(id);
 const shown = new WeakMap();
 
 /**
- * Builds the children of a node anew where what they show has changed: a selection, an open part and the focus stay
- * while nothing does.
+ * Rebuilds the children of a node, but only where the facts that they show have changed, so that a selection, an open
+ * part and the focus survive a poll without news.
  */
 function refresh(node, facts, build) {
   const key = JSON.stringify(facts);
@@ -39,7 +39,7 @@ function refresh(node, facts, build) {
   if (focused) [...node.querySelectorAll("[data-key]")].find((one) => one.dataset.key === focused)?.focus();
 }
 
-/** A row of buttons of which some are pressed; `choose` is told which was clicked. */
+/** A row of toggle buttons; `choose` gets the key of the button that was clicked. */
 function choices(container, options, choose) {
   container.replaceChildren(
     ...options.map(({ key, label, title, className }) => {
@@ -54,7 +54,7 @@ function choices(container, options, choose) {
   );
 }
 
-/** Marks the pressed ones among such buttons. */
+/** Shows which of these buttons are pressed. */
 function press(container, isPressed) {
   for (const button of container.children) button.setAttribute("aria-pressed", String(isPressed(button.dataset.key)));
 }

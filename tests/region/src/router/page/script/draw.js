@@ -1,7 +1,7 @@
-// The drawing of the lanes: where each thing is, and the shapes. Colours and patterns are the style's.
+// Draws the lanes: the place and the shape of each thing. The style sheets have the colours and patterns.
 
 const ROW = 18;
-/** Invocations beside each other are many where a machine is slow. */
+/** A slow machine has many concurrent invocations, so their rows are thin. */
 const THIN_ROW = 11;
 const STRIP = 5;
 const LANE_PAD = 7;
@@ -14,7 +14,7 @@ const STEPS = [
   100, 200, 500, 1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 1_800_000, 3_600_000,
 ];
 
-/** How high a lane is, and where in it the bars begin. */
+/** The height of a lane in pixels. */
 function measure(lane) {
   const strips = lane.strips.length > 0 ? STRIP + 2 : 0;
   return SIGN_ROW + lane.rows * rowOf(lane) + strips + LANE_PAD;
@@ -24,12 +24,12 @@ function rowOf(lane) {
   return lane.kind === "function" ? THIN_ROW : ROW;
 }
 
-/** From time to place: the whole time on the given width. */
+/** Maps a time to an x coordinate: the whole time span fits the given width. */
 function scale(span, width) {
   return (time) => EDGE + (time / Math.max(span, 1)) * (width - 2 * EDGE);
 }
 
-/** The patterns that tell states apart without their colours. */
+/** Patterns that tell the states apart without colour. */
 function patterns() {
   const hatch = (id, turn, gap) =>
     svg(
@@ -78,7 +78,7 @@ function axisWords(time, step) {
   return clock(time).replace(/\.0$/, "");
 }
 
-/** A bar of a lane; its label only where it fits. */
+/** A bar of a lane; it has a label only where the label fits. */
 function bar(span, x, top, height) {
   const [left, right] = [x(span.from), x(span.to)];
   const width = Math.max(right - left, 2);
@@ -122,7 +122,7 @@ function thing(key, words, time, place, ...shapes) {
   return { key, words, time, node, ...place };
 }
 
-/** A lane's things in the order of time: bars first, then signs above them. */
+/** The things of a lane, ordered by time: its bars, its strips, the signs above them, and its end. */
 function drawLane(lane, told, top, x) {
   const things = [];
   const rows = top + SIGN_ROW;

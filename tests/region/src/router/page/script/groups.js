@@ -1,4 +1,4 @@
-// The groups as they are now, and their instances: what AWS would say, what the ledger says, what etcd itself says.
+// The groups and their instances as they are now: according to AWS, to the ledger, and to etcd itself.
 
 function drawGroups(records) {
   const { groups, instances, members, machines } = records.view;
@@ -22,7 +22,7 @@ function drawGroups(records) {
   });
 }
 
-/** An instance without what changes at every look: how many seconds a wait has left. */
+/** An instance without the seconds that a wait has left: they change at every poll. */
 function quiet(records, instance) {
   return {
     ...instance,
@@ -60,7 +60,7 @@ function groupPanel(records, name, group) {
         el(
           "span",
           { class: "quiet" },
-          cluster === undefined ? " a group without the tag etcd-asg:cluster: not ours" : ` cluster ${cluster}`,
+          cluster === undefined ? " no tag etcd-asg:cluster: etcd-asg leaves this group alone" : ` cluster ${cluster}`,
         ),
       ),
       el("p", { class: "badges" }, badges(group, ledger)),
@@ -100,7 +100,7 @@ function badges(group, ledger) {
     group.failedLaunches > 0 && ["bad", `${group.failedLaunches} launches failed in a row`],
     group.tags["etcd-asg:paused"] === "true" && ["wait", "paused"],
     ledger?.body.claim && ["wait", `in flight: ${short(proposed(ledger.body.claim.proposal))}`],
-    ledger?.body.maybes?.length > 0 && ["bad", `${ledger.body.maybes.length} unanswered`],
+    ledger?.body.unanswered?.length > 0 && ["bad", `${ledger.body.unanswered.length} unanswered`],
     phase && [phase === "formed" ? "good" : "wait", `generation ${ledger.body.generation.number}, ${phase}`],
     group.tags["etcd-asg:cluster"] !== undefined && !ledger && ["wait", "no ledger yet"],
   ];
@@ -111,7 +111,7 @@ function card(records, id, ledger) {
   const instance = records.view.instances[id];
   const look = LIFECYCLE[instance.lifecycle] ?? "standby";
   const role = roleOf(records, id, ledger);
-  // A hook that is done is of interest only on the way on.
+  // A completed hook is shown only until the instance is in service.
   const waits = instance.waits.filter((wait) => !wait.result || instance.lifecycle !== "InService");
   return el(
     "li",
@@ -141,7 +141,7 @@ function card(records, id, ledger) {
       ["ledger", ledgerWords(ledger?.body.instances?.[id])],
       ...waits.map((wait) => [
         "hook",
-        wait.result ? `${wait.hook}: ${wait.result}` : `${wait.hook} pends, until ${deadlineOf(records, wait)} at most`,
+        wait.result ? `${wait.hook}: ${wait.result}` : `${wait.hook} is pending, until ${deadlineOf(records, wait)} at most`,
       ]),
     ]),
     el("a", { href: records.snapshot ? null : `console/${encodeURIComponent(id)}`, class: "quiet mono" }, id),
@@ -155,7 +155,7 @@ function processes(machines, id) {
   return `${machine.paused ? "PAUSED, " : ""}${count === 0 ? "none" : count}`;
 }
 
-/** What an instance is in its cluster, by etcd's own word where there is one, else by the ledger's. */
+/** The instance's role in its cluster: its own etcd's answer if there is one, otherwise the ledger's record. */
 function roleOf(records, id, ledger) {
   const recorded = ledger?.body.instances?.[id];
   const said = records.view.members[id];
@@ -164,21 +164,21 @@ function roleOf(records, id, ledger) {
     const own = said.list.find((member) => member.id === said.member);
     if (own?.learner) return { key: "learner", word: "learner", why: "its etcd lists it as a learner" };
     if (own) return { key: "voter", word: "voter", why: "its etcd lists it as a voter" };
-    return { key: "silent", word: "removed", why: "its etcd does not list it any more" };
+    return { key: "silent", word: "removed", why: "its etcd no longer lists it" };
   }
   const listed = listedBy(records, recorded?.member);
   if (listed) {
     const what = listed.learner ? "learner" : "voter";
-    if (!listed.name) return { key: "unstarted", word: "unstarted", why: "the others list it, and it has not started" };
-    return { key: "silent", word: `${what}, silent`, why: "the others list it; its own etcd does not answer" };
+    if (!listed.name) return { key: "unstarted", word: "unstarted", why: "the other members list it, and it has not started" };
+    return { key: "silent", word: `${what}, silent`, why: "the other members list it; its own etcd does not answer" };
   }
   if (recorded?.member)
-    return { key: "silent", word: "silent", why: "the ledger knows its member; no etcd that answers lists it" };
+    return { key: "silent", word: "silent", why: "the ledger has its member; the etcds that answer do not list it" };
   if (recorded) return { key: "unstarted", word: "unstarted", why: "the ledger has its env; no etcd answers" };
   return { key: "none", word: "no member", why: "neither the ledger nor an etcd knows it" };
 }
 
-/** The entry of a member in the list of whichever etcd was the last to apply something. */
+/** The entry of a member in the list of the etcd with the highest applied index. */
 function listedBy(records, member) {
   if (!member) return null;
   const answers = Object.values(records.view.members).filter((said) => said.answers === "yes");
@@ -194,7 +194,7 @@ function etcdWords(said) {
 }
 
 function ledgerWords(recorded) {
-  if (!recorded) return "nothing of it";
+  if (!recorded) return "no record";
   return `${recorded.member ? `member ${hex(recorded.member).slice(0, 6)}…` : "no member"}, env ${recorded.env}${recorded.voted ? ", has voted" : ""}`;
 }
 

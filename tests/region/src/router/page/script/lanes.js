@@ -1,4 +1,4 @@
-// From the records to lanes: what a lane is about, and the spans on it. Times are milliseconds since the region's start.
+// Turns the records into lanes and the spans on them. Times are milliseconds since the region's start.
 
 /** All lanes from top to bottom: a group's own, its ledger's, its instances'; then the functions, then the region's. */
 function lanes(records) {
@@ -97,13 +97,13 @@ function instanceLane(records, id, ledger) {
   }
   const began = records.entries.some((entry) => entry.who === id && enteredState(entry));
   if (!began && record?.lifecycle) {
-    // Its own entries were dropped: what is there now is all that is known.
+    // The region has dropped its entries: only the present state is known.
     const look = LIFECYCLE[record.lifecycle] ?? "standby";
     follow(spans, records.time(record.launched), {
       look,
       state: record.lifecycle,
       label: LOOKS[look],
-      text: `${short(id)}: ${record.lifecycle} (how it came there was dropped)`,
+      text: `${short(id)}: ${record.lifecycle} (its earlier entries were dropped)`,
     });
   }
   const done = closed(spans, records.now);
@@ -123,7 +123,10 @@ function instanceLane(records, id, ledger) {
   };
 }
 
-/** What the ledger said of its member: an env, a start, a vote, a removal. It keeps a record for a while after that. */
+/**
+ * What the ledger recorded of its member: env, start, vote, removal. The ledger keeps a record for a while after the
+ * removal.
+ */
 function membership(records, id, ledger) {
   const removed = (ledger?.story.claims ?? []).filter(
     (claim) =>
@@ -152,7 +155,7 @@ function membership(records, id, ledger) {
   return closed(spans, records.now);
 }
 
-/** Invocations beside each other have rows of their own. */
+/** Concurrent invocations are drawn in rows of their own. */
 function functionLane(records, name) {
   const ends = [];
   const spans = [...records.invocations.values()]
@@ -192,7 +195,7 @@ function invocationWords(one) {
   return `${head}, ${lasted(one.millis)}: ${short(end)}`;
 }
 
-/** The last span ends where the next begins; `null` begins nothing. */
+/** Ends the last span and begins the next; with `null` no span begins. */
 function follow(spans, time, next) {
   const last = spans.at(-1);
   if (last && last.to === undefined) last.to = time;

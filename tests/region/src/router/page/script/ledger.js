@@ -1,4 +1,4 @@
-// The ledgers: what the functions have agreed on, and the members as etcd lists them beside it.
+// The ledgers: what the functions have recorded, with the members that etcd lists beside it.
 
 function drawLedgers(records) {
   const told = [records.ledgers().map((one) => [one.key, one.version?.number]), membersNow(records)];
@@ -23,7 +23,7 @@ function ledgerPanel(records, ledger) {
       "article",
       { class: "panel" },
       el("h2", {}, key),
-      el("p", { class: "quiet" }, "This document is no ledger."),
+      el("p", { class: "quiet" }, "This document is not a ledger."),
       el("pre", {}, JSON.stringify(body, null, 2)),
     );
   }
@@ -49,8 +49,8 @@ function ledgerPanel(records, ledger) {
         generation(records, body),
         el("h3", {}, "In flight"),
         inFlight(records, body),
-        el("h3", {}, "Since when"),
-        marksTable(records, body.marks),
+        el("h3", {}, "Conditions"),
+        conditionTable(records, body.conditions),
       ),
       el("div", {}, el("h3", {}, "Members"), memberTable(records, body)),
     ),
@@ -72,18 +72,18 @@ function generation(records, { generation: one }) {
   return facts([
     ["generation", `${one.number}, ${one.phase}`],
     ["token", one.token],
-    ["seed", one.seed ? `${short(one.seed.instance)} at ${one.seed.peer_url}` : "none: adopted", one.seed?.instance],
+    ["seed", one.seed ? `${short(one.seed.instance)} at ${one.seed.peer_url}` : "no seed: the cluster was adopted", one.seed?.instance],
     ["identity", identity ? `cluster ${hex(identity.cluster)}, etcd ${identity.version}` : "not known yet"],
     ["opened", `${clock(records.time(one.opened_at))}, by ${short(one.opened_by)}`],
   ]);
 }
 
-function inFlight(records, { claim, maybes }) {
-  const lines = (maybes ?? []).map((maybe) =>
+function inFlight(records, { claim, unanswered }) {
+  const lines = (unanswered ?? []).map((one) =>
     el(
       "li",
       { class: "bad" },
-      `unanswered, may still happen: ${short(proposed(maybe.change))}, of ${clock(records.time(maybe.deadline))}`,
+      `unanswered, may still take effect: ${short(proposed(one.change))}, deadline ${clock(records.time(one.deadline))}`,
     ),
   );
   if (claim) {
@@ -92,22 +92,22 @@ function inFlight(records, { claim, maybes }) {
       el("li", {}, `${short(proposed(claim.proposal))}, by request ${claim.request}; expires ${clock(last)}`),
     );
   }
-  return lines.length > 0 ? el("ul", {}, lines) : el("p", { class: "quiet" }, "No claim, no maybe.");
+  return lines.length > 0 ? el("ul", {}, lines) : el("p", { class: "quiet" }, "No claim and no unanswered change.");
 }
 
-function marksTable(records, marks) {
-  const entries = Object.entries(marks ?? {});
-  if (entries.length === 0) return el("p", { class: "quiet" }, "No mark: nothing is waited for.");
+function conditionTable(records, conditions) {
+  const entries = Object.entries(conditions ?? {});
+  if (entries.length === 0) return el("p", { class: "quiet" }, "No condition: nothing is waited for.");
   return facts(
-    entries.map(([key, mark]) => [
+    entries.map(([key, condition]) => [
       short(key).replace("/", " "),
-      `since ${clock(records.time(mark.since))}${mark.applied === undefined ? "" : `, index ${mark.applied}`}`,
+      `since ${clock(records.time(condition.since))}${condition.applied === undefined ? "" : `, index ${condition.applied}`}`,
       key,
     ]),
   );
 }
 
-/** The ledger's instances and the list of the etcd that applied most, side by side; neither is completed by the other. */
+/** The ledger's instances beside the list of the etcd with the highest applied index; neither fills gaps of the other. */
 function memberTable(records, body) {
   const answers = Object.values(records.view.members).filter((said) => said.answers === "yes");
   const newest = [...answers].sort((a, b) => Number(b.applied) - Number(a.applied))[0];
@@ -152,7 +152,7 @@ function memberTable(records, body) {
       "p",
       { class: "quiet" },
       newest
-        ? `${answers.length} etcds answer; the list is that of the one that has applied most (${newest.applied}).`
+        ? `${answers.length} etcds answer; the list is from the etcd with the highest applied index (${newest.applied}).`
         : "No etcd answers.",
     ),
   );

@@ -1,4 +1,4 @@
-// Asks the region every second and draws what it tells; a snapshot is drawn once.
+// Polls the region every second and draws the answer; a snapshot is drawn once.
 
 const PERIOD = 1_000;
 const PATIENCE = 5_000;
@@ -59,9 +59,9 @@ function absent(error) {
   stand("gone", "gone");
   const said =
     records.view === null
-      ? "it has not answered once"
-      : `what you see is its last picture, ${clock(records.now)} after its start`;
-  const words = `The region does not answer any more: ${said}. It is asked again every second. (${error.message})`;
+      ? "it has not answered yet"
+      : `this is its last state, ${clock(records.now)} after its start`;
+  const words = `The region does not answer any more: ${said}. The page asks again every second. (${error.message})`;
   if (byId("gone").textContent !== words) byId("gone").textContent = words;
   byId("gone").hidden = false;
 }

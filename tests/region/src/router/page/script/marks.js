@@ -1,9 +1,9 @@
-// Moments on the lanes: what happened at one time, and which sign stands for it.
+// Marks on the lanes: what happened at one moment, and the sign that is drawn for it.
 
-/** The signs, the weightiest first: where several would stand at one place, the weightiest is drawn. */
+/** The signs, the most important first: where several fall on one place, the most important is drawn. */
 const SIGNS = {
   fault: "a fault, or something that failed",
-  change: "the ledger tells an outcome",
+  change: "the ledger records an outcome",
   hook: "a lifecycle hook is completed, or times out",
   group: "the group is changed",
   host: "EC2, or the host itself",
@@ -11,7 +11,7 @@ const SIGNS = {
   beat: "a heartbeat, or a parameter written",
 };
 
-/** Every mark with the key of its lane, in order. */
+/** Every mark with the key of its lane, ordered by time. */
 function marks(records, all) {
   const keys = new Set(all.map((lane) => lane.key));
   const place = (...wanted) => wanted.find((key) => keys.has(key)) ?? "region";
@@ -29,14 +29,14 @@ function marks(records, all) {
   return told.sort((a, b) => a.time - b.time);
 }
 
-/** An outcome stands on the ledger's lane, and on that of each instance that it names. */
+/** An outcome is marked on the ledger's lane and on the lane of each instance that it names. */
 function outcomeMarks(records, group, one, place) {
   const mark = { time: records.time(one.at), sign: "change", text: `Ledger: ${short(one.text)}` };
   const named = [...new Set(one.text.match(/\bi-[0-9a-f]{8,17}\b/g) ?? [])].map((id) => place(`instance ${id}`));
   return [`ledger ${group}`, ...named.filter((lane) => lane !== "region")].map((lane) => ({ ...mark, lane }));
 }
 
-/** The sign of an entry; none for what a span shows already. */
+/** The sign of an entry; `null` for what a span already shows. */
 function signOf(entry) {
   switch (entry.kind) {
     case "fault":
@@ -60,7 +60,7 @@ function signOf(entry) {
   }
 }
 
-/** Marks that would stand on each other become one, with everything that they tell. */
+/** Groups marks that would overlap; a group keeps the texts of all its marks. */
 function gathered(told, x, width) {
   const order = Object.keys(SIGNS);
   const clusters = [];

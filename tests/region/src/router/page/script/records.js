@@ -1,9 +1,9 @@
-// What the polls have told so far. The region keeps a limited number of entries and invocations, and forgets what is
-// gone; a page that was open meanwhile does not.
+// What the polls have answered so far. The region drops old entries and invocations and instances that are gone; a page
+// that was open at the time keeps them.
 
 class Records {
   constructor() {
-    /** Whether nothing more will be told. */
+    /** Whether this is a snapshot, which gets no more answers. */
     this.snapshot = false;
     this.started = null;
     this.forget();
@@ -17,19 +17,19 @@ class Records {
     this.groupsOf = new Map();
   }
 
-  /** The number of the last entry, to be asked for what follows. */
+  /** The number of the last entry; the next poll asks for the entries after it. */
   get last() {
     return this.entries.at(-1)?.number ?? null;
   }
 
-  /** How many entries the region had dropped before the first that is known here. */
+  /** How many entries the region had dropped before the first entry known here. */
   get dropped() {
     return this.entries[0]?.number ?? 0;
   }
 
   /**
-   * Takes a poll's answer. False where another region has come up on the same port: it was asked for less than all,
-   * so everything is forgotten and the next poll begins anew.
+   * Takes a poll's answer. Returns false where another region has started on the same port: that region was asked for
+   * only its newest entries, so the page forgets everything and the next poll asks for all.
    */
   take(view) {
     const another = this.started !== null && view.started !== this.started;
@@ -71,18 +71,18 @@ class Records {
     }));
   }
 
-  /** The ledger that is about a group. */
+  /** The ledger of a group. */
   ledgerOf(group) {
     return this.ledgers().find((ledger) => ledger.body.group?.name === group) ?? null;
   }
 
-  /** The groups, also those that were deleted, in the order in which they came. */
+  /** The names of the groups, deleted groups included, in the order of their creation. */
   groupNames() {
     const told = this.entries.filter((entry) => entry.kind === "group").map((entry) => entry.who);
     return [...new Set([...told, ...Object.keys(this.view.groups), ...this.groupsOf.values()])];
   }
 
-  /** The group that an instance is, or was last, in. */
+  /** The group that an instance is in, or was in last. */
   groupOf(instance) {
     return this.groupsOf.get(instance) ?? null;
   }

@@ -6,8 +6,8 @@ function drawParameters(records) {
     el(
       "article",
       { class: "panel" },
-      el("h2", {}, "Parameters ", el("span", { class: "quiet" }, "SSM, as they really stand")),
-      Object.keys(parameters).length === 0 ? el("p", { class: "quiet" }, "There is none.") : null,
+      el("h2", {}, "Parameters ", el("span", { class: "quiet" }, "SSM, the true state without stale reads")),
+      Object.keys(parameters).length === 0 ? el("p", { class: "quiet" }, "There are no parameters.") : null,
       Object.entries(parameters).map(([name, one]) => parameter(records, name, one)),
     ),
   );
@@ -28,7 +28,7 @@ function parameter(records, name, one) {
   );
 }
 
-/** An env file as names and values, a list as its items, anything else as it is. */
+/** An env as names and values, a list as its items, any other value unchanged. */
 function readable(value, listed) {
   if (listed)
     return el(
@@ -51,7 +51,7 @@ function drawFaults(records) {
       { class: "panel" },
       el("h2", {}, "Faults"),
       facts([
-        ["manner", hostile ? "hostile: stale reads, and events as below" : "friendly"],
+        ["mode", hostile ? "hostile: stale reads, and events as below" : "friendly"],
         ["events", `delivered ${events.delivery}; ${events.sent} sent`],
         ["schedule", events.schedule ? "reaches reconcile" : "switched off"],
       ]),
@@ -94,7 +94,7 @@ function faultList(title, items) {
   ];
 }
 
-/** Calls are counted on, second by second: they are told as they were when something else here last changed. */
+/** The counts grow every second; they are redrawn only when something else in this panel changes. */
 function calls(counts) {
   const rows = Object.entries(counts).flatMap(([caller, services]) =>
     Object.entries(services).map(([service, operations]) => [

@@ -1,4 +1,4 @@
-// The timeline: lanes against time, with a detail for whatever is pointed at or stepped to.
+// The timeline: lanes against time, with a tooltip for the thing that is pointed at or stepped to.
 
 const ZOOMS = [
   { key: "1", label: "all" },
@@ -33,7 +33,7 @@ class TimelineView {
     new ResizeObserver(() => this.draw(this.records)).observe(this.scroll);
   }
 
-  /** The place in the middle of the view, or the newest where that is in view, stays there. */
+  /** Keeps the middle of the view in place, or its right end where the view is at the end. */
   zoomTo(zoom) {
     const { scrollLeft, clientWidth, scrollWidth } = this.scroll;
     const atEnd = scrollLeft + clientWidth >= scrollWidth - 4;
@@ -110,17 +110,17 @@ class TimelineView {
 
   name(lane) {
     const row = svg("svg", { class: "spacer", width: 1, height: measure(lane), "aria-hidden": "true" });
-    const standing = lane.kind === "instance" && (lane.state ?? "gone");
+    const state = lane.kind === "instance" && (lane.state ?? "gone");
     const words =
       lane.kind === "region"
         ? lane.title
-        : [lane.kind === "instance" ? "" : lane.kind, lane.title, lane.note, standing].filter(Boolean).join(", ");
+        : [lane.kind === "instance" ? "" : lane.kind, lane.title, lane.note, state].filter(Boolean).join(", ");
     const button = el(
       "button",
       {
         type: "button",
         "data-key": lane.key,
-        class: `lane-name ${lane.kind}${standing === "gone" ? " out" : ""}`,
+        class: `lane-name ${lane.kind}${state === "gone" ? " out" : ""}`,
         title: `${lane.who ?? lane.title}: show only this in the account`,
         "aria-label": words,
       },
@@ -142,7 +142,7 @@ class TimelineView {
     else this.hide();
   }
 
-  /** The one thing that Tab reaches is the last that was stepped to. */
+  /** Tab reaches only the thing that was stepped to last. */
   step(key) {
     const found = key ? this.find(key) : null;
     if (!found) return;
@@ -175,7 +175,7 @@ class TimelineView {
     this.show(next);
   }
 
-  /** In the next lane that has anything, what is nearest in time. */
+  /** The thing nearest in time on the next lane that has any. */
   nearest(row, direction, time) {
     for (let at = row + direction; at >= 0 && at < this.rows.length; at += direction) {
       const sorted = [...this.rows[at]].sort((a, b) => Math.abs(a.time - time) - Math.abs(b.time - time));

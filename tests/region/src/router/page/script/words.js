@@ -1,6 +1,6 @@
-// What the region's terms are in words: states, times, identifiers, sentences.
+// The region's terms in words: states, times, identifiers, sentences.
 
-/** For each place in the lifecycle its look, and what it is in one word or two. */
+/** The looks of lifecycle states, each with a short description. */
 const LOOKS = {
   launching: "launching",
   "launch-wait": "waits at the launch hook",
@@ -42,7 +42,7 @@ const LIFECYCLE = {
   "Warmed:Terminating:Proceed": "terminating",
 };
 
-/** What the ledger says of an instance's member. */
+/** What the ledger records of an instance's member. */
 const MEMBERSHIP = {
   open: "its env is open: its member has not been seen started",
   sealed: "its member has started and its env is sealed; it has not voted yet",
@@ -51,14 +51,14 @@ const MEMBERSHIP = {
   removed: "its member was removed; the record is kept until the instance is gone",
 };
 
-/** The lifecycle state that an entry of the timeline enters, if it enters one. */
+/** The lifecycle state that an entry of the timeline enters; `null` for other entries. */
 function enteredState(entry) {
   if (entry.kind !== "lifecycle") return null;
   const word = entry.text.split(" ", 1)[0].replace(/:$/, "");
   return Object.hasOwn(LIFECYCLE, word) ? word : null;
 }
 
-/** Instance IDs as people read them: their last four digits. */
+/** Shortens instance IDs to their last four digits. */
 function short(text) {
   return String(text).replace(/\bi-([0-9a-f]{4,})([0-9a-f]{4})\b/g, "i-…$2");
 }
@@ -87,7 +87,7 @@ function bytes(count) {
   return value < 1_048_576 ? `${Math.round(value / 1_024)} KiB` : `${(value / 1_048_576).toFixed(1)} MiB`;
 }
 
-/** A 64-bit ID in etcd's own way of writing it: hexadecimal. */
+/** A 64-bit ID in hexadecimal, as etcd writes it. */
 function hex(id) {
   try {
     return BigInt(id).toString(16);
