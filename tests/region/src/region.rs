@@ -1,4 +1,4 @@
-//! Bringing a region up and down.
+//! Starts and ends a region.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -27,7 +27,7 @@ use crate::services::proxy::Proxy;
 use crate::services::s3::Storage;
 use crate::services::ssm::Parameters;
 
-/// A running region. Dropping it kills its processes; [`Region::shutdown`] also waits for them.
+/// A running region. Dropping it kills its processes; [`Region::shutdown`] also waits for their end.
 pub struct Region {
     parts: Parts,
     proxy: Proxy,
@@ -41,14 +41,14 @@ impl Region {
     /// Starts a region and returns once its APIs answer.
     ///
     /// # Errors
-    /// When the port or the network is taken, or a directory cannot be made.
+    /// When the port or the network is in use, or a directory cannot be made.
     pub async fn start(mut options: Options) -> anyhow::Result<Self> {
         make_absolute(&mut options)?;
         let (state_dir, own_dir, temporary) = state_dir(options.state_dir.clone())?;
         let network = Arc::new(Network::reserve(options.network)?);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await.with_context(|| {
             format!(
-                "port {} of 127.0.0.1 cannot be had: end what listens there, or choose another",
+                "port {} of 127.0.0.1 is not free: end the process that listens there, or choose another port",
                 options.port
             )
         })?;
@@ -82,12 +82,12 @@ impl Region {
         &self.parts.site.endpoint
     }
 
-    /// The address of the page that a person looks at.
+    /// The URL of the region's page for people.
     pub fn page(&self) -> String {
         format!("{}/_region/", self.endpoint())
     }
 
-    /// The same page with what it shows now in it: one file, which needs no region any more.
+    /// The page as a snapshot: one HTML document with its data, which needs no region any more.
     pub async fn snapshot_page(&self) -> String {
         page::snapshot(&self.parts).await
     }
@@ -97,7 +97,7 @@ impl Region {
         &self.parts.network
     }
 
-    /// The parts, for tests that look inside.
+    /// The region's parts, for tests that look inside.
     pub fn parts(&self) -> &Parts {
         &self.parts
     }
@@ -140,7 +140,8 @@ impl Drop for Region {
     }
 }
 
-/// Processes are started in directories of their own, where relative paths would lead elsewhere.
+/// Makes the paths absolute: processes are started in their own directories, where relative paths would lead
+/// elsewhere.
 fn make_absolute(options: &mut Options) -> std::io::Result<()> {
     let own = [&mut options.functions_dir, &mut options.instance_dir, &mut options.etcd_dir];
     for directory in own.into_iter().chain(options.images.values_mut()) {
@@ -149,7 +150,8 @@ fn make_absolute(options: &mut Options) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The directory to use, the one to remove at the end (only where this call made it), and the temporary one.
+/// The directory to use; the directory to remove at the end, if this call made it; and the temporary
+/// directory, if any.
 fn state_dir(wanted: Option<PathBuf>) -> anyhow::Result<(PathBuf, Option<PathBuf>, Option<TempDir>)> {
     let Some(directory) = wanted else {
         let temporary = tempfile::Builder::new().prefix("etcd-asg-region-").tempdir()?;
@@ -157,7 +159,7 @@ fn state_dir(wanted: Option<PathBuf>) -> anyhow::Result<(PathBuf, Option<PathBuf
     };
     std::fs::create_dir(&directory).with_context(|| {
         format!(
-            "the state directory {} cannot be made: it must not exist yet, its parent must",
+            "the state directory {} cannot be made: it must not exist yet, and its parent must exist",
             directory.display()
         )
     })?;

@@ -1,11 +1,12 @@
-//! The region's modules form layers, and their imports no circle: an import goes to a lower layer, or within a layer
-//! to a module that does not, by way of others, import it back.
+//! The region's modules form layers. An import goes to a lower layer, or to another module of the same layer;
+//! no modules import each other in a circle.
 #![allow(clippy::expect_used, clippy::panic, reason = "a test ends where its surroundings fail")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// The layers from the lowest up. `region.rs` starts what the layers hold; `lib.rs` and `main.rs` only name it.
+/// The layers from the lowest to the highest. `region.rs` starts a region; `lib.rs` and `main.rs` stand
+/// outside the layers.
 const LAYERS: [&str; 5] = ["wire", "model", "services", "router", "region"];
 
 /// For each module (`model::faults::rules`) the modules that it imports.
@@ -17,7 +18,10 @@ fn no_import_goes_up() {
     for (module, imported) in imports() {
         let from = layer(&module).unwrap_or_else(|| panic!("{module} is in none of the layers {LAYERS:?}"));
         for to in &imported {
-            assert!(layer(to).is_some_and(|to| to <= from), "{module} imports {to}, which is above it");
+            assert!(
+                layer(to).is_some_and(|to| to <= from),
+                "{module} imports {to}, which is not in its layer or a lower one"
+            );
         }
     }
 }
@@ -25,13 +29,13 @@ fn no_import_goes_up() {
 #[test]
 fn no_modules_import_each_other_in_a_circle() {
     let mut imports = imports();
-    // Takes away, again and again, the modules that import none of the others; a circle stays.
+    // Removes modules that import no other module, until only those in or above a circle are left.
     while let Some(lowest) = imports.iter().find(|(_, imported)| imported.is_empty()).map(|(m, _)| m.clone())
     {
         imports.remove(&lowest);
         imports.values_mut().for_each(|imported| imported.retain(|module| *module != lowest));
     }
-    assert!(imports.is_empty(), "these import each other in a circle, or what does: {imports:#?}");
+    assert!(imports.is_empty(), "modules in a circle, and those that import them: {imports:#?}");
 }
 
 fn imports() -> Imports {
@@ -46,7 +50,8 @@ fn imports() -> Imports {
     texts.iter().map(imported).collect()
 }
 
-/// The text of every source file by its module; a folder's `mod.rs` goes by the folder's name.
+/// Reads the text of every source file, by its module; a folder's `mod.rs` is the module of the folder's
+/// name.
 fn read(folder: &Path, module: &str, texts: &mut BTreeMap<String, String>) {
     for entry in std::fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
@@ -61,7 +66,7 @@ fn read(folder: &Path, module: &str, texts: &mut BTreeMap<String, String>) {
     }
 }
 
-/// Every path in the code, its tests left out; `a::{b, c}` is `a::b` and `a::c`.
+/// Every path in the code without its tests; `a::{b, c}` gives `a::b` and `a::c`.
 fn paths(text: &str) -> Vec<String> {
     let code = text.split("#[cfg(test)]").next().unwrap_or_default().lines();
     let code: String = code.flat_map(|line| [line.split("//").next().unwrap_or_default(), "\n"]).collect();
@@ -76,7 +81,7 @@ fn paths(text: &str) -> Vec<String> {
     paths
 }
 
-/// A path from the crate's root. A path that begins with neither `crate` nor `super` may name a module inside.
+/// The path from the crate's root. A path without `crate` or `super` may name a child of the module.
 fn absolute(module: &str, path: &str) -> Vec<String> {
     let mut absolute: Vec<&str> = module.split("::").collect();
     for segment in path.split("::") {
@@ -90,7 +95,7 @@ fn absolute(module: &str, path: &str) -> Vec<String> {
     absolute.into_iter().map(str::to_owned).collect()
 }
 
-/// The module that a path leads into; empty where that is the crate's root.
+/// The module that a path is in; empty for the crate's root.
 fn known(path: &[String], modules: &BTreeSet<String>) -> String {
     let lengths = (1..=path.len()).rev().map(|length| path[..length].join("::"));
     lengths.into_iter().find(|module| modules.contains(module)).unwrap_or_default()

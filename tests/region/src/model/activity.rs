@@ -1,4 +1,4 @@
-//! Scaling activities: what the group did and why, as DescribeScalingActivities shows it.
+//! Scaling activities: what a group did and why, as DescribeScalingActivities shows it.
 
 use std::time::SystemTime;
 
@@ -23,7 +23,7 @@ pub struct Activity {
 }
 
 impl Activity {
-    /// A launch that begins now.
+    /// An activity for a launch that begins now.
     pub fn begin(site: &Site, group: &str, arn: &str, description: String, cause: String) -> Self {
         Self {
             id: site.uuid(),
@@ -39,7 +39,7 @@ impl Activity {
         }
     }
 
-    /// As the API shows it.
+    /// The activity as the API shows it.
     pub fn show(&self) -> Value {
         json!({
             "ActivityId": self.id,
@@ -56,7 +56,7 @@ impl Activity {
         })
     }
 
-    /// Ends it.
+    /// Ends the activity with a status, and the message that is shown.
     pub fn end(&mut self, status: &'static str, message: Option<String>) {
         self.status = status;
         self.message = message;

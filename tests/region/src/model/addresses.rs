@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const FIRST_HOST: u8 = 10;
 const LAST_HOST: u8 = 250;
 
-/// The addresses 127.a.b.10 to 127.a.b.250. A dead instance's address is used again only after all others, unless
-/// somebody asks for it. Cheap to clone; all clones share the addresses.
+/// The addresses 127.a.b.10 to 127.a.b.250. A dead instance's address is used again only after all others,
+/// unless somebody asks for it. Cheap to clone; all clones share the addresses.
 #[derive(Clone)]
 pub struct Addresses {
     network: [u8; 2],
@@ -29,8 +29,8 @@ impl Addresses {
         Self { network, hosts: Arc::new(Mutex::new(hosts)) }
     }
 
-    /// The next free address. Where all are in use, the last address is handed out twice: its second holder cannot
-    /// listen, and says so on its console.
+    /// The next free address. Where all are in use, the last address is handed out twice: its second holder
+    /// cannot listen, and says so on its console.
     pub fn allocate(&self) -> Ipv4Addr {
         let mut hosts = self.lock();
         let host = hosts.free.pop_front().unwrap_or(LAST_HOST);

@@ -25,13 +25,13 @@ pub struct Group {
     pub zones: Vec<Zone>,
     pub protect_new: bool,
     pub termination_policies: Vec<String>,
-    /// What is stored only to be shown again: launch template, maintenance policy and the like, by AWS's names.
+    /// Settings that are only stored and shown again, such as the launch template, by AWS's names.
     pub shown: BTreeMap<String, Value>,
     pub retain_on_abandon: bool,
     pub maintenance: Option<Maintenance>,
-    /// Processes that somebody suspended, and since when.
+    /// The suspended processes, and when each was suspended.
     pub suspended: BTreeMap<String, SystemTime>,
-    /// Instance refreshes, the newest last; only the last can be under way.
+    /// Instance refreshes, the newest last; only the last may be under way.
     pub refreshes: Vec<Refresh>,
     pub warm: Option<WarmPool>,
     pub tags: BTreeMap<String, Tag>,
@@ -42,7 +42,7 @@ pub struct Group {
     pub backoff: Backoff,
 }
 
-/// A place for instances.
+/// An availability zone with a subnet, in which instances are launched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zone {
     pub name: String,
@@ -56,7 +56,7 @@ pub struct Tag {
     pub propagate: bool,
 }
 
-/// Which way an instance last came on: what its lifecycle events name as their origin.
+/// How an instance last came to its present state; lifecycle events name it as their origin and destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
     /// Launched for the group.
@@ -65,7 +65,7 @@ pub enum Route {
     Pool,
     /// Out of the warm pool, for the group.
     FromPool,
-    /// Its root volume is, or was just, replaced.
+    /// Its root volume is being replaced, or was just replaced.
     RootVolume,
 }
 
@@ -77,12 +77,12 @@ pub struct Member {
     pub healthy: bool,
     pub protected: bool,
     pub route: Route,
-    /// The launch template it was launched from, with the version's number.
+    /// The launch template that it was launched from, with the version's number.
     pub template: Option<Value>,
     pub joined: Instant,
     pub in_service: Option<Instant>,
     pub actions: Vec<Action>,
-    /// The scaling activity under way for it.
+    /// The ID of the scaling activity under way for it.
     pub activity: Option<String>,
 }
 
@@ -90,14 +90,14 @@ pub struct Member {
 #[derive(Clone, Debug)]
 pub struct WarmPool {
     pub min: u32,
-    /// What group and pool may hold together; `None`: the group's maximum size.
+    /// How many instances group and pool may hold together; `None` is the group's maximum size.
     pub prepared: Option<u32>,
-    /// Whether its instances are stopped while they wait.
+    /// Whether its instances are stopped while they wait; otherwise they keep running.
     pub stopped: bool,
     pub deleting: bool,
 }
 
-/// The pause between launches that keep failing.
+/// The pause between launches that fail in a row.
 #[derive(Default)]
 pub struct Backoff {
     pub failures: u32,
@@ -130,7 +130,7 @@ impl Group {
         pool.map_or(0, size)
     }
 
-    /// What new instances are launched from: the desired configuration of a refresh under way, else the group's own.
+    /// The launch template of new instances: that of a refresh under way, otherwise the group's own.
     pub fn template(&self) -> Option<&Value> {
         let wanted = self.refreshes.last().filter(|refresh| refresh.is_active());
         wanted.and_then(|refresh| refresh.template.as_ref()).or_else(|| self.own_template())
@@ -145,7 +145,7 @@ impl Group {
 }
 
 impl Backoff {
-    /// Counts a failed launch; the pause doubles with each, up to one hundred times the first.
+    /// Counts a failed launch. The pause doubles with each failure, up to one hundred times the first pause.
     pub fn fail(&mut self, now: Instant, first: Duration) {
         let factor = 2_u32.saturating_pow(self.failures).min(100);
         self.failures += 1;

@@ -3,14 +3,14 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// Which way a hook looks.
+/// The transition at which a hook holds an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transition {
     Launching,
     Terminating,
 }
 
-/// How a lifecycle action ends.
+/// The result of a lifecycle action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Continue,
@@ -37,8 +37,9 @@ pub struct Action {
     pub hook: Hook,
     pub started: Instant,
     pub beat: Instant,
-    /// The real durations of the heartbeat and of the whole wait.
+    /// The heartbeat timeout as a real duration, after scaling.
     pub heartbeat: Duration,
+    /// The longest duration of the whole wait, after scaling.
     pub cap: Duration,
     pub result: Option<(Outcome, Ended)>,
 }
@@ -51,12 +52,13 @@ pub enum Ended {
 }
 
 impl Action {
-    /// When it times out: the heartbeat or the cap of the whole wait, whichever is first.
+    /// When the action times out: at its heartbeat timeout or at the cap of the whole wait, whichever is
+    /// first.
     pub fn deadline(&self) -> Instant {
         (self.beat + self.heartbeat).min(self.started + self.cap)
     }
 
-    /// Whether it can still be completed or kept alive.
+    /// Whether the action can still be completed or kept alive.
     pub fn is_active(&self, now: Instant) -> bool {
         self.result.is_none() && now < self.deadline()
     }

@@ -23,16 +23,16 @@ pub enum InstanceState {
 pub struct Instance {
     pub id: String,
     pub address: Ipv4Addr,
-    /// The image it runs: which etcd is on it.
+    /// The ID of its image, which decides which etcd is installed.
     pub image: String,
     pub state: InstanceState,
     pub since: Instant,
     pub launched: SystemTime,
     pub zone: Zone,
     pub tags: BTreeMap<String, String>,
-    /// The code and the text of its last change of state.
+    /// The code and the message of its last change of state.
     pub reason: Option<(&'static str, &'static str)>,
-    /// Its processes are known to be gone.
+    /// Whether its processes are known to be gone.
     pub killed: bool,
 }
 
@@ -41,7 +41,7 @@ pub struct Instance {
 pub struct RootVolumeTask {
     pub id: String,
     pub instance: String,
-    /// Asked for by the instance's group, which waits for it.
+    /// Whether the instance's group asked for it and waits for it.
     pub for_group: bool,
     pub started: SystemTime,
     pub succeeded: Option<SystemTime>,
@@ -60,12 +60,12 @@ impl InstanceState {
         }
     }
 
-    /// Whether it can be in service.
+    /// Whether the instance runs, or will: it can be in service.
     pub fn is_alive(self) -> bool {
         matches!(self, Self::Pending | Self::Running)
     }
 
-    /// Whether it is ended, or on its way there: it will never run again.
+    /// Whether the instance has ended or is ending: it never runs again.
     pub fn has_ended(self) -> bool {
         matches!(self, Self::ShuttingDown | Self::Terminated)
     }

@@ -1,4 +1,4 @@
-//! What a machine is started with.
+//! The description of a machine to start.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -8,11 +8,11 @@ use std::time::Duration;
 pub struct LaunchSpec {
     /// The instance's ID.
     pub instance: String,
-    /// Its address, from [`Addresses::allocate`](super::addresses::Addresses::allocate).
+    /// The instance's address, from [`Addresses::allocate`](super::addresses::Addresses::allocate).
     pub address: Ipv4Addr,
-    /// Its image: which etcd is on it.
+    /// The ID of its image, which decides which etcd is installed.
     pub image: String,
-    /// The group's name.
+    /// The name of its Auto Scaling group.
     pub group: String,
     /// The value of the group's tag `etcd-asg:cluster`.
     pub cluster: Option<String>,

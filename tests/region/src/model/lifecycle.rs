@@ -31,14 +31,15 @@ pub enum Lifecycle {
 }
 
 impl Lifecycle {
-    /// Whether the instance counts towards the desired capacity. One whose root volume is replaced does: nothing is
-    /// launched in its place (Auto Scaling user guide, replace root volume).
+    /// Whether the instance counts towards the desired capacity. An instance whose root volume is replaced
+    /// counts: nothing is launched in its place (Auto Scaling user guide, replace root volume).
     pub fn counts(self) -> bool {
         matches!(self, Self::Pending | Self::PendingWait | Self::PendingProceed | Self::InService)
             || self.is_replacing_root_volume()
     }
 
-    /// Whether its root volume is being replaced, or was and it is not back on its way into service.
+    /// Whether the instance's root volume is being replaced, or was replaced and the instance is not yet
+    /// `Pending`.
     pub fn is_replacing_root_volume(self) -> bool {
         matches!(
             self,
@@ -49,7 +50,7 @@ impl Lifecycle {
         )
     }
 
-    /// Whether the instance is on its way out, or kept after it.
+    /// Whether the instance is on its way out of the group, or retained after that.
     pub fn is_leaving(self) -> bool {
         matches!(
             self,

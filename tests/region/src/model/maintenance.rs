@@ -1,6 +1,7 @@
 //! Instance maintenance policies: how far a group's capacity may move while instances are replaced.
 
-/// An instance maintenance policy, in percent of the desired capacity (API reference, InstanceMaintenancePolicy).
+/// An instance maintenance policy, in percent of the desired capacity (API reference,
+/// InstanceMaintenancePolicy).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Maintenance {
     /// 0 to 100.
@@ -9,21 +10,22 @@ pub struct Maintenance {
     pub max: u32,
 }
 
-/// Within what a group's capacity may move while instances are replaced.
+/// The bounds of a group's capacity while instances are replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// So many must be healthy, in service and warmed up after any voluntary termination.
+    /// How many instances must be healthy, in service and warmed up after any voluntary termination.
     pub least: usize,
-    /// So many may there be at most.
+    /// How many instances there may be at most.
     pub most: usize,
-    /// The replacement is in service before the old one is told to go.
+    /// Whether the replacement must be in service before the old instance is terminated.
     pub launch_first: bool,
 }
 
 impl Maintenance {
-    /// The bounds for this desired capacity. With a minimum of 100 % one is launched first, also where the maximum
-    /// leaves no room (user guide, instance refresh core concepts: 100 and 100 replaces one at a time, launching
-    /// first); where it is lower, at least one at a time is replaced. Fractions count as whole instances.
+    /// The bounds for this desired capacity. With a minimum of 100 % the replacement is launched first, even
+    /// where the maximum leaves no room (user guide, instance refresh core concepts: 100 and 100 replaces one
+    /// at a time, launching first). With a lower minimum at least one instance at a time is replaced.
+    /// Fractions are rounded up.
     pub fn bounds(self, desired: usize) -> Bounds {
         let of = |percent: u32| (desired * percent as usize).div_ceil(100);
         let launch_first = self.min >= 100;

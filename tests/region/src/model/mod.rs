@@ -1,4 +1,4 @@
-//! What the region is: its options, groups, instances, faults and timeline. Nothing here does I/O.
+//! The state of a region: its options, groups, instances, faults and timeline. Nothing here does I/O.
 
 pub mod activity;
 pub mod addresses;

@@ -1,10 +1,10 @@
-//! All that can be chosen when a region starts.
+//! The settings of a region.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The image of instances whose launch template names none: what is in [`Options::etcd_dir`].
+/// The image of instances whose launch template names no image; it has the etcd of [`Options::etcd_dir`].
 pub const DEFAULT_IMAGE: &str = "ami-0123456789abcdef0";
 
 /// Settings of one region. [`Options::default`] is friendly to tests: any port, no schedule, machines on.
@@ -12,54 +12,56 @@ pub const DEFAULT_IMAGE: &str = "ami-0123456789abcdef0";
 pub struct Options {
     /// The port of all APIs on 127.0.0.1; 0 takes any free one.
     pub port: u16,
-    /// Where all chance in the region comes from.
+    /// The seed of all randomness in the region.
     pub seed: u64,
-    /// Stale and oddly paged SSM reads, events twice, late and reordered now and then.
+    /// Whether SSM reads may be stale or have empty pages, and events may come twice, late or reordered.
     pub hostile: bool,
     /// `[a, b]` of the instances' network 127.a.b.0/24; `None` finds a free one.
     pub network: Option<[u8; 2]>,
-    /// Whether instances are real processes; without, they are only records (for tests of the APIs alone).
+    /// Whether instances are real processes; otherwise they are only records, for tests of the APIs alone.
     pub machines: bool,
-    /// Holds the function binaries `instance-launch`, `instance-terminate`, `reconcile`.
+    /// The directory of the function binaries `instance-launch`, `instance-terminate`, `reconcile`.
     pub functions_dir: PathBuf,
-    /// Holds the boot script `etcd-asg.sh` and the unit `etcd-asg.service`.
+    /// The directory of the boot script `etcd-asg.sh` and the unit `etcd-asg.service`.
     pub instance_dir: PathBuf,
-    /// Holds `etcd`, `etcdctl`, `etcdutl`.
+    /// The directory of `etcd`, `etcdctl`, `etcdutl`.
     pub etcd_dir: PathBuf,
-    /// Further images by ID, each with the folder of the etcd that is on it; as at AWS, an upgrade is a launch
-    /// template that names another image.
+    /// Further images by ID, each with the directory of its etcd. As at AWS, an upgrade is a launch template
+    /// that names another image.
     pub images: BTreeMap<String, PathBuf>,
-    /// Everything the region writes goes here and is removed at its end; `None` takes a temporary directory.
+    /// The directory for everything that the region writes, removed at its end; `None` takes a temporary
+    /// directory.
     pub state_dir: Option<PathBuf>,
-    /// The size of a disk of its own for each instance's `/var/lib/etcd`, so that it can be filled; takes root.
+    /// MiB of a separate disk for each instance's `/var/lib/etcd`, so that it can be filled; this needs root.
     pub disk_mib: Option<u32>,
-    /// From a launch to the boot script's start.
+    /// The time from a launch to the start of the boot script.
     pub boot_delay: Duration,
     /// The period of the schedule that calls `reconcile`; `None` switches it off.
     pub tick: Option<Duration>,
-    /// When a function's process is killed; Lambda's own timeout.
+    /// How long an invocation may take before its process is killed: Lambda's timeout.
     pub function_timeout: Duration,
-    /// The delays before the first and second retry of a failed asynchronous invocation (Lambda: 1 and 2 min).
+    /// The delays before the first and second retry of a failed asynchronous invocation (Lambda: 1 and 2
+    /// min).
     pub function_retries: [Duration; 2],
-    /// How late a `late` event may be at most.
+    /// The longest delay of a `late` event.
     pub event_delay: Duration,
-    /// How often the group engine looks for something to do when nothing woke it.
+    /// How long the group engine waits for a change before it looks for something to do.
     pub engine_step: Duration,
-    /// How long a dead instance goes unnoticed by its group.
+    /// How long a group does not notice that an instance is dead.
     pub health_check_delay: Duration,
     /// How long an instance stays `pending`, and `shutting-down`, in EC2.
     pub ec2_transition: Duration,
-    /// The heartbeat timeout, in seconds, of hooks that name none (AWS: 3600).
+    /// The heartbeat timeout in seconds of hooks that do not name a timeout (AWS: 3600).
     pub default_heartbeat: u32,
     /// Divides the real duration of hook timeouts, so that a test sees a 30 s heartbeat run out quickly.
     pub hook_time_scale: f64,
-    /// The delay before the second of launches that fail in a row; it doubles, up to one hundred times this.
+    /// The pause after the first of launches that fail in a row; it doubles, up to one hundred times this.
     pub launch_backoff: Duration,
     /// Parameter Store calls a second before it throttles (SSM: 40); 0 never throttles.
     pub ssm_rate: f64,
-    /// How long a deleted parameter's name must not be used again (SSM: 30 s).
+    /// How long the name of a deleted parameter must not be used again (SSM: 30 s).
     pub ssm_reuse_delay: Duration,
-    /// For how long after a write a hostile SSM may answer what was there before it.
+    /// How long after a write a hostile SSM may answer with the previous value.
     pub ssm_staleness: Duration,
     /// The parameters' prefix.
     pub prefix: String,
@@ -111,7 +113,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The folder of the etcd on an image; `None` where there is no such image.
+    /// The directory of an image's etcd; `None` where there is no such image.
     pub fn etcd_of(&self, image: &str) -> Option<&Path> {
         let own = (image == DEFAULT_IMAGE).then_some(&self.etcd_dir);
         self.images.get(image).or(own).map(PathBuf::as_path)

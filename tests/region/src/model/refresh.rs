@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use super::maintenance::Maintenance;
 
-/// How outdated instances are brought up to date.
+/// How a refresh brings outdated instances up to date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strategy {
-    /// Each is replaced by a new instance.
+    /// A new instance replaces each of them.
     Rolling,
     /// Each keeps its ID and address and gets a new root volume.
     ReplaceRootVolume,
@@ -25,12 +25,13 @@ pub struct Refresh {
     pub maintenance: Maintenance,
     /// Seconds from `InService` until an instance counts as ready.
     pub warmup: u32,
-    /// The desired configuration's launch template, where there is one: the group's own once this is successful.
+    /// The launch template of the desired configuration; it becomes the group's own once the refresh is
+    /// successful.
     pub template: Option<Value>,
-    /// The preferences as they were given.
+    /// The preferences as the call gave them.
     pub preferences: Value,
     pub total: usize,
-    /// The instances that are still the old ones.
+    /// The instances that are still to be replaced.
     pub to_replace: BTreeSet<String>,
     pub began: Instant,
     pub started: SystemTime,
@@ -39,17 +40,17 @@ pub struct Refresh {
 }
 
 impl Refresh {
-    /// Whether it is under way: no other may be started.
+    /// Whether the refresh is under way; no other may be started then.
     pub fn is_active(&self) -> bool {
         matches!(self.status, "Pending" | "InProgress" | "Cancelling")
     }
 
-    /// Whether it has instances terminated now.
+    /// Whether the refresh terminates instances now.
     pub fn replaces_instances(&self) -> bool {
         self.status == "InProgress" && self.strategy == Strategy::Rolling
     }
 
-    /// Ends it with this status, and the reason that is shown.
+    /// Ends the refresh with a status, and the reason that is shown.
     pub fn end(&mut self, status: &'static str, reason: Option<&str>) {
         self.status = status;
         self.ended = Some(SystemTime::now());

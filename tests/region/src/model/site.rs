@@ -1,4 +1,4 @@
-//! What every part of one region shares: its options, addresses, seeded chance and timeline.
+//! What every part of one region shares: its options, addresses, seeded randomness and timeline.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,33 +13,33 @@ use super::timeline::Timeline;
 
 /// The region's name in ARNs, events and credentials.
 pub const REGION: &str = "us-west-2";
-/// The one VPC of all instances.
+/// The VPC of all instances.
 pub const VPC: &str = "vpc-0a1b2c3d4e5f60718";
 /// The account in ARNs and events: AWS's own documentation account.
 pub const ACCOUNT: &str = "123456789012";
-/// The one secret behind every access key here; S3 requests are checked against it, the others are not checked.
+/// The secret of every access key here. Only S3 requests are checked against it.
 pub const SECRET_ACCESS_KEY: &str = "local-region-secret";
 
-/// Shared surroundings of one region's parts. Cheap to clone.
+/// The shared surroundings of one region's parts. Cheap to clone.
 #[derive(Clone)]
 pub struct Site {
-    /// As given at the start.
+    /// The options given at the start.
     pub options: Arc<Options>,
-    /// Which addresses of the instances' network are free.
+    /// The addresses of the instances' network, and which of them are free.
     pub addresses: Addresses,
     /// `http://127.0.0.1:PORT`, where all APIs are served.
     pub endpoint: String,
-    /// An existing directory for everything that the region writes; removed at its end.
+    /// The directory for everything that the region writes; removed at its end.
     pub state_dir: PathBuf,
     /// When the region started.
     pub started: SystemTime,
-    /// What happened.
+    /// What has happened in the region.
     pub timeline: Timeline,
     random: Arc<Mutex<StdRng>>,
 }
 
 impl Site {
-    /// Puts the surroundings together; chance starts at the options' seed.
+    /// The surroundings of a new region; its randomness starts at the options' seed.
     ///
     /// `network` is `[a, b]` of the instances' network 127.a.b.0/24.
     pub fn new(options: Arc<Options>, network: [u8; 2], endpoint: String, state_dir: PathBuf) -> Self {
@@ -55,17 +55,17 @@ impl Site {
         }
     }
 
-    /// True with the given probability (0.0 to 1.0), from the region's seeded chance.
+    /// True with the given probability (0.0 to 1.0), from the region's seeded randomness.
     pub fn chance(&self, probability: f64) -> bool {
         self.random(|random| random.random_bool(probability.clamp(0.0, 1.0)))
     }
 
-    /// A number in `0..limit` (0 where `limit` is 0), from the region's seeded chance.
+    /// A number in `0..limit` (0 where `limit` is 0), from the region's seeded randomness.
     pub fn below(&self, limit: u64) -> u64 {
         if limit == 0 { 0 } else { self.random(|random| random.random_range(0..limit)) }
     }
 
-    /// A version 4 UUID from the region's seeded chance.
+    /// A version 4 UUID from the region's seeded randomness.
     pub fn uuid(&self) -> String {
         self.random(|random| {
             let mut bytes = [0_u8; 16];

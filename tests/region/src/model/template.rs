@@ -1,4 +1,4 @@
-//! Launch templates and their versions: what an instance is launched with.
+//! Launch templates and their versions: what an instance is launched from.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -17,9 +17,9 @@ pub struct Template {
     pub id: String,
     pub name: String,
     pub created: SystemTime,
-    /// The number of the version that counts where none is named.
+    /// The number of the version that is used where a call names no version.
     pub default: u64,
-    /// In order: the first is version 1.
+    /// The versions in order; the first is version 1.
     pub versions: Vec<Version>,
 }
 
@@ -27,22 +27,22 @@ pub struct Template {
 pub struct Version {
     pub description: Option<String>,
     pub created: SystemTime,
-    /// The parameters, by the names of the request.
+    /// The parameters by their names in the request.
     pub data: Value,
 }
 
-/// What a group launches an instance from.
+/// The image and the launch template that an instance is launched from.
 pub struct Launched {
     pub image: String,
-    /// ID, name and version number, as Auto Scaling shows them of an instance.
+    /// ID, name and version number, as Auto Scaling shows them for an instance.
     pub template: Option<Value>,
 }
 
 impl Template {
-    /// The number of the version that is meant by a number, `$Latest` or `$Default`.
+    /// The number of the version that a call names by a number, `$Latest` or `$Default`.
     ///
     /// # Errors
-    /// EC2's own where there is no such version.
+    /// EC2's error where there is no such version.
     pub fn number(&self, version: &str) -> Result<u64, ApiError> {
         match version {
             "$Latest" => Ok(self.versions.len() as u64),
@@ -90,10 +90,10 @@ impl Template {
     }
 }
 
-/// The template that is meant by an ID or a name.
+/// The template with this ID, or with this name.
 ///
 /// # Errors
-/// EC2's own where there is none.
+/// EC2's error where there is no such template.
 pub fn named<'a>(
     templates: &'a Templates,
     id: Option<&str>,
@@ -113,11 +113,11 @@ pub fn named<'a>(
     })
 }
 
-/// A group's launch template, completed with both its names. One that nobody created is left as it is: it stands for
-/// the region's own image, so that a group can be made without one.
+/// A group's launch template with both its ID and its name. A template that nobody created is left unchanged:
+/// it stands for the region's own image, so that a group can be made without creating a template.
 ///
 /// # Errors
-/// Auto Scaling's own where the template has no such version.
+/// Auto Scaling's error where the template has no such version.
 pub fn completed(templates: &Templates, wanted: &Value) -> Result<Value, ApiError> {
     let Some(template) = meant(templates, wanted) else { return Ok(wanted.clone()) };
     let version = version_of(wanted);
@@ -132,10 +132,10 @@ pub fn completed(templates: &Templates, wanted: &Value) -> Result<Value, ApiErro
     }))
 }
 
-/// What an instance launched now gets from its group's launch template.
+/// What an instance that is launched now gets from its group's launch template.
 ///
 /// # Errors
-/// Where the template has no such version any more.
+/// EC2's error where the template no longer has the version.
 pub fn launched(templates: &Templates, wanted: Option<&Value>) -> Result<Launched, ApiError> {
     let own = || DEFAULT_IMAGE.to_owned();
     let Some(template) = wanted.and_then(|wanted| meant(templates, wanted)) else {
@@ -159,7 +159,8 @@ fn version_of(wanted: &Value) -> &str {
     wanted["Version"].as_str().unwrap_or("$Default")
 }
 
-/// A request's parameters as the answers spell them: `SecurityGroupId.1` comes back in a `securityGroupIdSet`.
+/// A request's parameters with the names that answers use: `SecurityGroupId.1` becomes part of a
+/// `securityGroupIdSet`.
 fn answered(data: &Value) -> Value {
     let Value::Object(fields) = data else { return data.clone() };
     let fields = fields.iter().map(|(name, value)| {

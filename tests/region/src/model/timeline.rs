@@ -7,21 +7,21 @@ use serde::Serialize;
 
 use super::time::timestamp;
 
-/// How many entries are kept; older ones are dropped.
+/// How many entries are kept; older entries are dropped.
 const CAPACITY: usize = 5_000;
 
-/// One thing that happened.
+/// One event in the region.
 #[derive(Clone, Debug, Serialize)]
 pub struct Entry {
-    /// Grows by one with every entry, also past those that were dropped.
+    /// Grows by one with every entry; the numbers of dropped entries are not used again.
     pub number: u64,
     /// RFC 3339 with milliseconds, UTC.
     pub at: String,
-    /// What sort of thing: `lifecycle`, `ec2`, `event`, `function`, `fault`, …
+    /// The kind of event: `lifecycle`, `ec2`, `event`, `function`, `fault`, …
     pub kind: String,
-    /// Whom it concerns: an instance, a group, a function.
+    /// The instance, group or function that it concerns.
     pub who: String,
-    /// One readable sentence.
+    /// A sentence that says what happened.
     pub text: String,
 }
 
@@ -62,7 +62,7 @@ impl Timeline {
         self.entries_after(None)
     }
 
-    /// The entries still kept whose number is greater, oldest first; all without a number.
+    /// The kept entries with a greater number, oldest first; all of them for `None`.
     pub fn entries_after(&self, number: Option<u64>) -> Vec<Entry> {
         let entries = self.lock();
         let first = entries.kept.front().map_or(0, |entry| entry.number);

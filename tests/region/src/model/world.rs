@@ -1,7 +1,6 @@
-//! Groups and instances behind one mutex, and what follows from changes to them.
+//! Groups and instances behind one mutex, and the effects of changes to them.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
@@ -21,7 +20,7 @@ const ACTIVITIES: usize = 2_000;
 /// The groups and the instances of the region. Cheap to clone.
 #[derive(Clone)]
 pub struct World {
-    /// What all parts share.
+    /// What all parts of the region share.
     pub(crate) site: Site,
     state: Arc<Mutex<State>>,
     wake: Arc<Notify>,
@@ -40,19 +39,19 @@ pub(crate) struct State {
     pub activities: VecDeque<Activity>,
     /// Root-volume replacements, the oldest first.
     pub root_volume_tasks: Vec<RootVolumeTask>,
-    /// What is to be done once the mutex is free again, in order.
+    /// What is to be done outside the mutex, in order.
     pub effects: Vec<Effect>,
 }
 
-/// Something outside the world that follows from a change.
+/// A consequence of a change, outside the world.
 pub(crate) enum Effect {
     /// An instance's processes start.
     Launch(LaunchSpec),
-    /// An instance's processes end, and its disk with them.
+    /// An instance's processes end and its disk is lost.
     Kill(String),
     /// An instance's processes end; its disk stays.
     Stop(String),
-    /// An instance that was stopped boots again.
+    /// A stopped instance boots again.
     Start(String),
     /// An instance loses its disk and boots again.
     ReplaceRootVolume {
@@ -80,36 +79,36 @@ impl World {
         Self { site, state: Arc::default(), wake: Arc::default() }
     }
 
-    /// Looks at the state.
+    /// Reads the state.
     pub(crate) fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
         look(&self.lock())
     }
 
-    /// Changes the state and wakes the group engine, which does what follows.
+    /// Changes the state and wakes the group engine, which acts on the change.
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let result = change(&mut self.lock());
         self.wake.notify_one();
         result
     }
 
-    /// Changes the state without waking the group engine: the engine's own way.
+    /// Changes the state without waking the group engine; for the engine itself.
     pub(crate) fn change_quietly<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         change(&mut self.lock())
     }
 
-    /// Waits until somebody changed the state.
+    /// Waits until the state has changed.
     pub(crate) async fn changed(&self) {
         self.wake.notified().await;
     }
 
-    /// Takes what follows from the changes so far, to be done in order.
+    /// Takes the effects of the changes so far, to be done in order.
     pub(crate) fn take_effects(&self) -> Vec<Effect> {
         std::mem::take(&mut self.lock().effects)
     }
 
-    /// A power cut: the instance is ended without a word to its group, which notices at its next health check.
+    /// A power cut: the instance ends, and its group notices only at its next health check.
     ///
-    /// False where there is no such instance, or it has ended already.
+    /// Returns false where there is no such instance, or it has ended already.
     pub fn lose_instance(&self, id: &str) -> bool {
         let reason = ("Server.InternalError", "Server.InternalError: Internal error on launch");
         let timeline = &self.site.timeline;
@@ -120,21 +119,14 @@ impl World {
         lost
     }
 
-    /// The private address of an instance that has not ended.
-    pub fn instance_address(&self, id: &str) -> Option<Ipv4Addr> {
-        self.look(|state| {
-            let instance = state.instances.get(id)?;
-            instance.state.is_alive().then_some(instance.address)
-        })
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    /// Begins an instance's end in EC2; false where there is no such instance, or it has begun before.
+    /// Begins an instance's end in EC2; returns false where there is no such instance, or it is ending
+    /// already.
     pub fn shut_down(&mut self, id: &str, reason: (&'static str, &'static str)) -> bool {
         let living = self.instances.get_mut(id).filter(|instance| !instance.state.has_ended());
         let Some(instance) = living else { return false };
@@ -144,13 +136,13 @@ impl State {
         true
     }
 
-    /// Stops a running instance: its processes end, ID, address and disk stay.
+    /// Stops a running instance: its processes end; its ID, address and disk stay.
     pub fn stop(&mut self, id: &str) {
         self.effects.push(Effect::Stop(id.to_owned()));
         self.enter(id, InstanceState::Stopping);
     }
 
-    /// Starts a stopped instance. EC2's launch time is that of the last start.
+    /// Starts a stopped instance. EC2's launch time is the time of the last start.
     pub fn start(&mut self, id: &str) {
         if let Some(instance) = self.instances.get_mut(id) {
             instance.launched = SystemTime::now();
@@ -159,7 +151,7 @@ impl State {
         self.enter(id, InstanceState::Pending);
     }
 
-    /// Begins to replace an instance's root volume; `for_group` where its group waits for that.
+    /// Begins to replace an instance's root volume; `for_group` says whether its group waits for that.
     pub fn replace_root_volume(&mut self, site: &Site, instance: &str, for_group: bool) {
         let id = format!("replacevol-{}", site.hex17());
         let task = RootVolumeTask {

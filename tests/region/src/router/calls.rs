@@ -1,4 +1,4 @@
-//! One signed call: through the gate of faults, to its service, and back.
+//! One signed call: through the gate, to its service, and back.
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -15,7 +15,7 @@ use crate::wire::{self, ApiError, Params, Signature};
 /// Why a connection is dropped without an answer.
 #[derive(Debug, thiserror::Error)]
 pub enum NoAnswer {
-    /// A fault said so, or the region ends.
+    /// A fault dropped the answer, or the region is ending.
     #[error("the connection is dropped without an answer")]
     Dropped,
     /// The request's body could not be read.
@@ -23,7 +23,7 @@ pub enum NoAnswer {
     Body(#[from] axum::Error),
 }
 
-/// A call as it came in.
+/// A call as it was received.
 pub struct Call {
     pub parts: Parts,
     pub signature: Signature,
@@ -31,7 +31,7 @@ pub struct Call {
     pub body: Bytes,
 }
 
-/// What is asked of which service.
+/// The service that a call is for, with the call's input.
 enum Request {
     AutoScaling { action: String, params: Params },
     Ec2 { action: String, params: Params },
@@ -44,7 +44,7 @@ impl Call {
     /// Runs the call.
     ///
     /// # Errors
-    /// Where no answer may be given.
+    /// Where the connection is to be dropped without an answer.
     pub async fn run(self) -> Result<Response<Body>, NoAnswer> {
         let caller = caller(&self.signature, &self.parts.faults);
         let request_id = self.parts.site.uuid();
@@ -66,7 +66,7 @@ impl Call {
             Verdict::Fail { status, code, message } => {
                 ApiError { status, code, message }.into_answer(&service, &request_id)
             }
-            // A call goes on without its caller anyway.
+            // Every call goes on without its caller, so only the wait is added.
             Verdict::Late(wait) => {
                 tokio::time::sleep(wait).await;
                 let answer = self.perform(request, &caller, &request_id).await;
@@ -140,7 +140,7 @@ impl Request {
         }
     }
 
-    /// The instance, parameter or key that the call is about; several are joined by commas.
+    /// The instance, parameter or key that the call is about; several names are joined by commas.
     fn target(&self) -> String {
         match self {
             Self::AutoScaling { params, .. } | Self::Ec2 { params, .. } => {
@@ -159,7 +159,7 @@ impl Request {
     }
 }
 
-/// The caller that an access key was given to; anybody else is outside.
+/// The caller that has this access key: a function's process, an instance, or a client outside.
 fn caller(signature: &Signature, faults: &Faults) -> Caller {
     let key = &signature.access_key;
     if let Some(process) = key.strip_prefix("ASIAFN").and_then(|number| number.parse().ok())

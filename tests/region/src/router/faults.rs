@@ -1,4 +1,4 @@
-//! `POST /_region/faults`, and `GET`: the rules in force, quicker than the whole state.
+//! `POST /_region/faults` sets faults; `GET` shows the rules in force, faster than the whole state.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -13,7 +13,7 @@ use crate::services::machines::{disk, slow};
 use crate::services::network::nft::Unavailable;
 use crate::services::parts::Parts;
 
-/// Serves `/_region/faults`.
+/// The routes of `/_region/faults`.
 pub fn routes(parts: Parts) -> Router {
     Router::new().route("/_region/faults", post(set).get(rules)).with_state(parts)
 }
@@ -22,7 +22,7 @@ async fn rules(State(parts): State<Parts>) -> Json<Value> {
     Json(parts.faults.state())
 }
 
-/// Why a fault is not set.
+/// Why a fault cannot be set.
 #[derive(Debug, thiserror::Error)]
 enum Refusal {
     #[error("{0}")]
@@ -42,7 +42,7 @@ impl From<String> for Refusal {
 }
 
 impl Refusal {
-    /// What this machine does not allow is not the caller's fault.
+    /// 400 for the caller's mistakes, 501 for what this machine does not allow.
     fn status(&self) -> StatusCode {
         match self {
             Self::Wrong(_) => StatusCode::BAD_REQUEST,
@@ -63,7 +63,8 @@ async fn set(State(parts): State<Parts>, body: Bytes) -> Response {
     }
 }
 
-/// Reads all before it does any; one object is answered with one object, a list with a list.
+/// Sets one fault or a list of faults, after it has read all of them. One object is answered with an object,
+/// a list with a list.
 async fn set_all(parts: &Parts, body: &[u8]) -> Result<Value, Refusal> {
     let value: Value = serde_json::from_slice(body)
         .map_err(|error| format!("the body is not JSON: {error}; see the README"))?;

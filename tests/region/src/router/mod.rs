@@ -1,4 +1,4 @@
-//! The one port: accepts connections and gives every request to the part that it is for.
+//! The region's port: accepts connections and passes every request to the service that it is for.
 
 mod calls;
 mod faults;
@@ -35,7 +35,7 @@ struct Server {
     tasks: TaskTracker,
 }
 
-/// Serves the port until `stop`; returns when no connection and no call is left.
+/// Serves the port until `stop`; returns once all connections and calls have ended.
 pub async fn serve(listener: TcpListener, parts: Parts, stop: CancellationToken) {
     let own = state::routes(parts.clone())
         .merge(page::routes(parts.clone()))
@@ -69,14 +69,14 @@ async fn connection(stream: TcpStream, server: Arc<Server>) {
     }
 }
 
-/// Whether somebody opened the port in a browser: no client of AWS asks for HTML, nor without a signature.
+/// Whether a browser opened the port: clients of AWS sign their requests and do not ask for HTML.
 fn is_a_browsers(request: &Request<Incoming>) -> bool {
     let accepted = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
     let wants_html = accepted.is_some_and(|types| types.contains("text/html"));
     request.method() == Method::GET && request.uri().path() == "/" && wants_html
 }
 
-/// What a request without a signature gets: the region cannot tell which service it is for.
+/// The answer to a request without a signature, whose service is not known.
 fn unsigned() -> Response<Body> {
     let error = ApiError {
         status: 403,
@@ -89,7 +89,7 @@ fn unsigned() -> Response<Body> {
     error.into_answer("autoscaling", "unsigned")
 }
 
-/// Where a browser is sent that opened the port itself.
+/// Sends a browser to the region's page.
 fn see_page() -> Response<Body> {
     let mut answer = Response::new(Body::empty());
     *answer.status_mut() = StatusCode::TEMPORARY_REDIRECT;
@@ -110,7 +110,7 @@ impl Server {
         };
         let (head, body) = request.into_parts();
         let body = axum::body::to_bytes(Body::new(body), usize::MAX).await?;
-        // A call goes on when its client is gone, as it would at AWS: a late effect is one of the things to test.
+        // As at AWS, a call goes on when its client has gone: a late effect is one of the cases to test.
         let call = Call { parts: self.parts.clone(), signature, head, body };
         let stop = self.stop.clone();
         let call = self.tasks.spawn(async move {
@@ -121,7 +121,7 @@ impl Server {
         });
         call.await.unwrap_or_else(|error| {
             tracing::error!(%error, "a call failed inside the region");
-            let mut answer = Response::new(Body::from("the region itself failed: see its log"));
+            let mut answer = Response::new(Body::from("the region itself failed; see its log"));
             *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
             Ok(answer)
         })

@@ -13,7 +13,7 @@ use crate::model::time::timestamp;
 use crate::services::autoscaling;
 use crate::services::parts::Parts;
 
-/// The routes served here: the state, consoles and ledgers.
+/// The routes of the state, the consoles and the ledgers.
 pub fn routes(parts: Parts) -> Router {
     Router::new()
         .route("/_region/state", get(state))
@@ -30,7 +30,7 @@ async fn state(State(parts): State<Parts>) -> Json<Value> {
     Json(shown)
 }
 
-/// What is there now: all but the invocations and the timeline, which grow with the time.
+/// The present state, without the invocations and the timeline, which grow with time.
 pub async fn present(parts: &Parts) -> Value {
     let mut shown = parts.world.look(autoscaling::state);
     let ledgers: Map<_, _> = parts
@@ -68,13 +68,13 @@ async fn ledgers(State(parts): State<Parts>) -> Json<Value> {
     Json(json!(parts.storage.keys()))
 }
 
-/// Which versions are asked for.
+/// The versions that a request asks for.
 #[derive(Deserialize)]
 struct Which {
-    /// Those after this number.
+    /// Only the versions after this number.
     #[serde(default)]
     after: usize,
-    /// The last only.
+    /// Only the last version.
     #[serde(default)]
     last: bool,
 }

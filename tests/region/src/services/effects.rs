@@ -1,4 +1,4 @@
-//! What follows from changes to the world: machines start and end, and events go to EventBridge.
+//! Performs the effects of changes to the world: machines start and end, and events go to EventBridge.
 
 use std::time::SystemTime;
 
@@ -17,12 +17,12 @@ pub struct Effects {
 }
 
 impl Effects {
-    /// Effects on these machines and this event bus.
+    /// Performs the effects of `world` on these machines and this event bus.
     pub fn new(world: World, machines: Machines, events: Events) -> Self {
         Self { world, machines, events }
     }
 
-    /// Does what follows from the changes so far.
+    /// Performs the effects of the changes so far, in order.
     pub async fn follow_up(&self) {
         for effect in self.world.take_effects() {
             self.perform(effect).await;

@@ -1,4 +1,4 @@
-//! What the region does: the services that its calls go to, and what runs behind them.
+//! The services of a region: the APIs that calls go to, and the machines, functions and networks behind them.
 
 pub mod autoscaling;
 pub mod ec2;

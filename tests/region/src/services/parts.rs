@@ -1,4 +1,4 @@
-//! All services of one region, for those who serve them.
+//! All services of one region together.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::model::world::World;
 /// All parts of one region. Cheap to clone.
 #[derive(Clone)]
 pub struct Parts {
-    /// Options, addresses, chance, timeline.
+    /// Options, addresses, randomness and timeline.
     pub site: Site,
     /// The loopback network of the instances.
     pub network: Arc<Network>,
@@ -26,14 +26,14 @@ pub struct Parts {
     pub faults: Faults,
     /// The instances' processes.
     pub machines: Machines,
-    /// Lambda.
+    /// Lambda's functions.
     pub functions: Functions,
-    /// EventBridge.
+    /// The event bus of EventBridge.
     pub events: Events,
     /// Auto Scaling groups and EC2 instances.
     pub world: World,
-    /// SSM Parameter Store.
+    /// The parameters of SSM Parameter Store.
     pub parameters: Parameters,
-    /// S3.
+    /// The buckets and objects of S3.
     pub storage: Storage,
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::xml::to_xml;
 
-/// An error of an AWS API, before it is given the form of its service.
+/// An error of an AWS API, independent of the service's format.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct ApiError {
@@ -40,12 +40,10 @@ impl ApiError {
     }
 }
 
-/// Where an error is sent to.
-pub struct Refusal<'a> {
-    /// The service that was asked.
-    pub service: &'a str,
-    /// The request's ID.
-    pub request_id: &'a str,
+/// The service and the request that an error answers.
+struct Refusal<'a> {
+    service: &'a str,
+    request_id: &'a str,
 }
 
 impl Refusal<'_> {
@@ -62,7 +60,7 @@ impl Refusal<'_> {
     fn json(&self, error: &ApiError) -> String {
         let mut body = json!({"__type": error.code});
         if !error.message.is_empty() {
-            // The one service error that SSM's model gives a member spelled in lower case for all its exceptions.
+            // SSM's model spells this member in lower case in all its exceptions.
             body["message"] = Value::from(error.message.clone());
         }
         body.to_string()
@@ -89,7 +87,7 @@ impl Refusal<'_> {
     }
 }
 
-/// An answer of the query protocol of Auto Scaling.
+/// An answer in Auto Scaling's query protocol.
 pub fn autoscaling(action: &str, request_id: &str, result: &Value) -> Response<Body> {
     let result = to_xml(&format!("{action}Result"), "member", result);
     let body = format!(
@@ -99,7 +97,7 @@ pub fn autoscaling(action: &str, request_id: &str, result: &Value) -> Response<B
     respond(200, "text/xml", request_id, body)
 }
 
-/// An answer of the query protocol of EC2.
+/// An answer in EC2's query protocol.
 pub fn ec2(action: &str, request_id: &str, result: &Value) -> Response<Body> {
     let result = to_xml("_", "item", result);
     let result = result.trim_start_matches("<_>").trim_end_matches("</_>");
@@ -110,7 +108,7 @@ pub fn ec2(action: &str, request_id: &str, result: &Value) -> Response<Body> {
     respond(200, "text/xml;charset=UTF-8", request_id, body)
 }
 
-/// An answer of the JSON protocol.
+/// An answer in the JSON protocol of SSM.
 pub fn json(request_id: &str, result: &Value) -> Response<Body> {
     respond(200, "application/x-amz-json-1.1", request_id, result.to_string())
 }

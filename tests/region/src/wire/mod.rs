@@ -1,4 +1,5 @@
-//! How AWS's APIs are written on the wire: query parameters, XML, errors, signatures. Nothing here knows the region.
+//! How AWS's APIs are written on the wire: query parameters, XML, errors, signatures. Nothing here knows the
+//! region.
 
 mod answer;
 mod query;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::answer::ApiError;
 
-/// A view on the parameters below one prefix.
+/// The parameters of a call, or those below one prefix.
 #[derive(Clone, Debug, Default)]
 pub struct Params {
     values: BTreeMap<String, String>,
@@ -21,10 +21,10 @@ impl Params {
         self.values.get(name).map(String::as_str)
     }
 
-    /// The text of a parameter that must be there.
+    /// The text of a required parameter.
     ///
     /// # Errors
-    /// AWS's validation error for a null value.
+    /// AWS's validation error for a missing value.
     pub fn required(&self, name: &str) -> Result<&str, ApiError> {
         self.text(name).filter(|text| !text.is_empty()).ok_or_else(|| {
             let member = lower_first(name);
@@ -34,10 +34,10 @@ impl Params {
         })
     }
 
-    /// A whole number, where there is one.
+    /// The whole number of a parameter; `None` where it is absent.
     ///
     /// # Errors
-    /// `MalformedInput` where the text is no number.
+    /// `MalformedInput` where the text is not a number.
     pub fn number<N: std::str::FromStr>(&self, name: &str) -> Result<Option<N>, ApiError> {
         self.text(name)
             .map(|text| {
@@ -48,7 +48,7 @@ impl Params {
             .transpose()
     }
 
-    /// `true` or `false`, where it is given.
+    /// The `true` or `false` of a parameter; `None` where it is absent.
     ///
     /// # Errors
     /// `MalformedInput` where the text is neither.
@@ -69,7 +69,7 @@ impl Params {
         self.elements(name).into_iter().filter_map(|element| element.values.get("").cloned()).collect()
     }
 
-    /// The structures of a list, in order, each as a view on its own fields.
+    /// The structures of a list, in order, each with its own fields.
     pub fn elements(&self, name: &str) -> Vec<Self> {
         let fields = self.below(name);
         let mut elements = BTreeMap::<u32, Self>::new();
@@ -94,12 +94,13 @@ impl Params {
         Self { values }
     }
 
-    /// Whether nothing is below this view.
+    /// Whether there are no parameters.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
 
-    /// The fields as a nested JSON object, numbered lists as arrays: for what is only stored and shown again.
+    /// The fields as a nested JSON object, numbered lists as arrays: for settings that are only stored and
+    /// shown again.
     pub fn to_json(&self) -> serde_json::Value {
         let mut object = serde_json::Map::new();
         let names: std::collections::BTreeSet<_> =

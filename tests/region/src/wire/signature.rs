@@ -1,8 +1,9 @@
-//! Who calls which service: read from the SigV4 credential scope. Signatures are not checked here.
+//! The access key and the service of a call, from its SigV4 credential scope. Signatures are not checked
+//! here.
 
 use hyper::Request;
 
-/// What the credential scope tells.
+/// Who calls which service, according to a credential scope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
     /// The access key.
@@ -48,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bearer_token_is_no_signature() {
+    fn a_bearer_token_is_not_a_signature() {
         assert_eq!(Signature::of(&request("Bearer x", "/")), None);
     }
 

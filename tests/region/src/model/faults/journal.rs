@@ -1,4 +1,4 @@
-//! Which calls were made, by whom, and how long they took.
+//! The calls that were made, their callers, and how long they took.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 
 use super::{Call, Caller};
 
-/// How many invocations are kept.
+/// How many finished invocations are kept.
 const INVOCATIONS: usize = 200;
-/// How many calls may be open; a caller that went away leaves its call open, and the oldest are dropped.
+/// How many open calls are kept. A caller that goes away leaves its call open; the oldest open calls are
+/// dropped.
 const OPEN_CALLS: usize = 4_096;
 
 /// How an invocation ended.
@@ -19,7 +20,7 @@ const OPEN_CALLS: usize = 4_096;
 pub enum Outcome {
     /// The function answered.
     Answered {
-        /// Its answer: JSON.
+        /// The function's answer, as JSON text.
         answer: String,
     },
     /// The function reported an error, its process ended, or it ran out of time.
@@ -31,20 +32,20 @@ pub enum Outcome {
     },
 }
 
-/// What is to become of a call that is under way.
+/// What the faults want done with a call that is under way.
 #[derive(Clone, Debug, Default)]
 pub struct Flags {
-    /// Its caller dies once it took effect.
+    /// The caller is killed once the call took effect.
     pub doomed: bool,
-    /// Its answer is dropped.
+    /// The call's answer is dropped.
     pub lose_answer: bool,
-    /// How long its answer is held back.
+    /// How long the answer is held back.
     pub answer_delay: Duration,
-    /// The error that a fault answers it with.
+    /// The error that a fault answers the call with.
     pub failure: Option<String>,
 }
 
-/// The calls and invocations.
+/// The counts of calls, the open calls, and the invocations.
 #[derive(Default)]
 pub struct Journal {
     counts: BTreeMap<&'static str, BTreeMap<String, BTreeMap<String, u64>>>,
@@ -59,7 +60,7 @@ struct OpenCall {
     operation: String,
     target: String,
     flags: Flags,
-    /// Its index in the running invocation of a function.
+    /// The call's index in the running invocation of its function.
     index: Option<usize>,
 }
 
@@ -89,7 +90,7 @@ struct Made {
 }
 
 impl Journal {
-    /// A call is about to be made.
+    /// Records a call that is about to be made.
     pub fn opened(&mut self, call: &Call<'_>, flags: Flags) {
         let services = self.counts.entry(call.caller.kind()).or_default();
         let operations = services.entry(call.service.to_owned()).or_default();
@@ -123,7 +124,7 @@ impl Journal {
         self.open.iter().find(|open| open.is(call)).map(|open| open.flags.clone()).unwrap_or_default()
     }
 
-    /// The oldest open call like this one is over.
+    /// Records the end of the oldest open call like this one.
     pub fn closed(&mut self, call: &Call<'_>, result: &str) {
         let Some(at) = self.open.iter().position(|open| open.is(call)) else { return };
         let index = self.open.remove(at).and_then(|open| open.index);
@@ -135,12 +136,12 @@ impl Journal {
         }
     }
 
-    /// The request ID of the invocation that a function's process is at.
+    /// The request ID of the invocation that a function's process works on.
     pub fn request_of(&mut self, caller: &Caller) -> Option<String> {
         self.running_of(caller).map(|invocation| invocation.request.clone())
     }
 
-    /// An invocation was handed to a process.
+    /// Records that an invocation was handed to a process.
     pub fn began(&mut self, process: u64, function: &str, request: &str) {
         let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         self.running.insert(
@@ -158,7 +159,7 @@ impl Journal {
         );
     }
 
-    /// The invocation of a process is over; answers its request ID.
+    /// Records the end of a process's invocation; returns its request ID.
     pub fn ended(&mut self, process: u64, outcome: &Outcome) -> Option<String> {
         let mut invocation = self.running.remove(&process)?;
         self.open
@@ -181,12 +182,12 @@ impl Journal {
         json!(self.counts)
     }
 
-    /// The invocations, oldest first, those still running last.
+    /// The finished invocations, oldest first, then the running ones.
     pub fn invocations(&self) -> Value {
         json!(self.finished.iter().chain(self.running.values()).collect::<Vec<_>>())
     }
 
-    /// The invocations with the number of their calls instead of each.
+    /// The same invocations, each with the number of its calls instead of the calls.
     pub fn summaries(&self) -> Value {
         self.finished.iter().chain(self.running.values()).map(Invocation::summary).collect()
     }

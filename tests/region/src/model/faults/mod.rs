@@ -1,4 +1,4 @@
-//! Calls, and what faults make of them.
+//! Calls, and what faults do to them.
 
 pub mod journal;
 pub mod rules;
@@ -6,7 +6,7 @@ pub mod spec;
 
 use std::time::Duration;
 
-/// Who makes a call, told by its access key.
+/// Who makes a call, known by its access key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Caller {
     /// A function's process.
@@ -18,7 +18,7 @@ pub enum Caller {
     },
     /// An instance, by its ID.
     Instance(String),
-    /// Anything else: a test, the AWS CLI.
+    /// Any other client, such as a test or the AWS CLI.
     Outside,
 }
 
@@ -33,7 +33,7 @@ impl Caller {
     }
 }
 
-/// One call on its way.
+/// One call under way.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
     /// Who makes it.
@@ -42,7 +42,7 @@ pub struct Call<'a> {
     pub service: &'a str,
     /// The API action; for etcd the path without `/v3/`, such as `cluster/member/add`.
     pub operation: &'a str,
-    /// The instance, parameter, key or member address it concerns; may be empty.
+    /// The instance, parameter, key or member address that it concerns; may be empty.
     pub target: &'a str,
     /// The request's body.
     pub body: &'a [u8],
@@ -54,12 +54,12 @@ impl Call<'_> {
     }
 }
 
-/// What is to become of a call before it takes effect.
+/// What happens to a call before it takes effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It goes on.
     Proceed,
-    /// It is answered with this error, in the service's own format, and has no effect.
+    /// It has no effect and is answered with this error, in the service's own format.
     Fail {
         /// HTTP status.
         status: u16,
@@ -68,13 +68,13 @@ pub enum Verdict {
         /// The error's text.
         message: String,
     },
-    /// It goes on after this time, also where its caller has gone meanwhile.
+    /// It goes on after this time, even if its caller has gone by then.
     Late(Duration),
-    /// It is never answered, and has no effect.
+    /// It has no effect and is never answered.
     Hang,
 }
 
-/// What is to become of a call after it took effect.
+/// What happens to a call after it took effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// The answer is given.

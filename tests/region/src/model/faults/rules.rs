@@ -1,4 +1,4 @@
-//! The faults in force, and which of them a call sets off.
+//! The faults in force, and which of them fire at a call.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,26 +19,26 @@ struct Active {
     id: u64,
     fault: Fault,
     fired: u64,
-    /// The target of the last call that set it off.
+    /// The target of the last call at which it fired.
     last: Option<String>,
-    /// For `kill-function`: the number of the last call of each invocation now running.
+    /// For `kill-function`: the number of the last call of each running invocation, by request ID.
     positions: BTreeMap<String, u64>,
 }
 
-/// What the rules do to one call, all of them together.
+/// What all rules together do to one call.
 #[derive(Default)]
 pub struct Firing {
-    /// How long to hold it.
+    /// How long to hold the call back.
     pub delay: Duration,
-    /// What to answer instead; `None` lets it pass.
+    /// What happens instead of the call; `None` lets it pass.
     pub verdict: Option<Verdict>,
-    /// Kill the caller now.
+    /// Whether to kill the caller now.
     pub kill_before: bool,
-    /// Kill the caller once the call took effect.
+    /// Whether to kill the caller once the call took effect.
     pub doomed: bool,
-    /// Drop the answer.
+    /// Whether to drop the answer.
     pub lose_answer: bool,
-    /// How long to hold its answer.
+    /// How long to hold the answer back.
     pub answer_delay: Duration,
 }
 
@@ -49,7 +49,7 @@ pub struct Note {
 }
 
 impl Note {
-    /// Whom it concerns.
+    /// Who the entry is about: the caller, or the service for a caller outside.
     pub fn who<'a>(&self, call: &Call<'a>) -> &'a str {
         match call.caller {
             Caller::Function { name, .. } => name,
@@ -60,7 +60,7 @@ impl Note {
 }
 
 impl Rules {
-    /// Adds a rule; answers its ID.
+    /// Adds a rule; returns its ID.
     pub fn add(&mut self, fault: Fault) -> u64 {
         self.last_id += 1;
         self.active.push(Active {
@@ -73,24 +73,24 @@ impl Rules {
         self.last_id
     }
 
-    /// Removes one; that it is gone already is no error.
+    /// Removes a rule, if it is still there.
     pub fn remove(&mut self, id: u64) {
         self.active.retain(|active| active.id != id);
     }
 
-    /// Removes all.
+    /// Removes all rules.
     pub fn clear(&mut self) {
         self.active.clear();
     }
 
-    /// Ends the counting of calls for an invocation that is over.
+    /// Forgets the call numbers of an invocation that has ended.
     pub fn forget_invocation(&mut self, request: &str) {
         for active in &mut self.active {
             active.positions.remove(request);
         }
     }
 
-    /// Asks every rule about a call. `request` is the caller's invocation, where it has one.
+    /// Asks every rule about a call. `request` is the request ID of the caller's invocation, if it has one.
     pub fn judge(
         &mut self,
         call: &Call<'_>,
@@ -122,7 +122,7 @@ impl Rules {
         (firing, notes)
     }
 
-    /// Each rule with its ID, how often it fired, and at which target last.
+    /// Each rule with its ID, how often it fired, and the target at which it fired last.
     pub fn state(&self) -> Value {
         let rule = |active: &Active| json!({ "id": active.id, "fired": active.fired, "last": active.last, "fault": active.fault });
         self.active.iter().map(rule).collect()
@@ -193,7 +193,7 @@ impl CountFrom {
     }
 }
 
-/// The number of this call in its invocation as the rule counts; `None` where it does not count it.
+/// The number that the rule gives this call within its invocation; `None` where the rule does not count it.
 fn position(
     rule: &KillRule,
     call: &Call<'_>,
@@ -224,7 +224,7 @@ fn note(id: u64, fault: &Fault, call: &Call<'_>) -> Note {
     Note { text: format!("fault {id}: {what}: {} {} {}", call.service, call.operation, call.target) }
 }
 
-/// The error code of an internal failure, by the services' own error lists (etcd: gRPC `Unavailable`).
+/// The error code of an internal failure, from each service's error list (etcd: gRPC `Unavailable`).
 fn default_error(service: &str) -> &'static str {
     match service {
         "ssm" => "InternalServerError",
@@ -234,7 +234,7 @@ fn default_error(service: &str) -> &'static str {
     }
 }
 
-/// Status, code and text of each service's throttling, by the services' own error lists.
+/// Status, code and text of a throttling error, from each service's error list.
 fn throttling(service: &str) -> (u16, &'static str, &'static str) {
     match service {
         "ssm" => (400, "ThrottlingException", "Rate exceeded"),

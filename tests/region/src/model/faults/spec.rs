@@ -4,11 +4,11 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
-/// One fault to set, or one thing to do at once.
+/// One fault: a rule that stays in force, or something that happens at once.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(tag = "fault", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Fault {
-    /// A power cut: the instance's processes die at once, its group notices later.
+    /// A power cut: the instance's processes die at once; its group notices later.
     KillInstance {
         /// The instance's ID.
         instance: String,
@@ -40,29 +40,29 @@ pub enum Fault {
     },
     /// The link between two instances is cut.
     CutLink {
-        /// An instance's ID.
+        /// The one instance's ID.
         from: String,
-        /// Another's.
+        /// The other instance's ID.
         to: String,
-        /// Only what `from` sends is dropped.
+        /// Whether only what `from` sends is dropped.
         #[serde(default)]
         one_way: bool,
     },
     /// The link between two instances is mended, in both directions.
     MendLink {
-        /// An instance's ID.
+        /// The one instance's ID.
         from: String,
-        /// Another's.
+        /// The other instance's ID.
         to: String,
     },
     /// An instance is cut off from others.
     Isolate {
         /// The instance's ID.
         instance: String,
-        /// From all other instances, those included that are launched later.
+        /// Whether it is cut off from all other instances, including those launched later.
         #[serde(default = "yes")]
         peers: bool,
-        /// From the functions: their calls to its etcd go unanswered.
+        /// Whether it is cut off from the functions: their calls to its etcd go unanswered.
         #[serde(default)]
         functions: bool,
     },
@@ -76,7 +76,7 @@ pub enum Fault {
         /// The instance's ID.
         instance: String,
     },
-    /// What `fill-disk` filled is free again.
+    /// The disk space that `fill-disk` filled is free again.
     FreeDisk {
         /// The instance's ID.
         instance: String,
@@ -85,10 +85,10 @@ pub enum Fault {
     SlowDisk {
         /// The instance's ID.
         instance: String,
-        /// By how much, in milliseconds.
+        /// How much longer, in milliseconds.
         millis: u64,
     },
-    /// An instance's syncs are quick again.
+    /// An instance's syncs take no longer than usual again.
     MendDisk {
         /// The instance's ID.
         instance: String,
@@ -99,23 +99,24 @@ pub enum Fault {
     KillFunction(KillRule),
     /// How EventBridge delivers from now on.
     Events {
-        /// The manner.
+        /// The manner of delivery.
         delivery: Delivery,
     },
     /// Switches the schedule on or off.
     Schedule {
-        /// Whether it ticks.
+        /// Whether the schedule's ticks reach `reconcile`.
         enabled: bool,
     },
-    /// Removes all `api` and `kill-function` rules, mends all links, and delivers events as at the region's start.
+    /// Removes all `api` and `kill-function` rules, mends all links, and delivers events as at the region's
+    /// start.
     Clear {
-        /// Only this rule is removed, and nothing else is undone.
+        /// The only rule to remove; nothing else is undone then.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         id: Option<u64>,
     },
 }
 
-/// Which calls an `api` fault concerns, and what happens to them.
+/// The calls that an `api` fault matches, and what happens to them.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApiRule {
@@ -127,13 +128,13 @@ pub struct ApiRule {
     /// `function`, `instance`, `outside` or `*`.
     #[serde(default)]
     pub caller: CallerKind,
-    /// A substring of the call's target; without it every target.
+    /// A substring of the call's target; `None` matches every target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
-    /// A substring of the request's body; without it every body.
+    /// A substring of the request's body; `None` matches every body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_contains: Option<String>,
-    /// What happens.
+    /// What happens to the call.
     pub effect: Effect,
     /// HTTP status of `fail` and `throttle`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -144,30 +145,31 @@ pub struct ApiRule {
     /// Error text of `fail` and `throttle`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// Milliseconds of `delay` and `late`.
+    /// Milliseconds of `delay`, `late` and `delay-answer`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub millis: Option<u64>,
-    /// How often it happens at most; without it always.
+    /// How often it happens at most; `None` is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
-    /// With what probability it happens, 0.0 to 1.0; without it certainly.
+    /// The probability that it happens, 0.0 to 1.0; `None` is 1.0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probability: Option<f64>,
 }
 
-/// At which call of which function its process is killed.
+/// The function and the call at which its process is killed.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct KillRule {
     /// The function's name, or `*`.
     #[serde(default = "any")]
     pub function: String,
-    /// The number of the outgoing call within the invocation: 1 is the first; with `from`, 0 is the first that
-    /// matches it.
+    /// The number of the outgoing call within the invocation: the first is 1; with `from`, the first call
+    /// that matches it is 0.
     pub call: u64,
-    /// Before the call is passed on, or after it took effect and before it is answered.
+    /// Whether the process dies before the call is passed on, or after it took effect and before it is
+    /// answered.
     pub when: When,
-    /// Where the counting starts.
+    /// The call at which the counting starts; `None` is the first call of the invocation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<CountFrom>,
     /// How many processes are killed at most.
@@ -175,11 +177,11 @@ pub struct KillRule {
     pub count: u64,
 }
 
-/// The call from which a `kill-function` counts; what is left out matches everything.
+/// The call from which a `kill-function` counts; a field that is left out matches every call.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct CountFrom {
-    /// The service.
+    /// The exact service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
     /// The exact operation.
@@ -190,19 +192,19 @@ pub struct CountFrom {
     pub body_contains: Option<String>,
 }
 
-/// Whose calls.
+/// The callers whose calls match.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub enum CallerKind {
-    /// The functions'.
+    /// The functions.
     #[serde(rename = "function")]
     Function,
-    /// The instances'.
+    /// The instances.
     #[serde(rename = "instance")]
     Instance,
-    /// Anyone else's.
+    /// All other clients.
     #[serde(rename = "outside")]
     Outside,
-    /// All.
+    /// Every caller.
     #[default]
     #[serde(rename = "*")]
     Any,
@@ -212,29 +214,29 @@ pub enum CallerKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Effect {
-    /// It is answered with an error and has no effect.
+    /// It has no effect and is answered with an error.
     Fail,
-    /// As `fail`, with the service's own throttling error.
+    /// It has no effect and is answered with the service's own throttling error.
     Throttle,
-    /// It goes on after a while, if its caller still waits for it.
+    /// It goes on after a delay, if its caller still waits for it.
     Delay,
-    /// It goes on after a while, whatever has become of its caller.
+    /// It goes on after a delay, even if its caller has gone by then.
     Late,
-    /// It is never answered and has no effect.
+    /// It has no effect and is never answered.
     Hang,
     /// It takes effect, and the connection is dropped without an answer.
     LoseAnswer,
-    /// It takes effect at once, and is answered after a while.
+    /// It takes effect at once, and is answered after a delay.
     DelayAnswer,
 }
 
-/// On which side of a call's effect.
+/// The moment relative to a call's effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum When {
-    /// Before it is passed on.
+    /// Before the call is passed on.
     Before,
-    /// After it took effect, before it is answered.
+    /// After the call took effect, before it is answered.
     After,
 }
 
@@ -242,15 +244,15 @@ pub enum When {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Delivery {
-    /// Once, at once.
+    /// Each event once, at once.
     Normal,
-    /// Now and then twice, late, or after the event that followed it.
+    /// Some events twice, late, or after the event that followed them.
     Hostile,
-    /// Each one twice.
+    /// Each event twice.
     Twice,
-    /// Each one late, by up to the region's `event_delay`.
+    /// Each event late, by up to the region's `event_delay`.
     Late,
-    /// Each one after the one that followed it.
+    /// Each event after the event that followed it.
     Reordered,
     /// Not at all.
     Never,
@@ -269,22 +271,22 @@ fn once() -> u64 {
 }
 
 impl Fault {
-    /// Checks what the types cannot.
+    /// Checks what the types cannot express.
     ///
     /// # Errors
-    /// One sentence that says what is wrong and what to write instead.
+    /// A sentence that says what is wrong and what to write instead.
     pub fn check(&self) -> Result<(), String> {
         match self {
             Self::Api(rule) => rule.check(),
             Self::KillFunction(rule) if rule.call == 0 && rule.from.is_none() => {
-                Err("kill-function: without `from` the first call is number 1; `call` 0 would never come"
+                Err("kill-function: `call` 0 never happens without `from`; the first call is number 1"
                     .to_owned())
             }
             Self::CutLink { from, to, .. } | Self::MendLink { from, to } if from == to => {
-                Err(format!("{from} has no link to itself: name two instances"))
+                Err(format!("{from} has no link to itself; name two instances"))
             }
             Self::Isolate { peers: false, functions: false, .. } => {
-                Err("isolate: from nobody; set `peers` or `functions`".to_owned())
+                Err("isolate: this cuts off nothing; set `peers` or `functions` to true".to_owned())
             }
             _ => Ok(()),
         }
@@ -295,7 +297,11 @@ impl ApiRule {
     fn check(&self) -> Result<(), String> {
         let services = ["autoscaling", "ec2", "ssm", "s3", "etcd", "*"];
         if !services.contains(&self.service.as_str()) {
-            return Err(format!("api: no service `{}`; write one of {}", self.service, services.join(", ")));
+            return Err(format!(
+                "api: there is no service `{}`; write one of {}",
+                self.service,
+                services.join(", ")
+            ));
         }
         let waits = matches!(self.effect, Effect::Delay | Effect::Late | Effect::DelayAnswer);
         if waits && self.millis.is_none() {
@@ -305,7 +311,8 @@ impl ApiRule {
         }
         if !waits && self.millis.is_some() {
             return Err(
-                "api: `millis` belongs to the effects `delay`, `late` and `delay-answer` only".to_owned()
+                "api: only the effects `delay`, `late` and `delay-answer` take `millis`; leave it out"
+                    .to_owned(),
             );
         }
         if self.probability.is_some_and(|p| !(0.0..=1.0).contains(&p)) {

@@ -1,4 +1,5 @@
-//! What the instances' own etcds say: asked only while somebody looks, and never for a quorum.
+//! Asks the instances' etcds for their own state, only while somebody looks at the page, and without a quorum
+//! read.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -14,17 +15,17 @@ use crate::model::instance::Instance;
 use crate::model::world::State;
 use crate::services::parts::Parts;
 
-/// A page is asked for every second, and a paused member answers nothing.
+/// How long an etcd may take to answer. The page polls every second, and a paused member does not answer.
 const PATIENCE: Duration = Duration::from_millis(500);
 const PORT: u16 = 2379;
 
-/// The client of all members, made when it is first needed.
+/// Asks all members with one HTTP client, which is made when it is first needed.
 #[derive(Default)]
 pub struct Asker {
     http: OnceLock<Result<Client, String>>,
 }
 
-/// What one etcd says of itself and of its cluster.
+/// The answer of one etcd about itself and its cluster.
 #[derive(Debug, Serialize)]
 #[serde(tag = "answers", rename_all = "kebab-case")]
 enum Said {
@@ -42,14 +43,14 @@ struct Answer {
     version: Value,
     size: Value,
     errors: Value,
-    /// As this member knows it: not read linearizably.
+    /// The member list as this member knows it: not a linearizable read.
     list: Vec<Listed>,
 }
 
 #[derive(Debug, Serialize)]
 struct Listed {
     id: Value,
-    /// Empty until it has started.
+    /// Empty until the member has started.
     name: Value,
     learner: bool,
     peers: Value,
@@ -102,14 +103,15 @@ impl Asker {
         if !status.is_success() {
             return Err(format!("answers {status}: {text}"));
         }
-        serde_json::from_str(&text).map_err(|error| format!("answers what is no JSON: {error}"))
+        serde_json::from_str(&text).map_err(|error| format!("its answer is not JSON: {error}"))
     }
 }
 
 fn client() -> Result<Client, String> {
-    // Nothing here is encrypted, and reading the system's certificates takes longer than all calls together.
+    // The connections are not encrypted, and reading the system's certificates takes longer than all calls
+    // together.
     let builder = Client::builder().no_proxy().tls_certs_only([]).timeout(PATIENCE);
-    builder.build().map_err(|error| format!("no client of etcd can be made: {error}"))
+    builder.build().map_err(|error| format!("a client for etcd cannot be made: {error}"))
 }
 
 fn why(error: &reqwest::Error) -> String {

@@ -1,4 +1,4 @@
-//! The region's page for people: one HTML document without anything external, live or as a snapshot.
+//! The region's page for people: one HTML document without external resources, live or as a snapshot.
 
 mod members;
 mod render;
@@ -24,14 +24,14 @@ struct Page {
     asker: Arc<Asker>,
 }
 
-/// What a page that was answered before knows already.
+/// What the page already has from earlier polls.
 #[derive(Deserialize)]
 struct Known {
-    /// The number of the last timeline entry it has.
+    /// The number of the last timeline entry that the page has.
     after: Option<u64>,
 }
 
-/// The routes served here: the page, what it asks for every second, and its snapshot.
+/// The routes of the page, of its poll every second, and of its snapshot.
 pub fn routes(parts: Parts) -> Router {
     Router::new()
         .route("/_region", get(async || Redirect::temporary("/_region/")))
@@ -41,7 +41,7 @@ pub fn routes(parts: Parts) -> Router {
         .with_state(Page { parts, asker: Arc::default() })
 }
 
-/// The page with what it shows now in it.
+/// The page as a snapshot: it contains the data that it shows now.
 pub async fn snapshot(parts: &Parts) -> String {
     render::snapshot(&view::view(parts, &Asker::default(), None).await)
 }
@@ -57,7 +57,7 @@ async fn download(State(page): State<Page>) -> Response {
     (as_a_file, document(render::snapshot(&view))).into_response()
 }
 
-/// A browser that kept the page would show another region's on the same port.
+/// The page, which a browser must not keep: another region on the same port may have another page.
 fn document(text: String) -> Response {
     ([(CACHE_CONTROL, "no-store")], Html(text)).into_response()
 }

@@ -1,4 +1,4 @@
-//! The document: the page's parts in one file, and what a snapshot has in it.
+//! Puts the page's parts, and a snapshot's data, into one document.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ const STYLE: &str = concat!(
     include_str!("style/timeline.css"),
     include_str!("style/bars.css")
 );
-/// One module: the later files use what the earlier ones define.
+/// One module: later files use what earlier files define.
 const SCRIPT: &str = concat!(
     include_str!("script/dom.js"),
     include_str!("script/words.js"),
@@ -25,25 +25,27 @@ const SCRIPT: &str = concat!(
     include_str!("script/main.js")
 );
 
-/// The page that asks its region.
+/// The live page, which polls its region.
 pub fn live() -> String {
     document("")
 }
 
-/// The page that shows what is in it, and asks nobody.
+/// The page with its data inside, which polls nothing.
 pub fn snapshot(view: &Value) -> String {
     document(&inert(view))
 }
 
 fn document(data: &str) -> String {
-    // Whatever else got into the page, the browser runs and applies only what carries this page's own nonce.
+    // Whatever else gets into the page, the browser runs and applies only elements with this page's own
+    // nonce.
     let nonce = uuid::Uuid::new_v4().simple().to_string();
     let page = INDEX.replace("{nonce}", &nonce).replace("{style}", STYLE).replace("{script}", SCRIPT);
-    // The data comes last: nothing in it is taken for a place in the page.
+    // The data is inserted last, so that nothing in it is taken for a placeholder.
     page.replacen("{data}", data, 1)
 }
 
-/// JSON that ends no element and opens none: these signs stand in JSON's strings only, where each may be escaped.
+/// JSON that neither ends nor opens an HTML element. These signs occur only in JSON's strings, where they may
+/// be escaped.
 fn inert(view: &Value) -> String {
     view.to_string().replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
 }

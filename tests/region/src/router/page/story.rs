@@ -1,6 +1,6 @@
-//! What a ledger's versions tell, one after the other: claims, outcomes, and how each instance became a voter.
+//! The story that a ledger's versions tell: claims, outcomes, and how each instance became a voter.
 //!
-//! The document is read as an operator would read it, without the functions' own types: what is not as expected is
+//! The document is read without the functions' own types, as an operator would read it. Unexpected parts are
 //! left out.
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::services::s3::Written;
 
-/// The story of one document: nothing of what is no ledger.
+/// The story of one document; empty where the document is not a ledger.
 pub fn of(versions: &[Written]) -> Value {
     let mut story = Story::default();
     for version in versions {
@@ -22,7 +22,7 @@ pub fn of(versions: &[Written]) -> Value {
 struct Story {
     claims: Vec<Value>,
     outcomes: Vec<Value>,
-    /// For each instance what the ledger said of it, at each change.
+    /// For each instance its record in the ledger, at each change.
     instances: BTreeMap<String, Vec<Value>>,
 }
 
@@ -36,7 +36,7 @@ impl Story {
         self.instances(version);
     }
 
-    /// A claim stands from the version that has it to the first that has it no more.
+    /// A claim lasts from the first version that has it to the first version without it.
     fn claim(&mut self, version: &Written, outcomes: &[&str]) {
         let claim = version.body.get("claim").filter(|claim| claim.is_object());
         let nonce = claim.and_then(|claim| claim.get("nonce"));
@@ -72,7 +72,7 @@ impl Story {
     }
 }
 
-/// The history's entries that this very version added: those of its own time.
+/// The history entries that this version added: those with the version's own time.
 fn new_outcomes(body: &Value) -> Vec<&str> {
     let history = body.get("history").and_then(Value::as_array);
     let entries = history.into_iter().flatten();
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_ledger_has_no_story() {
+    fn a_document_that_is_not_a_ledger_has_no_story() {
         let told = of(&[written(1, json!("not a ledger")), written(2, json!([1]))]);
         assert_eq!(told, json!({"claims": [], "outcomes": [], "instances": {}}));
     }

@@ -1,4 +1,4 @@
-//! What the page shows, as data: the present, and what is new on the timeline.
+//! The data that the page shows: the present state, and the new entries of the timeline.
 
 use serde_json::{Map, Value, json};
 
@@ -7,7 +7,7 @@ use super::story;
 use crate::router::state;
 use crate::services::parts::Parts;
 
-/// Everything, with the timeline's entries after the given number, all of them without one.
+/// All data, with the timeline's entries after the given number; all entries for `None`.
 pub async fn view(parts: &Parts, asker: &Asker, after: Option<u64>) -> Value {
     let (mut shown, members) = tokio::join!(state::present(parts), asker.ask(parts));
     shown["members"] = members;

@@ -8,8 +8,8 @@ use crate::model::group::{Group, Member};
 use crate::model::lifecycle::Lifecycle;
 use crate::model::time::timestamp_seconds;
 
-/// Launches what is missing, out of the warm pool first, and terminates what is too much. While instances are
-/// replaced there may be more than the desired capacity.
+/// Launches missing instances, from the warm pool first, and terminates surplus instances. While instances
+/// are replaced a group may have more than its desired capacity.
 pub fn balance(step: &mut Step<'_>, group_name: &str) {
     let Some(group) = step.state.groups.get(group_name).filter(|group| !group.deleting) else { return };
     let (count, desired) = (group.count(), group.desired as usize);
@@ -51,8 +51,9 @@ fn scale_in(step: &mut Step<'_>, group_name: &str, count: usize, desired: usize)
     }
 }
 
-/// The instance that scale-in ends next: of the fullest zone, the oldest (or the newest, where the group's first
-/// termination policy says so); those in service before those still launching; never a protected one.
+/// The instance that scale-in ends next: of the fullest zone the oldest, or the newest where the group's
+/// first termination policy says so. Instances in service come before those still launching; protected
+/// instances are never chosen.
 fn victim(group: &Group) -> Option<String> {
     let candidates: Vec<&Member> =
         group.members.values().filter(|member| member.lifecycle.counts() && !member.protected).collect();

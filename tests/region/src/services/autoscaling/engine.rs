@@ -1,4 +1,4 @@
-//! One step of the group engine: each instance moves by at most one state.
+//! One step of the group engine, in which each instance moves by at most one state.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::model::world::State;
 /// How long a terminated instance stays listed (EC2 user guide: about an hour).
 const LISTED: Duration = Duration::from_secs(3_600);
 
-/// Moves everything on that is due.
+/// Moves every instance and group whose next state is due.
 pub fn step(site: &Site, state: &mut State) {
     let mut step = Step { site, state, now: Instant::now() };
     step.instances();

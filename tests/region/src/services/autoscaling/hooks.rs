@@ -1,4 +1,4 @@
-//! Waiting at lifecycle hooks: the actions, their timeouts, their ends.
+//! Waits at lifecycle hooks: how they begin, and how they end.
 
 use std::time::Duration;
 
@@ -13,7 +13,8 @@ use crate::model::world::Effect;
 const LONGEST_WAIT: Duration = Duration::from_secs(48 * 3_600);
 const LONGEST_WAIT_HEARTBEATS: u32 = 100;
 
-/// Opens an action for each hook of the transition and sends its event; false where there is no such hook.
+/// Opens an action for each hook of the transition and sends its event; returns false where there is no such
+/// hook.
 pub fn begin(step: &mut Step<'_>, group_name: &str, instance: &str, transition: Transition) -> bool {
     let Some(group) = step.state.groups.get_mut(group_name) else { return false };
     let Some(member) = group.members.get_mut(instance) else { return false };
@@ -43,8 +44,8 @@ fn longest_wait(hook: &Hook) -> Duration {
     (Duration::from_secs(hook.heartbeat.into()) * LONGEST_WAIT_HEARTBEATS).min(LONGEST_WAIT)
 }
 
-/// Where an instance comes from and where it goes (Auto Scaling user guide: warm pool events, instance refresh replace
-/// root volume lifecycle events).
+/// The origin and the destination of an instance in a lifecycle event (Auto Scaling user guide: warm pool
+/// events, instance refresh replace root volume lifecycle events).
 fn ends(transition: Transition, route: Route) -> (&'static str, &'static str) {
     match (transition, route) {
         (_, Route::RootVolume) => ("AutoScalingGroup", "AutoScalingGroup"),
@@ -80,16 +81,16 @@ fn event(arn: &str, group: &str, instance: &str, action: &Action, route: Route) 
     Effect::Lifecycle { detail_type, resource: arn.to_owned(), detail }
 }
 
-/// How a wait stands.
+/// The state of an instance's wait at its hooks.
 pub enum Wait {
     Pending,
     Done,
-    /// The token of the action that was abandoned, and what abandoned it.
+    /// An action was abandoned: its token, and what abandoned it.
     Abandoned(String, Ended),
 }
 
-/// How an instance's wait stands; actions whose time is over end with their default result.
-pub fn stand(step: &mut Step<'_>, group: &str, instance: &str) -> Wait {
+/// The state of an instance's wait; actions that have timed out end with their default result.
+pub fn state(step: &mut Step<'_>, group: &str, instance: &str) -> Wait {
     let member = step.state.groups.get_mut(group).and_then(|group| group.members.get_mut(instance));
     let Some(member) = member else { return Wait::Pending };
     for action in &mut member.actions {

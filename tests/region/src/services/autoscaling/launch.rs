@@ -1,4 +1,4 @@
-//! The way of an instance into its group.
+//! The states of an instance on its way into its group.
 
 use std::time::SystemTime;
 
@@ -83,7 +83,7 @@ fn no_image(image: &str) -> String {
     format!("The image id '[{image}]' does not exist")
 }
 
-/// EC2 would not launch: no instance comes, and the next attempt waits.
+/// Records a launch that EC2 would refuse: there is no instance, and the next attempt waits.
 fn refused(step: &mut Step<'_>, group_name: &str, cause: String, why: &str) {
     let (now, first) = (step.now, step.site.options.launch_backoff);
     let Some(group) = step.state.groups.get_mut(group_name) else { return };
@@ -96,7 +96,7 @@ fn refused(step: &mut Step<'_>, group_name: &str, cause: String, why: &str) {
     step.state.open_activity(activity);
 }
 
-/// `Pending`, `Warmed:Pending`: waits at the launch hooks, or proceeds where there is none.
+/// `Pending`, `Warmed:Pending`: the instance waits at the launch hooks, or proceeds where there are none.
 pub fn pending(step: &mut Step<'_>, group: &str, instance: &str, wait: Lifecycle, proceed: Lifecycle) {
     if hooks::begin(step, group, instance, Transition::Launching) {
         step.enter(group, instance, wait);
@@ -106,9 +106,10 @@ pub fn pending(step: &mut Step<'_>, group: &str, instance: &str, wait: Lifecycle
     }
 }
 
-/// A wait before service, or before the warm pool: on to `then`, or out of the group.
+/// `Pending:Wait` and the like: the instance goes on to `then`, or out of the group where its wait was
+/// abandoned.
 pub fn wait(step: &mut Step<'_>, group: &str, instance: &str, then: Lifecycle) {
-    match hooks::stand(step, group, instance) {
+    match hooks::state(step, group, instance) {
         Wait::Pending => {}
         Wait::Done => step.enter(group, instance, then),
         Wait::Abandoned(token, ended) => {
@@ -124,7 +125,7 @@ pub fn wait(step: &mut Step<'_>, group: &str, instance: &str, then: Lifecycle) {
     }
 }
 
-/// `Pending:Proceed`: in service as soon as EC2 runs it.
+/// `Pending:Proceed`: the instance is in service as soon as EC2 runs it.
 pub fn proceed(step: &mut Step<'_>, group: &str, instance: &str) {
     if !step.runs(instance) {
         return;

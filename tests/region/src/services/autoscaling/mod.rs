@@ -1,4 +1,4 @@
-//! Auto Scaling: the group engine and its API.
+//! Auto Scaling: the group engine and the API.
 
 mod api;
 mod capacity;

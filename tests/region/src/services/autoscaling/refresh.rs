@@ -6,7 +6,7 @@ use crate::model::group::{Group, Route};
 use crate::model::lifecycle::Lifecycle;
 use crate::model::refresh::Strategy;
 
-/// Moves the refresh under way on by at most one state.
+/// Moves the refresh under way by at most one state.
 pub fn advance(step: &mut Step<'_>, group_name: &str) {
     let Some(group) = step.state.groups.get_mut(group_name) else { return };
     if group.suspends("InstanceRefresh") {
@@ -30,7 +30,7 @@ pub fn advance(step: &mut Step<'_>, group_name: &str) {
     succeed(step, group_name);
 }
 
-/// Sends the next of the old instances to its root-volume replacement, if enough others are in service.
+/// Begins the root-volume replacement of the next instance, if enough others are in service.
 fn replace_root_volumes(step: &mut Step<'_>, group_name: &str) {
     let next = {
         let Some(group) = step.state.groups.get(group_name) else { return };
@@ -38,7 +38,8 @@ fn replace_root_volumes(step: &mut Step<'_>, group_name: &str) {
         if refresh.status != "InProgress" || refresh.strategy != Strategy::ReplaceRootVolume {
             return;
         }
-        // In place, capacity sinks whatever the percentages: at least one at a time.
+        // A replacement in place lowers the capacity, whatever the percentages: at least one instance at a
+        // time.
         let desired = group.desired as usize;
         let least = refresh.maintenance.bounds(desired).least.min(desired.saturating_sub(1));
         let ready = group.members.values().filter(|one| replace::is_ready(step, group, one)).count();

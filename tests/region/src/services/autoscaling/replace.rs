@@ -1,4 +1,5 @@
-//! Replacing what is unhealthy or outdated, within the bounds of the group's maintenance policy or of its refresh.
+//! Replaces unhealthy and outdated instances, within the bounds of the group's maintenance policy or of its
+//! refresh.
 
 use std::time::Duration;
 
@@ -8,8 +9,9 @@ use crate::model::group::{Group, Member};
 use crate::model::lifecycle::Lifecycle;
 use crate::model::maintenance::Bounds;
 
-/// The bounds in force: of a refresh under way, else of the policy. Without either an unhealthy instance is
-/// terminated at once, and its replacement launched beside it (user guide: terminate and launch).
+/// The bounds in force: those of a refresh under way, otherwise those of the policy. Without either an
+/// unhealthy instance is terminated at once and its replacement launched at the same time (user guide:
+/// terminate and launch).
 fn bounds(group: &Group) -> Bounds {
     let refresh = group.refreshes.last().filter(|refresh| refresh.is_active());
     let in_force = refresh.map(|refresh| refresh.maintenance).or(group.maintenance);
@@ -17,13 +19,14 @@ fn bounds(group: &Group) -> Bounds {
     in_force.map_or(Bounds { least: 0, most: desired, launch_first: false }, |policy| policy.bounds(desired))
 }
 
-/// How many more than the desired capacity may be launched now, for those that are to be replaced.
+/// How many instances above the desired capacity may be launched now, as replacements.
 pub fn surplus(group: &Group) -> usize {
     let bounds = bounds(group);
     group.members.values().filter(|one| is_due(group, one)).count().min(bounds.most - group.desired as usize)
 }
 
-/// Tells those to go that are unhealthy, or outdated in a rolling refresh, and may go now.
+/// Terminates the instances that are unhealthy, or outdated in a rolling refresh, as far as the bounds allow
+/// it now.
 pub fn unhealthy_and_outdated(step: &mut Step<'_>, group_name: &str) {
     loop {
         let Some(group) = step.state.groups.get(group_name) else { return };
@@ -59,12 +62,13 @@ fn may_go(step: &Step<'_>, group: &Group, victim: &Member) -> bool {
     if victim.healthy {
         return ready >= bounds.least;
     }
-    // It is worth nothing already: it waits for its own replacement only, not for that of another unhealthy one.
+    // An unhealthy instance waits only for its own replacement, not for the replacement of another unhealthy
+    // instance.
     let others = group.members.values().filter(|one| is_due(group, one) && !one.healthy).count() - 1;
     !bounds.launch_first || ready >= (group.desired as usize).saturating_sub(others)
 }
 
-/// In service, healthy, and warmed up.
+/// Whether an instance is in service, healthy and warmed up.
 pub fn is_ready(step: &Step<'_>, group: &Group, member: &Member) -> bool {
     let refresh = group.refreshes.last().filter(|refresh| refresh.is_active());
     let seconds = refresh.map_or(0, |refresh| refresh.warmup);

@@ -1,20 +1,21 @@
-//! Root-volume replacement of an instance in its group: the disk is lost, ID and address stay (Auto Scaling user guide,
-//! "Replace root volumes during instance refresh"; "Lifecycle state transitions for instances undergoing root volume
-//! replacement").
+//! Root-volume replacement of an instance in its group: the disk is lost, ID and address stay (Auto Scaling
+//! user guide, "Replace root volumes during instance refresh"; "Lifecycle state transitions for instances
+//! undergoing root volume replacement").
 
 use super::hooks;
 use super::step::Step;
 use crate::model::hook::Transition;
 use crate::model::lifecycle::Lifecycle;
 
-/// `ReplacingRootVolume`: waits at the terminate hooks, or proceeds where there is none.
+/// `ReplacingRootVolume`: the instance waits at the terminate hooks, or proceeds where there are none.
 pub fn begin(step: &mut Step<'_>, group: &str, instance: &str) {
     let wait = hooks::begin(step, group, instance, Transition::Terminating);
     let next = if wait { Lifecycle::ReplacingRootVolumeWait } else { Lifecycle::ReplacingRootVolumeProceed };
     step.enter(group, instance, next);
 }
 
-/// `ReplacingRootVolume:Proceed`: has EC2 replace the volume; once it did, the instance goes the way of a launch.
+/// `ReplacingRootVolume:Proceed`: EC2 replaces the volume; then the instance goes through the states of a
+/// launch.
 pub fn proceed(step: &mut Step<'_>, group: &str, instance: &str) {
     match step.state.root_volume_tasks.iter().rev().find(|task| task.instance == instance && task.for_group) {
         Some(task) if task.succeeded.is_none() => {}

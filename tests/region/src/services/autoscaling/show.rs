@@ -1,4 +1,4 @@
-//! Groups and instances as the API, and the region's own page, show them.
+//! Groups and instances as the API and the region's own page show them.
 
 use std::time::{Instant, SystemTime};
 
@@ -50,8 +50,8 @@ pub fn group(group: &Group) -> Value {
     shown.into()
 }
 
-/// The instances of the group itself: those of its warm pool are shown by DescribeWarmPool, and by
-/// DescribeAutoScalingInstances, only.
+/// The instances of the group without those of its warm pool, which only DescribeWarmPool and
+/// DescribeAutoScalingInstances show.
 fn in_group(group: &Group) -> impl Iterator<Item = &Member> {
     group.members.values().filter(|one| !one.lifecycle.is_warm())
 }

@@ -1,4 +1,4 @@
-//! What one step of the group engine works with.
+//! What a step of the group engine works with.
 
 use std::time::Instant;
 
@@ -7,7 +7,7 @@ use crate::model::lifecycle::Lifecycle;
 use crate::model::site::Site;
 use crate::model::world::State;
 
-/// A step: the state that it changes, and the time that counts as now.
+/// A step of the group engine: the state that it changes, and the time that it takes as now.
 pub struct Step<'a> {
     pub site: &'a Site,
     pub state: &'a mut State,
@@ -35,7 +35,7 @@ impl Step<'_> {
         }
     }
 
-    /// Sets the state of an instance's scaling activity.
+    /// Sets the status and the progress (in percent) of an instance's scaling activity.
     pub fn activity_is(&mut self, group: &str, instance: &str, status: &'static str, progress: u8) {
         let member = self.state.groups.get(group).and_then(|group| group.members.get(instance));
         let Some(id) = member.and_then(|member| member.activity.clone()) else { return };

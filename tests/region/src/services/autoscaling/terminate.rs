@@ -1,4 +1,4 @@
-//! The way of an instance out of its group.
+//! The states of an instance on its way out of its group.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,11 +11,11 @@ use crate::model::instance::InstanceState;
 use crate::model::lifecycle::Lifecycle;
 use crate::model::time::timestamp_seconds;
 
-/// What EC2 tells of an instance that its group ended.
+/// The reason that EC2 shows for the end of an instance that its group terminated.
 const ENDED_BY_GROUP: (&str, &str) =
     ("Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown");
 
-/// Begins an instance's termination through the hooks; any launch under way for it ends.
+/// Begins an instance's termination through the hooks, and cancels its launch if that is under way.
 pub fn begin(step: &mut Step<'_>, group_name: &str, instance: &str, why: &str) -> Option<Activity> {
     let group = step.state.groups.get_mut(group_name)?;
     let member = group.members.get_mut(instance)?;
@@ -47,9 +47,9 @@ pub fn begin(step: &mut Step<'_>, group_name: &str, instance: &str, why: &str) -
     Some(activity)
 }
 
-/// Begins the termination of a member that died; true where it did. Such a one is replaced at once, whatever the
-/// group's maintenance policy (Auto Scaling user guide, instance maintenance policies). In a warm pool being stopped
-/// is no death.
+/// Begins the termination of a dead instance; returns whether the instance is dead. A dead instance is
+/// replaced at once, whatever the group's maintenance policy (Auto Scaling user guide, instance maintenance
+/// policies). A stopped instance of a warm pool is not dead.
 pub fn if_dead(step: &mut Step<'_>, group_name: &str, instance: &str) -> bool {
     let Some(group) = step.state.groups.get_mut(group_name) else { return false };
     let suspended = group.suspends("HealthCheck") || group.suspends("ReplaceUnhealthy");
@@ -63,8 +63,8 @@ pub fn if_dead(step: &mut Step<'_>, group_name: &str, instance: &str) -> bool {
         return false;
     }
     member.healthy = false;
-    let standing = matches!(member.lifecycle, Lifecycle::InService | Lifecycle::Standby);
-    if standing || matches!(member.lifecycle, Lifecycle::WarmedRunning | Lifecycle::WarmedStopped) {
+    let settled = matches!(member.lifecycle, Lifecycle::InService | Lifecycle::Standby);
+    if settled || matches!(member.lifecycle, Lifecycle::WarmedRunning | Lifecycle::WarmedStopped) {
         let why = "an instance was taken out of service in response to an EC2 health check indicating it has \
                    been terminated or stopped.";
         begin(step, group_name, instance, why);
@@ -76,7 +76,7 @@ pub fn if_dead(step: &mut Step<'_>, group_name: &str, instance: &str) -> bool {
     true
 }
 
-/// Ends a launch that will not come to service; the group launches another after a pause.
+/// Ends a launch that failed; the group launches another instance after a pause.
 pub fn launch_failed(step: &mut Step<'_>, group_name: &str, instance: &str, message: String) {
     let (now, first) = (step.now, step.site.options.launch_backoff);
     let Some(group) = step.state.groups.get_mut(group_name) else { return };
@@ -89,7 +89,7 @@ pub fn launch_failed(step: &mut Step<'_>, group_name: &str, instance: &str, mess
     begin(step, group_name, instance, "an instance was taken out of service because its launch failed.");
 }
 
-/// `Detaching`: it runs on, outside the group; no hook fires.
+/// `Detaching`: the instance leaves the group and runs on; no hook fires.
 pub fn detach(step: &mut Step<'_>, group_name: &str, instance: &str) {
     let Some(group) = step.state.groups.get_mut(group_name) else { return };
     group.members.remove(instance);
@@ -99,7 +99,8 @@ pub fn detach(step: &mut Step<'_>, group_name: &str, instance: &str) {
     step.site.timeline.note("lifecycle", instance, "Detached");
 }
 
-/// `Terminating`, `Warmed:Terminating`: waits at the terminate hooks, or proceeds where there is none.
+/// `Terminating`, `Warmed:Terminating`: the instance waits at the terminate hooks, or proceeds where there
+/// are none.
 pub fn terminating(step: &mut Step<'_>, group: &str, instance: &str, wait: Lifecycle, proceed: Lifecycle) {
     if hooks::begin(step, group, instance, Transition::Terminating) {
         step.enter(group, instance, wait);
@@ -109,10 +110,10 @@ pub fn terminating(step: &mut Step<'_>, group: &str, instance: &str, wait: Lifec
     }
 }
 
-/// `Terminating:Wait`: both results end the instance, unless the group retains what was abandoned.
+/// `Terminating:Wait`: both results end the instance, unless the group retains abandoned instances.
 pub fn wait(step: &mut Step<'_>, group: &str, instance: &str) {
     let retains = step.state.groups.get(group).is_some_and(|group| group.retain_on_abandon);
-    match hooks::stand(step, group, instance) {
+    match hooks::state(step, group, instance) {
         Wait::Pending => {}
         Wait::Abandoned(..) if retains && step.is_alive(instance) => {
             step.enter(group, instance, Lifecycle::TerminatingRetained);
@@ -122,21 +123,22 @@ pub fn wait(step: &mut Step<'_>, group: &str, instance: &str) {
     }
 }
 
-/// `Warmed:Terminating:Wait`: both results end the instance; it served nobody, and nothing retains it here.
+/// `Warmed:Terminating:Wait`: both results end the instance; the region does not retain instances of a warm
+/// pool.
 pub fn wait_warm(step: &mut Step<'_>, group: &str, instance: &str) {
-    match hooks::stand(step, group, instance) {
+    match hooks::state(step, group, instance) {
         Wait::Pending => {}
         Wait::Done | Wait::Abandoned(..) => step.enter(group, instance, Lifecycle::WarmedTerminatingProceed),
     }
 }
 
-/// `Terminating:Proceed`: ends the instance in EC2, and drops it once it has ended.
+/// `Terminating:Proceed`: the instance is ended in EC2, and leaves the group once it has ended.
 pub fn proceed(step: &mut Step<'_>, group: &str, instance: &str) {
     step.state.shut_down(instance, ENDED_BY_GROUP);
     drop_if_ended(step, group, instance);
 }
 
-/// `Terminating:Retained`: stays until somebody ends the instance in EC2.
+/// `Terminating:Retained`: the instance stays in the group until somebody ends it in EC2.
 pub fn retained(step: &mut Step<'_>, group: &str, instance: &str) {
     drop_if_ended(step, group, instance);
 }
@@ -152,7 +154,7 @@ fn drop_if_ended(step: &mut Step<'_>, group_name: &str, instance: &str) {
     step.site.timeline.note("lifecycle", instance, "Terminated: out of its group");
 }
 
-/// Whether a member set unhealthy by hand is still protected by the group's grace period.
+/// Whether the group's grace period (in seconds) still protects an instance from being set unhealthy.
 pub fn in_grace(in_service: Option<std::time::Instant>, now: std::time::Instant, grace: u32) -> bool {
     in_service.is_none_or(|since| now.duration_since(since) < Duration::from_secs(grace.into()))
 }

@@ -1,6 +1,6 @@
-//! Warm pools: instances launched ahead of need, and stopped or left running until the group takes them (Auto Scaling
-//! user guide, "Decrease latency for applications with long boot times using warm pools", "Use lifecycle hooks with a
-//! warm pool").
+//! Warm pools: instances launched ahead of need, and stopped or left running until the group takes them (Auto
+//! Scaling user guide, "Decrease latency for applications with long boot times using warm pools", "Use
+//! lifecycle hooks with a warm pool").
 
 use super::step::Step;
 use super::{launch, terminate};
@@ -9,7 +9,8 @@ use crate::model::group::Route;
 use crate::model::instance::InstanceState;
 use crate::model::lifecycle::Lifecycle;
 
-/// Launches what the pool lacks and terminates what it has too many; a deleted pool is dropped once it is empty.
+/// Launches missing instances of the pool and terminates surplus ones; a deleted pool is dropped once it is
+/// empty.
 pub fn balance(step: &mut Step<'_>, group_name: &str) {
     let Some(group) = step.state.groups.get(group_name) else { return };
     let Some(pool) = &group.warm else { return };
@@ -34,8 +35,9 @@ pub fn balance(step: &mut Step<'_>, group_name: &str) {
     }
 }
 
-/// Takes a waiting instance out of the pool into the group; false where none waits. It keeps its ID, its address and
-/// its disk; a stopped one starts, and goes through the launch hooks once more.
+/// Takes a waiting instance out of the pool into the group; returns false where no instance waits. The
+/// instance keeps its ID, address and disk. A stopped instance starts; every instance goes through the launch
+/// hooks again.
 pub fn take(step: &mut Step<'_>, group_name: &str, cause: &str) -> bool {
     let waits = |lifecycle| matches!(lifecycle, Lifecycle::WarmedRunning | Lifecycle::WarmedStopped);
     let Some(group) = step.state.groups.get_mut(group_name) else { return false };
@@ -55,7 +57,7 @@ pub fn take(step: &mut Step<'_>, group_name: &str, cause: &str) -> bool {
     true
 }
 
-/// `Warmed:Pending:Proceed`: once EC2 runs it, it is stopped where the pool says so, and waits.
+/// `Warmed:Pending:Proceed`: once EC2 runs the instance, it is stopped if the pool says so, and then waits.
 pub fn arrive(step: &mut Step<'_>, group_name: &str, instance: &str) {
     let Some(group) = step.state.groups.get_mut(group_name) else { return };
     let stopped = group.warm.as_ref().is_some_and(|pool| pool.stopped);

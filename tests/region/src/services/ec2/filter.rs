@@ -4,7 +4,7 @@ use crate::model::instance::Instance;
 use crate::model::site::VPC;
 use crate::wire::{ApiError, Params};
 
-/// One filter: an instance passes when one of its values matches one of these.
+/// A filter: an instance passes when one of its values matches one of the patterns.
 pub struct Filter {
     name: String,
     patterns: Vec<String>,
@@ -41,7 +41,7 @@ impl Filter {
         Ok(Self { name: name.to_owned(), patterns: params.list("Value") })
     }
 
-    /// The refusal of a filter that the call does not have.
+    /// The error for a filter that the call does not have.
     pub fn invalid(name: &str) -> ApiError {
         ApiError::bad_request("InvalidParameterValue", format!("The filter '{name}' is invalid"))
     }

@@ -8,7 +8,7 @@ use crate::wire::{ApiError, Params};
 /// Checks that every ID is well formed and belongs to an instance.
 ///
 /// # Errors
-/// EC2's own.
+/// EC2's error for malformed or unknown IDs.
 pub fn check_ids(state: &State, ids: &[String]) -> Result<(), ApiError> {
     let well_formed = |id: &&String| {
         id.strip_prefix("i-").is_some_and(|digits| {
@@ -33,7 +33,7 @@ pub fn check_ids(state: &State, ids: &[String]) -> Result<(), ApiError> {
 /// A page of a list: the items from the token on, and the token of the next page.
 ///
 /// # Errors
-/// EC2's own, where the call's limit or its token is out of range.
+/// EC2's error where the call's limit or its token is not valid.
 pub fn page(found: Vec<Value>, params: &Params) -> Result<(Vec<Value>, Option<String>), ApiError> {
     let limit = params.number::<usize>("MaxResults")?;
     if limit.is_some_and(|limit| !(5..=1_000).contains(&limit)) {

@@ -1,4 +1,4 @@
-//! EC2: instances, their states and their end, and what they are launched from.
+//! EC2: instances, their states and their end, and launch templates.
 
 mod filter;
 mod lookup;
@@ -19,14 +19,14 @@ use lookup::{check_ids, page};
 
 const VERSION: &str = "2016-11-15";
 
-/// Why an instance ends that TerminateInstances names.
+/// The reason that EC2 shows for the end of an instance that TerminateInstances named.
 const ENDED_BY_USER: (&str, &str) =
     ("Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown");
 
 /// Performs one call.
 ///
 /// # Errors
-/// As the service's own.
+/// EC2's errors.
 pub fn call(world: &World, action: &str, params: &Params) -> Result<Value, ApiError> {
     match action {
         "DescribeInstances" => describe(world, params),
@@ -108,7 +108,7 @@ fn shown_state(state: InstanceState) -> Value {
     json!({"code": state.code(), "name": state.to_string()})
 }
 
-/// An instance in a reservation of its own, as Auto Scaling launches them.
+/// An instance in its own reservation, as Auto Scaling launches instances.
 fn reservation(instance: &Instance) -> Value {
     let digits = instance.id.trim_start_matches("i-");
     json!({
@@ -120,7 +120,7 @@ fn reservation(instance: &Instance) -> Value {
 }
 
 fn shown(instance: &Instance) -> Value {
-    // A terminated instance has given its network back.
+    // A terminated instance no longer has a network interface.
     let gone = instance.state == InstanceState::Terminated;
     let network = |value: String| (!gone).then_some(value);
     let reason = instance.reason.map(|(code, message)| json!({"code": code, "message": message}));
@@ -136,7 +136,7 @@ fn shown(instance: &Instance) -> Value {
         "amiLaunchIndex": 0,
         "instanceType": "t4g.small",
         "architecture": "arm64",
-        // EC2 keeps whole seconds: instances of one launch often share the time.
+        // EC2 keeps whole seconds, so instances launched together often have the same time.
         "launchTime": timestamp_seconds(instance.launched).replace('Z', ".000Z"),
         "placement": {"availabilityZone": instance.zone.name, "groupName": "", "tenancy": "default"},
         "vpcId": network(VPC.to_owned()),

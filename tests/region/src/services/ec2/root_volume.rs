@@ -1,9 +1,9 @@
-//! Root-volume replacement: the instance keeps its ID and address, loses its disk and boots again (EC2 user guide,
-//! "Replace the root volume for an Amazon EC2 instance without stopping it").
+//! Root-volume replacement: the instance keeps its ID and address, loses its disk and boots again (EC2 user
+//! guide, "Replace the root volume for an Amazon EC2 instance without stopping it").
 //!
-//! EC2's documents do not say that Auto Scaling takes any notice of a replacement that somebody asks EC2 for: the
-//! instance stays `InService` throughout. The states `ReplacingRootVolume…` belong to an instance refresh with the
-//! strategy `ReplaceRootVolume`.
+//! EC2's documents do not say that Auto Scaling notices a replacement that somebody asks EC2 for: here the
+//! instance stays `InService` throughout. The states `ReplacingRootVolume…` belong to an instance refresh
+//! with the strategy `ReplaceRootVolume`.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use crate::model::time::timestamp_seconds;
 use crate::model::world::World;
 use crate::wire::{ApiError, Params};
 
-/// CreateReplaceRootVolumeTask. The snapshot or image it may name is not looked at.
+/// CreateReplaceRootVolumeTask. The region ignores a snapshot or image that the call names.
 pub fn create(world: &World, params: &Params) -> Result<Value, ApiError> {
     let id = params.required("InstanceId")?;
     world.change(|state| {

@@ -72,7 +72,7 @@ pub fn modify(world: &World, params: &Params) -> Result<Value, ApiError> {
     })
 }
 
-/// DescribeLaunchTemplates, by names or IDs; all where none is named.
+/// DescribeLaunchTemplates, by names or IDs; without either, all templates.
 pub fn describe(world: &World, params: &Params) -> Result<Value, ApiError> {
     unfiltered(params)?;
     let (ids, names) = (params.list("LaunchTemplateId"), params.list("LaunchTemplateName"));
@@ -88,7 +88,8 @@ pub fn describe(world: &World, params: &Params) -> Result<Value, ApiError> {
     Ok(json!({"launchTemplates": shown, "nextToken": next}))
 }
 
-/// DescribeLaunchTemplateVersions of one template, newest first; all where none is named.
+/// DescribeLaunchTemplateVersions of one template; all versions, newest first, where the call names no
+/// version.
 pub fn describe_versions(world: &World, params: &Params) -> Result<Value, ApiError> {
     unfiltered(params)?;
     let wanted = params.list("LaunchTemplateVersion");
@@ -108,7 +109,7 @@ pub fn describe_versions(world: &World, params: &Params) -> Result<Value, ApiErr
     Ok(json!({"launchTemplateVersionSet": shown, "nextToken": next}))
 }
 
-/// A version from a call. It takes over what its source has and the call does not name.
+/// A version from a call. It takes the parameters that the call does not name from its source.
 fn version(params: &Params, source: Option<&Value>) -> Result<Version, ApiError> {
     let named = params.below("LaunchTemplateData");
     if named.is_empty() {
@@ -125,7 +126,7 @@ fn version(params: &Params, source: Option<&Value>) -> Result<Version, ApiError>
     Ok(Version { description, created: SystemTime::now(), data })
 }
 
-/// A filter that is not understood must not look like one that let everything pass.
+/// Refuses all filters: an ignored filter would look like a filter that everything passes.
 fn unfiltered(params: &Params) -> Result<(), ApiError> {
     match params.elements("Filter").first().and_then(|filter| filter.text("Name")) {
         Some(name) => Err(Filter::invalid(name)),

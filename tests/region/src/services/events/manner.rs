@@ -1,19 +1,19 @@
-//! In what manner an event reaches its function.
+//! The manners in which an event reaches its function.
 
 use std::time::Duration;
 
 use super::{Event, Events};
 use crate::model::faults::spec::Delivery;
 
-/// Of a hundred events, how many a hostile region delivers twice.
+/// The share of events that a hostile region delivers twice.
 const HOSTILE_TWICE: f64 = 0.05;
-/// Of a hundred events, how many a hostile region delivers late.
+/// The share of events that a hostile region delivers late.
 const HOSTILE_LATE: f64 = 0.20;
-/// Of a hundred events, how many a hostile region delivers after the one that followed.
+/// The share of events that a hostile region delivers after the event that followed.
 const HOSTILE_REORDERED: f64 = 0.10;
 
 impl Events {
-    /// Sends an event about `who` on its way.
+    /// Sends an event about `who`.
     pub(super) fn put(&self, who: &str, event: Event) {
         let site = &self.inner.site;
         let delivery = {
@@ -53,8 +53,8 @@ impl Events {
         }
     }
 
-    /// Keeps an event until the next one has overtaken it by half the longest delay; where none comes, it goes after
-    /// the whole of it.
+    /// Holds an event until the next event has overtaken it by half the longest delay. Where no other event
+    /// comes, the held event is delivered after the longest delay.
     fn hold(&self, event: Event) {
         let (number, held) = {
             let mut bus = self.lock();
@@ -73,7 +73,8 @@ impl Events {
         self.later(self.inner.site.options.event_delay, move || events.release(Some(number)));
     }
 
-    /// Lets the held event go: the one of this number, or whichever was held before the newest.
+    /// Delivers the held event: the event with this number, or without a number an event older than the
+    /// newest.
     fn release(&self, number: Option<u64>) {
         let mut bus = self.lock();
         let newest = bus.sent;

@@ -1,4 +1,4 @@
-//! EventBridge: carries events to the functions, well or badly.
+//! EventBridge: delivers events to the functions, reliably or as a fault says.
 
 mod manner;
 mod shape;
@@ -15,10 +15,10 @@ use crate::model::faults::spec::Delivery;
 use crate::model::site::Site;
 use crate::services::lambda::Functions;
 
-/// The function behind the schedule, EC2 state changes and Spot warnings.
+/// The function that gets the schedule's ticks and the EC2 state changes.
 const RECONCILE: &str = "reconcile";
-/// At AWS a tick a minute meets a function that lives a minute at most. However fast a region ticks, it keeps to that:
-/// a dozen scheduled invocations side by side would be a load that nobody has.
+/// How many scheduled invocations may run at once. At AWS the schedule ticks once a minute and an invocation
+/// takes at most a minute; a region that ticks faster must not create more concurrent load than that.
 const SCHEDULED_AT_ONCE: usize = 2;
 
 /// The event bus with its rules and the schedule. Cheap to clone.
@@ -38,7 +38,7 @@ struct Inner {
 struct Bus {
     delivery: Delivery,
     schedule: bool,
-    /// An event that waits for the next one to overtake it.
+    /// An event, with its number, that waits until the next event overtakes it.
     held: Option<(u64, Event)>,
     sent: u64,
 }
@@ -52,7 +52,7 @@ struct Event {
 }
 
 impl Events {
-    /// The schedule ticks only after [`Events::start`].
+    /// An event bus whose schedule ticks only after [`Events::start`].
     pub fn new(site: Site, functions: Functions) -> Self {
         let bus = Bus { delivery: first_delivery(&site), schedule: true, held: None, sent: 0 };
         let stop = CancellationToken::new();
@@ -61,7 +61,7 @@ impl Events {
         }
     }
 
-    /// Starts the schedule, where the options have one.
+    /// Starts the schedule, if the options have a period.
     pub fn start(&self) {
         let Some(period) = self.inner.site.options.tick else { return };
         let events = self.clone();
@@ -83,8 +83,8 @@ impl Events {
         });
     }
 
-    /// A lifecycle event of a group. `detail_type` decides which function gets it; events that no rule matches
-    /// (such as `EC2 Instance Launch Successful`) are only noted.
+    /// Sends a lifecycle event of a group. `detail_type` decides which function gets it; an event that
+    /// matches no rule (such as `EC2 Instance Launch Successful`) is only noted.
     pub fn lifecycle(&self, detail_type: &str, resources: Vec<String>, detail: Value) {
         let who = detail.get("EC2InstanceId").and_then(Value::as_str).unwrap_or("region").to_owned();
         let function = match detail_type {
@@ -99,7 +99,8 @@ impl Events {
         self.put(&who, Event { function, label: detail_type.to_owned(), body });
     }
 
-    /// An instance changed its state in EC2 (`pending`, `running`, `shutting-down`, `terminated`, …).
+    /// Sends the event that an instance changed its state in EC2 (`pending`, `running`, `shutting-down`,
+    /// `terminated`, …).
     pub fn state_change(&self, instance: &str, state: &str) {
         let site = &self.inner.site;
         let detail_type = "EC2 Instance State-change Notification";
@@ -108,8 +109,8 @@ impl Events {
         self.put(instance, Event { function: RECONCILE, label: format!("{detail_type}: {state}"), body });
     }
 
-    /// One tick of the schedule, now: its invocation, unless the schedule is off. Not subject to the manner of
-    /// delivery: the schedule has a switch of its own.
+    /// Ticks once now; returns the invocation, or `None` where the schedule is off. The manner of delivery
+    /// does not apply: the schedule has its own switch.
     pub fn tick(&self) -> Option<JoinHandle<()>> {
         if !self.lock().schedule {
             return None;
@@ -134,13 +135,13 @@ impl Events {
         self.lock().schedule = enabled;
     }
 
-    /// For `/_region/state`.
+    /// The event bus as `/_region/state` shows it.
     pub fn state(&self) -> Value {
         let bus = self.lock();
         json!({ "delivery": bus.delivery, "schedule": bus.schedule, "sent": bus.sent })
     }
 
-    /// Ends the schedule and drops what is still on its way.
+    /// Ends the schedule and drops the events that are not delivered yet.
     pub async fn shutdown(&self) {
         self.inner.stop.cancel();
         self.inner.tasks.close();

@@ -14,7 +14,7 @@ use crate::model::faults::spec::Fault;
 use crate::model::faults::{Call, Caller, Fate, Verdict};
 use crate::model::site::Site;
 
-/// The gate's memory. Cheap to clone; all clones are one gate.
+/// The gate. Cheap to clone; all clones are one gate.
 #[derive(Clone)]
 pub struct Faults {
     site: Site,
@@ -25,7 +25,7 @@ pub struct Faults {
 struct Gate {
     rules: Rules,
     journal: Journal,
-    /// The functions' living processes, by their numbers.
+    /// The running processes of the functions, by number.
     processes: BTreeMap<u64, Process>,
 }
 
@@ -47,7 +47,7 @@ impl Faults {
         Self { site, gate: Arc::default() }
     }
 
-    /// To be asked before a call takes effect; sleeps where a fault delays the call.
+    /// Decides what happens to a call before it takes effect; sleeps where a fault delays the call.
     pub async fn before(&self, call: &Call<'_>) -> Verdict {
         let plan = self.plan(call);
         if !plan.delay.is_zero() {
@@ -81,8 +81,8 @@ impl Faults {
         Plan { delay: firing.delay, verdict: firing.verdict }
     }
 
-    /// To be asked after a call took effect, or was failed, and before its answer is given; sleeps where a fault delays
-    /// the answer.
+    /// Decides what happens to a call's answer after the call took effect or was failed; sleeps where a fault
+    /// delays the answer.
     pub async fn after(&self, call: &Call<'_>) -> Fate {
         let open = self.lock().journal.take_flags(call);
         if !open.answer_delay.is_zero() {
@@ -107,7 +107,7 @@ impl Faults {
         self.lock().journal.counts()
     }
 
-    /// The rules in force, and how often each fired.
+    /// The rules in force, and how often each of them fired.
     pub fn state(&self) -> Value {
         self.lock().rules.state()
     }
@@ -117,12 +117,12 @@ impl Faults {
         self.lock().journal.invocations()
     }
 
-    /// The same invocations with the number of their calls only.
+    /// The same invocations, each with only the number of its calls.
     pub fn invocation_summaries(&self) -> Value {
         self.lock().journal.summaries()
     }
 
-    /// Adds a rule of the kinds `api` and `kill-function`; answers its ID.
+    /// Adds a rule of the kind `api` or `kill-function`; returns its ID.
     pub fn add(&self, fault: Fault) -> u64 {
         self.lock().rules.add(fault)
     }
@@ -137,27 +137,27 @@ impl Faults {
         self.lock().rules.clear();
     }
 
-    /// A function's process lives, in this process group.
+    /// Records that a function's process has started in this process group.
     pub fn process_started(&self, process: u64, function: &str, group: i32) {
         self.lock().processes.insert(process, Process { function: function.to_owned(), group });
     }
 
-    /// The function that a process runs; `None` once it ended.
+    /// The function that a process runs; `None` once the process has ended.
     pub fn function_of(&self, process: u64) -> Option<String> {
         self.lock().processes.get(&process).map(|process| process.function.clone())
     }
 
-    /// A function's process was waited for: its process group may be another's by now.
+    /// Records that a function's process has ended: its process group ID may be reused from now on.
     pub fn process_ended(&self, process: u64) {
         self.lock().processes.remove(&process);
     }
 
-    /// An invocation was handed to a process.
+    /// Records that an invocation was handed to a process.
     pub fn invocation_began(&self, process: u64, function: &str, request: &str) {
         self.lock().journal.began(process, function, request);
     }
 
-    /// The invocation that a process had is over.
+    /// Records that the invocation of a process has ended.
     pub fn invocation_ended(&self, process: u64, outcome: &Outcome) {
         let mut gate = self.lock();
         if let Some(request) = gate.journal.ended(process, outcome) {

@@ -1,4 +1,4 @@
-//! Asynchronous invocations: tried again as Lambda does, then given up.
+//! Asynchronous invocations, which are retried as Lambda retries them and then dead-lettered.
 
 use std::sync::atomic::Ordering;
 
@@ -9,8 +9,8 @@ use super::functions::Functions;
 use crate::model::faults::journal::Outcome;
 
 impl Functions {
-    /// Invokes a function and returns at once. A failure is tried twice more, under the same request ID, after the
-    /// delays in the region's options; then the event is counted as dead-lettered.
+    /// Invokes a function and returns at once. A failed invocation is retried twice, with the same request
+    /// ID, after the delays in the region's options; then its event is counted as dead-lettered.
     pub fn invoke_later(&self, function: &str, event: Bytes) -> JoinHandle<()> {
         let functions = self.clone();
         let function = function.to_owned();

@@ -1,4 +1,4 @@
-//! The functions: their processes, and invoking them.
+//! The functions: their processes, and how they are invoked.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -19,7 +19,7 @@ use crate::model::faults::journal::Outcome;
 use crate::model::site::Site;
 use crate::services::gate::Faults;
 
-/// How long Lambda lets a process take before its first poll, beyond the function's timeout.
+/// How long a process may take before its first poll, in addition to the function's timeout (Lambda: 10 s).
 const INIT_LIMIT: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// All functions of a region. Cheap to clone.
@@ -41,7 +41,7 @@ pub(super) struct Inner {
 }
 
 impl Functions {
-    /// Nothing runs until something is invoked. `proxy` is where the processes send their calls to etcd.
+    /// No process runs until a function is invoked. `proxy` is the proxy for the processes' calls to etcd.
     pub fn new(site: Site, faults: Faults, proxy: SocketAddr) -> Self {
         let inner = Inner {
             site,
@@ -57,7 +57,7 @@ impl Functions {
         Self { inner: Arc::new(inner) }
     }
 
-    /// The function that a process runs; `None` once it ended.
+    /// The function that a process runs; `None` once the process has ended.
     pub fn function_of(&self, process: u64) -> Option<String> {
         self.inner.faults.function_of(process)
     }
@@ -65,8 +65,8 @@ impl Functions {
     /// Invokes a function and waits for its end.
     ///
     /// # Errors
-    /// When there is no such function, its binary cannot be run, or the region is ending. A function that fails is
-    /// an [`Outcome::Failed`], not an error.
+    /// When there is no such function, its binary cannot be run, or the region is ending. The failure of a
+    /// function is an [`Outcome::Failed`], not an error.
     pub async fn invoke(&self, function: &str, event: Bytes) -> anyhow::Result<Outcome> {
         self.attempt(function, event, &self.inner.site.uuid()).await
     }
@@ -80,7 +80,7 @@ impl Functions {
     ) -> anyhow::Result<Outcome> {
         let inner = &self.inner;
         if inner.stop.is_cancelled() {
-            bail!("the region is ending: nothing is invoked any more");
+            bail!("the region is ending and invokes nothing any more");
         }
         let sandbox = match inner.take_idle(function) {
             Some(sandbox) => sandbox,
@@ -139,7 +139,7 @@ impl Functions {
         Ok(sandbox)
     }
 
-    /// Processes, and how the asynchronous invocations went.
+    /// The processes, and the counts of the asynchronous invocations.
     pub fn state(&self) -> Value {
         let sandboxes = self.inner.lock();
         let processes: Vec<Value> = sandboxes.values().map(|sandbox| sandbox.state()).collect();
@@ -150,7 +150,7 @@ impl Functions {
         })
     }
 
-    /// What the functions printed, one line each: time, function, process, request ID, text.
+    /// The lines that the functions printed, each with time, function, process and request ID.
     pub fn log(&self) -> String {
         self.inner.log.text()
     }
@@ -170,7 +170,7 @@ impl Functions {
         self.inner.tasks.wait().await;
     }
 
-    /// The process of this number, while it lives.
+    /// The process with this number, while it runs.
     pub(super) fn sandbox(&self, process: u64) -> Option<Arc<Sandbox>> {
         self.inner.lock().get(&process).cloned()
     }
@@ -181,7 +181,7 @@ impl Inner {
         self.sandboxes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An idle process of the function, taken.
+    /// Takes an idle process of the function, if there is one.
     fn take_idle(&self, function: &str) -> Option<Arc<Sandbox>> {
         let sandboxes = self.lock();
         sandboxes

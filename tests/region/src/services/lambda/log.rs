@@ -1,4 +1,4 @@
-//! What the functions' processes print.
+//! The lines that the functions' processes print.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,19 +17,19 @@ pub struct Log {
     lines: Arc<Mutex<VecDeque<String>>>,
 }
 
-/// Who prints.
+/// The process whose output is kept.
 #[derive(Clone)]
 pub struct Source {
-    /// The function.
+    /// The function's name.
     pub function: String,
     /// The region's number of the process.
     pub process: u64,
-    /// Tells the ID of the request that the process works on.
+    /// Returns the ID of the request that the process works on.
     pub request: Arc<dyn Fn() -> Option<String> + Send + Sync>,
 }
 
 impl Log {
-    /// Keeps what comes out of a stream until its end.
+    /// Keeps the lines of a stream until its end.
     pub fn follow(&self, source: Source, stream: impl AsyncRead + Unpin + Send + 'static) {
         let log = self.clone();
         tokio::spawn(async move {

@@ -14,8 +14,8 @@ use super::functions::Functions;
 use crate::model::faults::journal::Outcome;
 use crate::model::site::{ACCOUNT, REGION};
 
-/// Serves `/_lambda/{process}/2018-06-01/runtime/…` (Lambda's runtime API), `POST /_region/invoke/{function}` and
-/// `GET /_region/functions/log`.
+/// Serves `/_lambda/{process}/2018-06-01/runtime/…` (Lambda's runtime API), `POST /_region/invoke/{function}`
+/// and `GET /_region/functions/log`.
 pub fn routes(functions: Functions) -> Router {
     let runtime = "/_lambda/{process}/2018-06-01/runtime";
     Router::new()
@@ -69,7 +69,7 @@ async fn error(
     complete(&functions, process, &request, failure(&body))
 }
 
-/// The process ends itself after this; what waits for it is told then.
+/// Notes the error only: the process ends itself after this, and the invocation fails at that end.
 async fn init_error(State(functions): State<Functions>, Path(process): Path<u64>, body: Bytes) -> Response {
     let function = functions.function_of(process).unwrap_or_default();
     let text = format!("process {process} reports that it cannot start: {}", String::from_utf8_lossy(&body));
@@ -106,7 +106,8 @@ fn unknown_process(process: u64) -> Response {
     (StatusCode::FORBIDDEN, Json(error)).into_response()
 }
 
-/// As Lambda's own synchronous Invoke: 200 also where the function failed, then with `X-Amz-Function-Error`.
+/// Like Lambda's synchronous Invoke: 200 even where the function failed, then with the header
+/// `X-Amz-Function-Error`.
 async fn invoke(State(functions): State<Functions>, Path(function): Path<String>, body: Bytes) -> Response {
     let json_type = [(header::CONTENT_TYPE, "application/json")];
     match functions.invoke(&function, body).await {

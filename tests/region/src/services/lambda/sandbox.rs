@@ -18,15 +18,15 @@ use crate::model::faults::journal::Outcome;
 use crate::model::site::{REGION, SECRET_ACCESS_KEY, Site};
 use crate::services::machines::guard;
 
-/// What a process is to work on.
+/// An invocation that is handed to a process.
 pub struct Assignment {
     /// The request ID.
     pub request: String,
     /// The event: JSON.
     pub event: Bytes,
-    /// Told when the process takes the event.
+    /// Signalled when the process takes the event.
     pub delivered: oneshot::Sender<()>,
-    /// Told how it ended.
+    /// Gets the outcome of the invocation.
     pub answer: oneshot::Sender<Outcome>,
 }
 
@@ -98,7 +98,7 @@ impl Sandbox {
         self.group
     }
 
-    /// Waits for the end of the process; answers how it ended in Lambda's words.
+    /// Waits for the end of the process; returns how it ended, in Lambda's words.
     pub async fn wait(&self, mut child: Child) -> String {
         match child.wait().await {
             Ok(status) => describe(status),
@@ -106,7 +106,7 @@ impl Sandbox {
         }
     }
 
-    /// Marks the process as ended and fails what it was working on.
+    /// Records the end of the process, which fails its present invocation.
     pub fn set_exited(&self, reason: String) {
         self.exit.send_replace(Some(reason));
         let mut work = self.lock();
@@ -114,12 +114,12 @@ impl Sandbox {
         work.current = None;
     }
 
-    /// How the process ended, as far as that is known.
+    /// How the process ended; `unknown` where that is not known.
     pub fn exit_reason(&self) -> String {
         self.exit.borrow().clone().unwrap_or_else(|| "unknown".to_owned())
     }
 
-    /// Waits until the process has ended; answers how.
+    /// Waits until the process has ended; returns how it ended.
     pub async fn exited(&self) -> String {
         let mut exit = self.exit.subscribe();
         match exit.wait_for(Option::is_some).await {
@@ -128,18 +128,19 @@ impl Sandbox {
         }
     }
 
-    /// Takes the process for an invocation if it is idle.
+    /// Takes the process for an invocation; returns false where it is not idle.
     pub fn take_idle(&self) -> bool {
         std::mem::take(&mut self.lock().idle)
     }
 
-    /// Hands it an invocation; the process must have been started for it or taken.
+    /// Hands the process an invocation. The caller must have started or taken the process for it.
     pub async fn assign(&self, assignment: Assignment) {
-        // A process that died meanwhile is noticed by who waits for the answer.
+        // Where the process has died meanwhile, the caller notices while it waits for the answer.
         let _unsent = self.inbox.send(assignment).await;
     }
 
-    /// The next event, for the runtime API: a process with nothing to do is frozen until there is one.
+    /// The request ID and the event of the next invocation, for the runtime API. The process is frozen until
+    /// one comes.
     pub async fn next(&self) -> Option<(String, Bytes)> {
         let mut outbox = self.outbox.lock().await;
         let assignment = match outbox.try_recv() {
@@ -159,7 +160,7 @@ impl Sandbox {
         Some((assignment.request, assignment.event))
     }
 
-    /// Takes the answer of the process; false where it has no such invocation.
+    /// Takes the outcome of an invocation; returns false where the process has no such invocation.
     pub fn complete(&self, request: &str, outcome: Outcome) -> bool {
         let current = {
             let mut work = self.lock();
@@ -171,7 +172,7 @@ impl Sandbox {
         current.is_some_and(|(_, answer)| answer.send(outcome).is_ok())
     }
 
-    /// The request it is working on.
+    /// The ID of the request that the process works on.
     fn current_request(&self) -> Option<String> {
         self.lock().current.as_ref().map(|(request, _)| request.clone())
     }
@@ -183,7 +184,7 @@ impl Sandbox {
         }
     }
 
-    /// For `/_region/state`.
+    /// The process as `/_region/state` shows it.
     pub fn state(&self) -> Value {
         let work = self.lock();
         json!({
@@ -207,13 +208,13 @@ impl Sandbox {
     }
 }
 
-/// The environment that Lambda gives, and what the functions are deployed with.
+/// The environment of a process: the variables of Lambda, and those of the functions' deployment.
 fn environment(site: &Site, gate: SocketAddr, function: &str, process: u64) -> Vec<(String, String)> {
     let key = format!("ASIAFN{process}");
     let proxy = format!("http://{key}:x@{gate}");
     let options = &site.options;
     let mut variables: Vec<(String, String)> = [
-        // Lambda itself gives only HOST:PORT; with a path, the runtime's client wants a whole URI.
+        // Lambda sets only HOST:PORT; because of the path here, the runtime's client needs a whole URI.
         ("AWS_LAMBDA_RUNTIME_API", format!("{}/_lambda/{process}", site.endpoint)),
         (guard::MARKER, site.state_dir.display().to_string()),
         ("AWS_LAMBDA_FUNCTION_NAME", function.to_owned()),

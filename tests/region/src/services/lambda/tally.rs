@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 
-/// How the asynchronous invocations went.
+/// How many asynchronous invocations were accepted, answered, retried and dead-lettered.
 #[derive(Default)]
 pub struct Tally {
     pub accepted: AtomicU64,
@@ -14,7 +14,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// For `/_region/state`.
+    /// The counts for `/_region/state`.
     pub fn state(&self) -> Value {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         json!({

@@ -11,7 +11,7 @@ use crate::model::time::timestamp;
 /// How many lines are kept.
 const LINES: usize = 5_000;
 
-/// The newest lines. Cheap to clone.
+/// The newest lines of a console. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Console {
     lines: Arc<Mutex<VecDeque<String>>>,
@@ -28,7 +28,7 @@ impl Console {
         lines.push_back(line);
     }
 
-    /// Keeps what comes out of a stream until its end.
+    /// Keeps the lines of a stream until its end.
     pub fn follow(&self, source: &str, stream: impl AsyncRead + Unpin + Send + 'static) {
         let console = self.clone();
         let source = source.to_owned();

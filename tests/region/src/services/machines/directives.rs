@@ -1,5 +1,5 @@
-//! The directives that the local region leaves out knowingly: none of them changes when a program runs, what it is
-//! given, or what its end means.
+//! The directives of a unit that the local region ignores. Ignoring them changes neither when a program runs,
+//! nor its arguments and environment, nor what its end means.
 
 const UNIT: [&str; 8] = [
     "Description",
@@ -13,13 +13,13 @@ const UNIT: [&str; 8] = [
 ];
 
 const SERVICE: [&str; 55] = [
-    // Whose processes they are: here always the region's own user.
+    // The user of the processes: here always the region's own user.
     "User",
     "Group",
     "DynamicUser",
     "SupplementaryGroups",
     "UMask",
-    // Where output goes: here always the instance's console.
+    // The output: here it always goes to the instance's console.
     "StandardInput",
     "StandardOutput",
     "StandardError",
@@ -75,7 +75,7 @@ const SERVICE: [&str; 55] = [
     "SystemCallArchitectures",
 ];
 
-/// Whether a directive is left out.
+/// Whether the region ignores a directive.
 pub(super) fn knowingly_ignored(section: &str, name: &str) -> bool {
     match section {
         "Unit" => UNIT.contains(&name),

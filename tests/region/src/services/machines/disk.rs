@@ -1,34 +1,34 @@
-//! A disk of limited size for an instance's data: a tmpfs, so root is needed. Without one, an instance writes to the
-//! region's own disk, which must not be filled.
+//! A disk of limited size for an instance's data. It is a tmpfs, which needs root. Without it an instance
+//! writes to the machine's own disk, which must not be filled.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// What fills the disk; deleted to free it.
+/// The name of the file that fills the disk; deleting it frees the disk.
 const FILLER: &str = "filler";
 
-/// Why a disk is not had or not filled.
+/// Why a disk cannot be mounted or filled.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
     /// The region was started without disks of limited size.
-    #[error("the instances have no disks of their own here: start the region with --disk-mib, as root")]
+    #[error("the instances have no disks of their own: start the region as root with --disk-mib")]
     NoDisk,
-    /// It cannot be mounted.
-    #[error("a disk for {} cannot be mounted, which takes root: {said}", at.display())]
+    /// The disk cannot be mounted.
+    #[error("a disk for {} cannot be mounted (this needs root): {said}", at.display())]
     Mount {
-        /// Where.
+        /// The mount point.
         at: PathBuf,
-        /// mount's own words.
+        /// What `mount` printed.
         said: String,
     },
     /// Writing failed, and not because the disk is full.
     #[error("the disk at {} cannot be filled", at.display())]
     Write {
-        /// Where.
+        /// The mount point.
         at: PathBuf,
-        /// Why.
+        /// The error of the file system.
         #[source]
         source: std::io::Error,
     },
@@ -45,14 +45,14 @@ pub(super) fn mount(at: &Path, mebibytes: u32) -> Result<(), Problem> {
     run(Command::new("mount").args(["-t", "tmpfs", "-o", &size, "local-region"]).arg(at)).map_err(problem)
 }
 
-/// Unmounts it; what was on it is lost.
+/// Unmounts a disk; its content is lost.
 pub(super) fn unmount(at: &Path) {
     if let Err(said) = run(Command::new("umount").arg("-l").arg(at)) {
         tracing::warn!(said, at = %at.display(), "an instance's disk could not be unmounted");
     }
 }
 
-/// Writes until nothing more goes in.
+/// Writes until the disk is full.
 ///
 /// # Errors
 /// [`Problem::Write`].
@@ -72,7 +72,7 @@ pub(super) fn fill(at: &Path) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Deletes what filled it.
+/// Deletes the file that fills the disk.
 ///
 /// # Errors
 /// [`Problem::Write`].

@@ -1,4 +1,4 @@
-//! What a unit's paths and processes become on this machine: every instance has a root folder of its own.
+//! Maps a unit's paths and processes to this machine: every instance has its own root directory.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -12,33 +12,33 @@ use super::console::Console;
 use super::processes::Marker;
 use super::unit::{Exec, Unit};
 
-/// Folders of a unit that are the instance's own.
+/// Directories of a unit that are below the instance's own root.
 const OWN: [&str; 3] = ["/etc/", "/run/", "/var/"];
 
-/// One instance as its service sees it. Cheap to clone.
+/// One instance, as its service sees it. Cheap to clone.
 #[derive(Clone)]
 pub struct Host {
-    /// Stands for `/` in the instance's own folders.
+    /// The directory that replaces `/` for the instance's own directories.
     pub root: PathBuf,
-    /// Where the programs of `/usr/local/bin` are looked for, as `NAME` or `NAME.sh`.
+    /// The directories that are searched for programs of `/usr/local/bin`, as `NAME` or `NAME.sh`.
     pub programs: Vec<PathBuf>,
-    /// The environment of every process, before the unit's own.
+    /// The environment of every process; the unit's own variables come after it.
     pub environment: Vec<(String, String)>,
-    /// Marks the processes.
+    /// The variable by which the instance's processes are found.
     pub marker: Marker,
-    /// The group ID of the processes, by which the packet filter tells them; `None` is the region's own.
+    /// The group ID of the processes, by which the packet filter recognises them; `None` is the region's own.
     pub group: Option<u32>,
-    /// Takes their output.
+    /// The console for the processes' output.
     pub console: Console,
-    /// True while the instance is paused: nothing is started then.
+    /// True while the instance is paused; no process is started then.
     pub paused: watch::Receiver<bool>,
-    /// Held while a process is started; true once none may be started any more.
+    /// Locked while a process is started; true once no more processes may be started.
     pub ended: Arc<Mutex<bool>>,
 }
 
 impl Host {
-    /// Starts a command of a unit. Returns only once the program runs, so that whoever takes `ended` next sees the
-    /// process by its marker.
+    /// Starts a command of a unit. Returns only once the program runs, so that the next holder of the lock
+    /// `ended` finds the process by its marker.
     ///
     /// # Errors
     /// When the instance has ended, or the program cannot be run.
@@ -81,28 +81,28 @@ impl Host {
         }
     }
 
-    /// The lock that a start holds.
+    /// Locks `ended`, as the start of a process does.
     pub fn ended(&self) -> MutexGuard<'_, bool> {
         self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes the folders that the unit asks for.
+    /// Makes the directories that the unit names.
     ///
     /// # Errors
-    /// When one cannot be made.
+    /// When a directory cannot be made.
     pub fn make_directories(&self, unit: &Unit) -> std::io::Result<()> {
         let all = unit.runtime_directories.iter().chain(&unit.lasting_directories);
         all.map(|directory| self.path(directory)).try_for_each(std::fs::create_dir_all)
     }
 
-    /// Removes the folders that do not outlive the service.
+    /// Removes the directories that do not outlive the service.
     pub fn remove_runtime_directories(&self, unit: &Unit) {
         for directory in &unit.runtime_directories {
             let _gone_already = std::fs::remove_dir_all(self.path(directory));
         }
     }
 
-    /// A path of the instance on this machine.
+    /// The path on this machine for a path of the instance.
     pub fn path(&self, path: &Path) -> PathBuf {
         PathBuf::from(self.path_text(&path.to_string_lossy()))
     }
@@ -124,7 +124,8 @@ impl Host {
         candidates.into_iter().find(|candidate| candidate.is_file()).unwrap_or_else(|| path.to_owned())
     }
 
-    /// The unit's environment files are read anew for every command, as systemd does.
+    /// The variables of a command. The unit's environment files are read again for every command, as systemd
+    /// does.
     fn variables(&self, unit: &Unit) -> anyhow::Result<Vec<(String, String)>> {
         let mut variables = self.environment.clone();
         variables.extend(unit.environment.iter().map(|(name, value)| (name.clone(), self.path_text(value))));
@@ -140,7 +141,7 @@ impl Host {
     }
 }
 
-/// The assignments of an environment file: `NAME=value` lines, the value perhaps in quotes.
+/// The assignments of an environment file: `NAME=value` lines, where the value may be in quotes.
 fn settings(text: &str) -> impl Iterator<Item = (String, String)> + '_ {
     let lines = text.lines().map(str::trim).filter(|line| !line.starts_with(['#', ';']));
     lines.filter_map(|line| line.split_once('=')).map(|(name, value)| {
@@ -149,7 +150,8 @@ fn settings(text: &str) -> impl Iterator<Item = (String, String)> + '_ {
     })
 }
 
-/// Puts `${NAME}` in (systemd.service(5), "Command lines"); the last assignment counts, an unset name is empty.
+/// Replaces `${NAME}` (systemd.service(5), "Command lines"). The last assignment counts; an unset name is
+/// empty.
 fn substituted(word: &str, variables: &[(String, String)]) -> String {
     let mut out = String::new();
     let mut rest = word;

@@ -20,7 +20,7 @@ use crate::model::time::timestamp_seconds;
 pub const PORT: u16 = 8169;
 /// The role whose credentials the instance has.
 const ROLE: &str = "etcd-asg-instance";
-/// The only token there is; what matters is that one is asked for and shown.
+/// The only token; the service only checks that a client asks for it and sends it.
 const TOKEN: &str = "AQAEALocalRegionMetadataToken==";
 const TOKEN_TTL: &str = "x-aws-ec2-metadata-token-ttl-seconds";
 const TOKEN_HEADER: &str = "x-aws-ec2-metadata-token";
@@ -30,7 +30,7 @@ struct Metadata {
     address: Ipv4Addr,
 }
 
-/// Serves until the token is cancelled.
+/// Serves an instance's metadata until `stop` is cancelled.
 pub async fn serve(listener: TcpListener, instance: String, address: Ipv4Addr, stop: CancellationToken) {
     let router = Router::new()
         .route("/latest/api/token", put(token))
@@ -48,7 +48,7 @@ pub async fn serve(listener: TcpListener, instance: String, address: Ipv4Addr, s
     }
 }
 
-/// The key of an instance's calls, by which the region tells who makes them.
+/// The access key of an instance, by which the region recognises its calls.
 pub fn access_key(instance: &str) -> String {
     format!("ASIAI{}", instance.trim_start_matches("i-"))
 }

@@ -1,4 +1,4 @@
-//! One instance: its folder, metadata service and service, from its boot to its end.
+//! One instance: its directory, metadata service and etcd service, from its boot to its end.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,7 +24,7 @@ use crate::model::site::{REGION, Site};
 
 /// The environment variable by which an instance's processes are found.
 const MARKER: &str = "LOCAL_REGION_INSTANCE";
-/// How long a boot waits for its address: the one who had it before may only just have ended.
+/// How long a boot waits for its address: the instance that had it before may only just have ended.
 const LISTEN_PATIENCE: Duration = Duration::from_secs(10);
 
 /// An instance, alive or ended.
@@ -37,11 +37,11 @@ pub(super) struct Machine {
     directory: PathBuf,
     marker: Marker,
     paused: watch::Sender<bool>,
-    /// The boot that runs; replaced when the disk is wiped.
+    /// The present boot; replaced when the instance boots again.
     boot: Mutex<Boot>,
-    /// What makes its disk slow.
+    /// Keeps the disk slow while it is there.
     slow: Mutex<Option<Slow>>,
-    /// It has ended, or is ending.
+    /// True once the machine is ending for good.
     over: AtomicBool,
 }
 
@@ -148,7 +148,8 @@ impl Machine {
         })
     }
 
-    /// What the launch template's user data would write. An instance of a group without our tag gets no cluster.
+    /// The configuration file, which a launch template's user data writes at AWS. In a group without the tag
+    /// `etcd-asg:cluster` it names no cluster.
     fn config(&self) -> String {
         let cluster = self.spec.cluster.iter().map(|cluster| format!("ETCD_ASG_CLUSTER={cluster}\n"));
         let prefix = std::iter::once(format!("ETCD_ASG_PREFIX={}\nAWS_REGION={REGION}\n", self.spec.prefix));
@@ -156,7 +157,7 @@ impl Machine {
         cluster.chain(prefix).chain(extra).collect()
     }
 
-    /// Kills everything, waits until it is gone, deletes the folder.
+    /// Kills all processes, waits until they are gone, and deletes the instance's directory.
     pub(super) async fn end(&self) {
         self.halt().await;
         if let Some(disk) = self.disk().filter(|disk| disk.exists()) {
@@ -170,8 +171,8 @@ impl Machine {
         self.paused.send_replace(false);
     }
 
-    /// Loses the disk and boots again, later than SSM may still answer with what stood there before: a real volume takes
-    /// longer to replace. Sealing rests on that (design, section 3).
+    /// Loses the disk and boots again. The boot waits until SSM no longer answers with stale values, because
+    /// sealing an env relies on that: the replacement of a real volume takes longer than SSM is stale.
     pub(super) async fn wipe_disk(self: &Arc<Self>) {
         self.end().await;
         tokio::time::sleep(self.site.options.ssm_staleness).await;
@@ -179,7 +180,7 @@ impl Machine {
         self.boot_again();
     }
 
-    /// Ends all processes; what is below `/run` is lost, the disk stays.
+    /// Ends all processes. The content of `/run` is lost; the disk stays.
     pub(super) async fn stop(&self) {
         self.halt().await;
         let _not_there = std::fs::remove_dir_all(self.directory.join("root/run"));
@@ -187,7 +188,7 @@ impl Machine {
         self.console.print("region", "stopped");
     }
 
-    /// Boots once more, unless the machine has ended for good.
+    /// Boots again, unless the machine has ended for good.
     pub(super) fn boot_again(self: &Arc<Self>) {
         {
             let mut boot = self.boot.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -199,7 +200,7 @@ impl Machine {
         self.boot();
     }
 
-    /// From now on it never boots again: a boot that began before is the one that [`Machine::end`] ends.
+    /// Forbids all further boots, so that [`Machine::end`] ends the last boot.
     pub(super) fn forbid_boots(&self) {
         let _no_boot_meanwhile = self.boot.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         self.over.store(true, Ordering::Relaxed);
@@ -223,7 +224,8 @@ impl Machine {
         self.marker.signal(Signal::SIGKILL);
     }
 
-    /// A tracer and SIGSTOP would be taken for each other: what is paused is not slow.
+    /// Pauses all processes. A paused disk is not slow: strace and SIGSTOP both stop processes and would
+    /// interfere.
     pub(super) async fn pause(&self) {
         self.mend_disk();
         let boot = self.current_boot();
@@ -239,7 +241,7 @@ impl Machine {
         self.paused.send_replace(false);
     }
 
-    /// SIGKILL to etcd alone; false where none runs.
+    /// SIGKILL to etcd alone; returns false where no etcd runs.
     pub(super) fn kill_etcd(&self) -> bool {
         let found = self.marker.named("etcd");
         for pid in &found {
@@ -265,7 +267,7 @@ impl Machine {
         *self.slow.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = slow;
     }
 
-    /// Where the disk of limited size is, if the region's machines have such.
+    /// The mount point of the disk of limited size; `None` where the machines have no such disks.
     pub(super) fn disk(&self) -> Option<PathBuf> {
         self.site.options.disk_mib.map(|_| self.directory.join("root/var/lib/etcd"))
     }

@@ -1,16 +1,16 @@
 //! The machines behind the instances: folders, loopback addresses and real processes.
 
-pub mod console;
+pub(crate) mod console;
 mod directives;
-pub mod disk;
+pub(crate) mod disk;
 pub mod guard;
-pub mod host;
-pub mod imds;
+pub(crate) mod host;
+pub(crate) mod imds;
 mod machine;
 pub mod processes;
-pub mod slow;
-pub mod status;
-pub mod supervisor;
+pub(crate) mod slow;
+pub(crate) mod status;
+pub(crate) mod supervisor;
 pub mod unit;
 
 use std::collections::BTreeMap;
@@ -38,18 +38,18 @@ pub struct Machines {
 
 struct Rack {
     alive: BTreeMap<String, Arc<Machine>>,
-    /// Those that ended: their consoles are kept.
+    /// The machines that have ended; their consoles are kept.
     ended: BTreeMap<String, Arc<Machine>>,
     closed: bool,
     guard: Option<Guard>,
 }
 
 impl Machines {
-    /// No machine runs yet.
+    /// No machine runs at first.
     pub fn new(site: Site, links: Links) -> Self {
         let guard = Guard::start(&site.state_dir, &links.table())
             .inspect_err(
-                |error| tracing::warn!(%error, "without a guard, a region that is killed leaves processes"),
+                |error| tracing::warn!(%error, "the guard cannot be started: a region that is killed will leave its processes behind"),
             )
             .ok();
         let rack = Rack { alive: BTreeMap::new(), ended: BTreeMap::new(), closed: false, guard };
@@ -64,7 +64,7 @@ impl Machines {
     pub async fn launch(&self, spec: LaunchSpec) -> anyhow::Result<()> {
         let mut rack = self.lock();
         if rack.closed {
-            bail!("the region is ending: nothing is launched any more");
+            bail!("the region is ending and launches nothing any more");
         }
         if rack.alive.contains_key(&spec.instance) || rack.ended.contains_key(&spec.instance) {
             bail!("the instance ID {} was used before", spec.instance);
@@ -81,7 +81,7 @@ impl Machines {
         machine.forbid_boots();
         machine.end().await;
         if let Err(error) = self.links.rejoin(machine.spec.address).await {
-            tracing::warn!(%error, instance, "its links stay cut, and its address with them");
+            tracing::warn!(%error, instance, "the links of an ended instance stay cut, also for the next instance with its address");
         }
         let mut rack = self.lock();
         if let Some(machine) = rack.alive.remove(instance) {
@@ -122,7 +122,7 @@ impl Machines {
     /// SIGKILL to a machine's etcd alone.
     ///
     /// # Errors
-    /// A sentence that says that none runs.
+    /// A sentence, where no etcd runs on the instance.
     pub fn kill_etcd(&self, instance: &str) -> Result<(), String> {
         match self.find(instance) {
             Some(machine) if machine.kill_etcd() => Ok(()),
@@ -140,23 +140,24 @@ impl Machines {
     /// Fills a machine's disk to the last byte.
     ///
     /// # Errors
-    /// Where it has none of its own, or it cannot be written.
+    /// Where the machine has no disk of its own, or the disk cannot be written.
     pub fn fill_disk(&self, instance: &str) -> Result<(), disk::Problem> {
         disk::fill(&self.disk_of(instance)?)
     }
 
-    /// Frees what [`Machines::fill_disk`] filled.
+    /// Frees the space that [`Machines::fill_disk`] filled.
     ///
     /// # Errors
-    /// As there.
+    /// Where the machine has no disk of its own, or the filling file cannot be deleted.
     pub fn free_disk(&self, instance: &str) -> Result<(), disk::Problem> {
         disk::free(&self.disk_of(instance)?)
     }
 
-    /// Every sync of a machine's etcd takes so much longer, until it ends, is paused, or the disk is mended.
+    /// Every sync of a machine's etcd takes `millis` longer, until etcd ends, is paused, or the disk is
+    /// mended.
     ///
     /// # Errors
-    /// Where no etcd runs on it, or nothing can hold it back.
+    /// Where no etcd runs on the machine, or strace cannot trace it.
     pub async fn slow_disk(&self, instance: &str, millis: u64) -> Result<(), slow::Problem> {
         match self.find(instance) {
             Some(machine) => machine.slow_disk(millis).await,
@@ -164,7 +165,7 @@ impl Machines {
         }
     }
 
-    /// A machine's syncs are as quick as they were.
+    /// A machine's syncs take no longer than usual again.
     pub fn mend_disk(&self, instance: &str) {
         if let Some(machine) = self.find(instance) {
             machine.mend_disk();
@@ -178,28 +179,28 @@ impl Machines {
     /// The address of a machine that runs.
     ///
     /// # Errors
-    /// As [`Machines::known`].
+    /// A sentence that names the instances that run.
     pub fn address(&self, instance: &str) -> Result<Ipv4Addr, String> {
         self.known(instance)?;
         self.find(instance)
             .map(|machine| machine.spec.address)
-            .ok_or_else(|| format!("{instance} ended just now"))
+            .ok_or_else(|| format!("the instance {instance} has just ended"))
     }
 
     /// Checks that a machine runs.
     ///
     /// # Errors
-    /// A sentence that names those that do.
+    /// A sentence that names the instances that run.
     pub fn known(&self, instance: &str) -> Result<(), String> {
         let rack = self.lock();
         if rack.alive.contains_key(instance) {
             return Ok(());
         }
         let alive: Vec<&str> = rack.alive.keys().map(String::as_str).collect();
-        Err(format!("no instance {instance} runs here; these do: {}", alive.join(", ")))
+        Err(format!("no instance {instance} runs here; these run: {}", alive.join(", ")))
     }
 
-    /// What the boot script and etcd printed, also of a machine that has ended.
+    /// What the boot script and etcd printed, also on a machine that has ended.
     pub fn console(&self, instance: &str) -> String {
         let rack = self.lock();
         let machine = rack.alive.get(instance).or_else(|| rack.ended.get(instance));
@@ -212,7 +213,7 @@ impl Machines {
         alive.iter().map(|machine| machine.state()).collect()
     }
 
-    /// Kills all without waiting; the guard sees to what is left.
+    /// Kills all machines without waiting; the guard ends the processes that are left.
     pub fn kill_now(&self) {
         let mut rack = self.lock();
         rack.closed = true;

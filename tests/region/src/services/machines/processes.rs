@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// How often `/proc` is looked at while processes are on their way out.
+/// How often `/proc` is read while processes are ending.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// The environment variable `NAME=value` that marks an instance's processes.
@@ -18,17 +18,17 @@ pub struct Marker {
 }
 
 impl Marker {
-    /// A marker; the value must be unique on the machine.
+    /// A marker; its value must be unique on this machine.
     pub fn new(name: &'static str, value: String) -> Self {
         Self { name, value }
     }
 
-    /// For the environment of a process to be started.
+    /// The name and the value, for the environment of a process to be started.
     pub fn variable(&self) -> (&'static str, &str) {
         (self.name, &self.value)
     }
 
-    /// The process IDs that carry it now, zombies aside.
+    /// The IDs of the processes that have the marker now, without zombies.
     pub fn processes(&self) -> Vec<Pid> {
         let wanted = format!("{}={}", self.name, self.value);
         let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
@@ -39,7 +39,7 @@ impl Marker {
             .collect()
     }
 
-    /// Sends a signal to all that carry it now; answers how many there were.
+    /// Sends a signal to all processes that have the marker now; returns how many there were.
     pub fn signal(&self, signal: Signal) -> usize {
         let processes = self.processes();
         for pid in &processes {
@@ -48,14 +48,14 @@ impl Marker {
         processes.len()
     }
 
-    /// SIGKILL until none is left.
+    /// Sends SIGKILL until no process is left.
     pub async fn kill_all(&self) {
         while self.signal(Signal::SIGKILL) > 0 {
             tokio::time::sleep(LOOK_AGAIN).await;
         }
     }
 
-    /// SIGSTOP until all are stopped, those forked meanwhile included.
+    /// Sends SIGSTOP until all processes are stopped, including those forked meanwhile.
     pub async fn stop_all(&self) {
         loop {
             let running: Vec<Pid> = self.processes().into_iter().filter(|pid| !is_stopped(*pid)).collect();
@@ -69,7 +69,7 @@ impl Marker {
         }
     }
 
-    /// Waits until none is left, or the limit is over; false where some are left.
+    /// Waits until no process is left; returns false where some are left after the limit.
     pub async fn gone_within(&self, limit: Duration) -> bool {
         let gone = async {
             while !self.processes().is_empty() {
@@ -88,7 +88,7 @@ impl Marker {
     }
 }
 
-/// Sends a signal to one process; that it is gone already is no error.
+/// Sends a signal to a process, if it is still there.
 pub fn send(pid: Pid, signal: Signal) {
     match kill(pid, signal) {
         Ok(()) | Err(Errno::ESRCH) => {}

@@ -1,5 +1,5 @@
-//! A slow disk: a tracer holds each sync of a process back before it is made. Nothing else here can: loopback disks
-//! know no delay, and what throttles a block device does not see a tmpfs.
+//! A slow disk: a tracer delays each sync of a process. No other tool does that here: loopback disks have no
+//! delay setting, and the throttling of block devices does not affect a tmpfs.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -12,32 +12,32 @@ use tokio::time::Instant;
 /// How long the tracer may take to attach.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Why a disk is not made slow.
+/// Why a disk cannot be made slow.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
-    /// There is nothing to hold back.
+    /// No etcd runs whose syncs could be delayed.
     #[error("slow-disk: no etcd runs on {0} now")]
     NoEtcd(String),
-    /// There is no tracer.
-    #[error("syncs are held back by strace, which cannot be run here")]
+    /// strace cannot be run.
+    #[error("syncs are delayed by strace, which cannot be run here: install strace")]
     NoTracer(#[source] std::io::Error),
-    /// It does not attach.
-    #[error("strace cannot hold process {pid} back, which takes root: {said}")]
+    /// strace cannot attach to the process.
+    #[error("strace cannot trace process {pid} (this needs root): {said}")]
     Refused {
-        /// The process.
+        /// The process ID of etcd.
         pid: Pid,
-        /// strace's own words.
+        /// What strace printed.
         said: String,
     },
 }
 
-/// A process whose syncs are slow, as long as this is kept.
+/// Keeps the syncs of a process slow until it is dropped.
 pub(super) struct Slow {
     _tracer: Child,
 }
 
 impl Slow {
-    /// Attaches to a process; returns once each of its syncs takes so much longer.
+    /// Attaches to a process; returns once each of its syncs takes `millis` longer.
     ///
     /// # Errors
     /// [`Problem`].

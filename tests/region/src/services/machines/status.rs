@@ -9,9 +9,9 @@ use nix::sys::signal::Signal;
 /// The end of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// It exited with this code.
+    /// It exited with this exit code.
     Code(i32),
-    /// It was killed by this signal.
+    /// A signal of this number killed it.
     Signal(i32),
 }
 
@@ -36,19 +36,19 @@ impl std::fmt::Display for Exit {
 /// How one run of a service ended (`$SERVICE_RESULT` of systemd.exec(5)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Cleanly.
+    /// With a clean end.
     Success,
-    /// With an exit status that is no success.
+    /// With an exit status that is not a success.
     ExitCode,
-    /// By a signal that is no clean end.
+    /// By a signal that is not a clean end.
     Signal,
-    /// A time limit ran out.
+    /// After a time limit ran out.
     Timeout,
 }
 
 impl Verdict {
-    /// What an exit means for a service; `success` is its `SuccessExitStatus=`. SIGHUP, SIGINT, SIGTERM and SIGPIPE
-    /// are clean ends of a main process.
+    /// What an exit means for a service; `success` is its `SuccessExitStatus=`. SIGHUP, SIGINT, SIGTERM and
+    /// SIGPIPE are clean ends of a main process.
     pub fn of(exit: Exit, success: &StatusSet) -> Self {
         const CLEAN: [i32; 4] =
             [Signal::SIGHUP as i32, Signal::SIGINT as i32, Signal::SIGTERM as i32, Signal::SIGPIPE as i32];
@@ -72,12 +72,12 @@ impl Verdict {
     }
 }
 
-/// `Restart=`.
+/// When a service is started again (`Restart=`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Restart {
     /// Never.
     No,
-    /// Whatever happened.
+    /// After every end.
     Always,
     /// After a clean end.
     OnSuccess,
@@ -90,7 +90,7 @@ pub enum Restart {
 }
 
 impl Restart {
-    /// The table of systemd.service(5).
+    /// Whether a service is started again after this end, by the table of systemd.service(5).
     pub fn after(self, verdict: Verdict) -> bool {
         match self {
             Self::No => false,
@@ -114,7 +114,7 @@ impl FromStr for Restart {
             "on-failure" => Self::OnFailure,
             "on-abnormal" => Self::OnAbnormal,
             "on-abort" => Self::OnAbort,
-            _ => return Err("no such restart rule".to_owned()),
+            _ => return Err("this is not a value of Restart=".to_owned()),
         })
     }
 }
@@ -134,7 +134,7 @@ impl StatusSet {
     /// Adds the codes and signal names of a line; an empty line empties the list.
     ///
     /// # Errors
-    /// A sentence that names the word that is neither.
+    /// A sentence that names the word that is neither a code nor a signal.
     pub fn extend(&mut self, line: &str) -> Result<(), String> {
         if line.is_empty() {
             self.entries.clear();
@@ -142,8 +142,9 @@ impl StatusSet {
         for word in line.split_whitespace() {
             let code = word.parse::<u8>().map(|code| Exit::Code(i32::from(code)));
             let signal = || word.parse::<Signal>().map(|signal| Exit::Signal(signal as i32));
-            let entry =
-                code.or_else(|_| signal()).map_err(|_| format!("`{word}` is no exit code and no signal"))?;
+            let entry = code
+                .or_else(|_| signal())
+                .map_err(|_| format!("`{word}` is neither an exit code nor a signal"))?;
             self.entries.push(entry);
         }
         Ok(())

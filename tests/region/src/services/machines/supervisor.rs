@@ -16,16 +16,16 @@ use super::unit::{Exec, Unit};
 /// How one run of the service ended.
 struct Run {
     verdict: Verdict,
-    /// How the main process ended, where it was started.
+    /// How the main process ended; `None` where it was not started.
     main: Option<Exit>,
 }
 
-/// Starts the service, and again as its unit says, until the unit says no more; answers why it stays down.
+/// Starts the service, and restarts it as its unit says; returns why it stays down in the end.
 pub async fn supervise(unit: &Unit, host: &Host) -> String {
     let mut starts = VecDeque::new();
     loop {
         if burst_exceeded(unit, &mut starts) {
-            return say(host, "start request repeated too quickly: not started again");
+            return say(host, "start request repeated too quickly: the service is not started again");
         }
         let run = run_once(unit, host).await;
         stop_rest(unit, host, None).await;
@@ -60,7 +60,8 @@ fn burst_exceeded(unit: &Unit, starts: &mut VecDeque<Instant>) -> bool {
     exceeded
 }
 
-/// Only the main process's own end counts for the lists, not that of a command before or after it.
+/// Whether the unit restarts the service. Its lists of exit statuses apply to the main process only, not to
+/// the commands before and after it.
 fn restarts(unit: &Unit, run: &Run) -> bool {
     if run.main.is_some_and(|main| unit.prevent.contains(main)) {
         return false;
@@ -86,7 +87,7 @@ async fn run_once(unit: &Unit, host: &Host) -> Run {
             return Run { verdict: Verdict::ExitCode, main: None };
         }
     };
-    // Where the main process ends meanwhile, systemd still waits for these.
+    // systemd waits for these commands even where the main process ends meanwhile.
     for exec in &unit.start_post {
         if let Err(verdict) = run_command(unit, host, exec, deadline).await {
             let main = stop_main(unit, host, main).await;
@@ -106,7 +107,7 @@ async fn run_once(unit: &Unit, host: &Host) -> Run {
     }
 }
 
-/// Runs a command to its end. Of a command other than the main one only status 0 is a success.
+/// Runs a command other than the main process to its end; only status 0 is a success.
 async fn run_command(
     unit: &Unit,
     host: &Host,
@@ -141,15 +142,15 @@ async fn run_command(
     Err(if matches!(exit, Exit::Code(_)) { Verdict::ExitCode } else { Verdict::Signal })
 }
 
-/// Ends the main process because the start failed beside it; answers how it ended.
+/// Ends the main process because a command of the start failed; returns how it ended.
 async fn stop_main(unit: &Unit, host: &Host, mut main: Child) -> Option<Exit> {
     let pid = main.id().and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw);
     let (waited, ()) = tokio::join!(main.wait(), stop_rest(unit, host, pid));
     waited.ok().map(Exit::from)
 }
 
-/// SIGTERM (with `KillMode=mixed` to the main process only), then SIGKILL for what is left after the limit. Where
-/// there is no main process any more, `mixed` kills the rest at once.
+/// Sends SIGTERM (with `KillMode=mixed` to the main process only), then SIGKILL to the processes left after
+/// the limit. Where the main process has ended, `mixed` kills the others at once.
 async fn stop_rest(unit: &Unit, host: &Host, main: Option<Pid>) {
     match (unit.term_main_only, main) {
         (true, Some(main)) => send(main, Signal::SIGTERM),
@@ -159,7 +160,7 @@ async fn stop_rest(unit: &Unit, host: &Host, main: Option<Pid>) {
         }
     }
     if !host.marker.gone_within(unit.stop_limit.unwrap_or(Duration::MAX)).await {
-        host.console.print("systemd", "some processes are left after TimeoutStopSec=: killed");
+        host.console.print("systemd", "some processes are left after TimeoutStopSec= and are killed");
         host.marker.kill_all().await;
     }
 }

@@ -1,4 +1,5 @@
-//! Reads a systemd service unit, as far as this region runs it; anything else in it is refused by name.
+//! Reads a systemd service unit. A directive that the region neither carries out nor may ignore is refused by
+//! name.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,7 +7,7 @@ use std::time::Duration;
 use super::directives::knowingly_ignored;
 use super::status::{Restart, StatusSet};
 
-/// What a unit says.
+/// The settings of a unit.
 #[derive(Clone, Debug)]
 pub struct Unit {
     /// `ExecStartPre=`, in order.
@@ -37,9 +38,9 @@ pub struct Unit {
     pub environment: Vec<(String, String)>,
     /// `EnvironmentFile=`, and whether it may be missing.
     pub environment_files: Vec<(PathBuf, bool)>,
-    /// `RuntimeDirectory=`, as absolute paths: made before each start, removed after each end.
+    /// `RuntimeDirectory=` as absolute paths; made before each start, removed after each end.
     pub runtime_directories: Vec<PathBuf>,
-    /// `StateDirectory=` and `ConfigurationDirectory=`, as absolute paths: made before each start.
+    /// `StateDirectory=` and `ConfigurationDirectory=` as absolute paths; made before each start.
     pub lasting_directories: Vec<PathBuf>,
     /// `StartLimitIntervalSec=`; zero is no limit.
     pub burst_interval: Duration,
@@ -52,35 +53,35 @@ pub struct Unit {
 pub struct Exec {
     /// With the prefix `-` a failure counts as success.
     pub failure_ignored: bool,
-    /// The words, quotes removed, variables not yet put in.
+    /// The words, without quotes and with variables not yet replaced.
     pub words: Vec<String>,
 }
 
 /// Why a unit cannot be run here.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Refusal {
-    /// A line that is no section, comment or assignment.
+    /// A line that is neither a section, a comment nor an assignment.
     #[error("line {line} is neither a section, a comment nor an assignment: {text}")]
     Syntax {
-        /// Its number, from 1.
+        /// The line's number, from 1.
         line: usize,
-        /// The line.
+        /// The line's text.
         text: String,
     },
-    /// A directive that is neither carried out nor known to be harmless to leave out.
-    #[error("[{section}] {name}= is not known to the local region: teach it, or leave it out")]
+    /// A directive that the region neither carries out nor may ignore.
+    #[error("the local region does not know [{section}] {name}=: teach it to the region, or leave it out")]
     Unknown {
-        /// The section.
+        /// The section's name.
         section: String,
-        /// The directive.
+        /// The directive's name.
         name: String,
     },
-    /// A value that is not understood.
+    /// A value that the region does not understand.
     #[error("{name}={value}: {why}")]
     Value {
-        /// The directive.
+        /// The directive's name.
         name: String,
-        /// Its value.
+        /// The directive's value.
         value: String,
         /// What is wrong.
         why: String,
@@ -156,7 +157,7 @@ impl Unit {
         match name {
             "Type" => match value {
                 "simple" | "exec" => {}
-                _ => return Err("only simple and exec are run here".into()),
+                _ => return Err("the region runs only simple and exec".into()),
             },
             "ExecStartPre" => push_exec(&mut self.start_pre, value)?,
             "ExecStartPost" => push_exec(&mut self.start_post, value)?,
@@ -172,11 +173,11 @@ impl Unit {
             "KillMode" => match value {
                 "control-group" => self.term_main_only = false,
                 "mixed" => self.term_main_only = true,
-                _ => return Err("only control-group and mixed are run here".into()),
+                _ => return Err("the region knows only control-group and mixed".into()),
             },
             "Environment" => {
                 for word in words(value)? {
-                    let (name, value) = word.split_once('=').ok_or("not NAME=value")?;
+                    let (name, value) = word.split_once('=').ok_or("a word is not NAME=value")?;
                     self.environment.push((name.to_owned(), value.to_owned()));
                 }
             }
@@ -258,11 +259,11 @@ fn push_exec(list: &mut Vec<Exec>, value: &str) -> Result<(), String> {
     let failure_ignored = value.starts_with('-');
     let line = value.trim_start_matches('-');
     if line.starts_with(['@', ':', '+', '!', '|']) {
-        return Err("of the prefixes only `-` is run here".to_owned());
+        return Err("the region knows only the prefix `-`".to_owned());
     }
     let words = words(line)?;
     if words.iter().any(|word| word.replace("%%", "").contains('%')) {
-        return Err("specifiers (%) are not put in here".to_owned());
+        return Err("the region does not replace specifiers (%)".to_owned());
     }
     let words: Vec<String> = words.into_iter().map(|word| word.replace("%%", "%")).collect();
     if !words.first().is_some_and(|program| program.starts_with('/')) {
@@ -284,7 +285,7 @@ fn words(line: &str) -> Result<Vec<String>, String> {
                 quote = Some(character);
                 word.get_or_insert_default();
             }
-            ('\\', None) => return Err("escapes with a backslash are not read here".to_owned()),
+            ('\\', None) => return Err("the region does not read escapes with a backslash".to_owned()),
             (c, None) if c.is_whitespace() => words.extend(word.take()),
             (c, None) => word.get_or_insert_default().push(c),
         }
@@ -296,12 +297,12 @@ fn words(line: &str) -> Result<Vec<String>, String> {
     Ok(words)
 }
 
-/// `None` is `infinity`; zero is, too (systemd.service(5), `TimeoutStartSec=`).
+/// A time limit; `None` for `infinity` and for zero (systemd.service(5), `TimeoutStartSec=`).
 fn limit(value: &str) -> Result<Option<Duration>, String> {
     Ok(span(value)?.filter(|limit| !limit.is_zero()))
 }
 
-/// A time span such as `1min 30s`, `100ms`, `5` (seconds); `None` is `infinity` (systemd.time(7)).
+/// A time span such as `1min 30s`, `100ms` or `5` (seconds); `None` for `infinity` (systemd.time(7)).
 fn span(value: &str) -> Result<Option<Duration>, String> {
     if value == "infinity" {
         return Ok(None);
@@ -310,14 +311,14 @@ fn span(value: &str) -> Result<Option<Duration>, String> {
     for part in value.split_whitespace() {
         let digits = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
         let (number, scale) = part.split_at(digits);
-        let number: u64 = number.parse().map_err(|_| format!("`{part}` is no time span"))?;
+        let number: u64 = number.parse().map_err(|_| format!("`{part}` is not a time span"))?;
         total += match scale {
             "ms" | "msec" => Duration::from_millis(number),
             "" | "s" | "sec" | "second" | "seconds" => Duration::from_secs(number),
             "m" | "min" | "minute" | "minutes" => Duration::from_secs(number * 60),
             "h" | "hr" | "hour" | "hours" => Duration::from_secs(number * 3_600),
             "d" | "day" | "days" => Duration::from_secs(number * 86_400),
-            _ => return Err(format!("`{part}` is no time span read here")),
+            _ => return Err(format!("`{part}` has a unit of time that the region does not know")),
         };
     }
     Ok(Some(total))

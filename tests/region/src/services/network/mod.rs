@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, TcpListener};
 
 use anyhow::{Context, bail};
 
-/// Held on `127.a.b.1` for as long as the network is in use, so that no other region takes the same one.
+/// The port on `127.a.b.1` that a region holds while it uses the network, so that no other region takes it.
 const GUARD_PORT: u16 = 4599;
 
 /// The network 127.a.b.0/24, reserved against other regions on this machine until dropped.
@@ -18,10 +18,10 @@ pub struct Network {
 }
 
 impl Network {
-    /// Reserves the network asked for, or the first free one.
+    /// Reserves the wanted network, or the first free network.
     ///
     /// # Errors
-    /// When the one asked for is in use, or all are.
+    /// When the wanted network is in use, or all networks are.
     pub fn reserve(wanted: Option<[u8; 2]>) -> anyhow::Result<Self> {
         if let Some([a, b]) = wanted {
             let guard = bind([a, b]).with_context(|| {

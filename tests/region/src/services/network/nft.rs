@@ -1,4 +1,4 @@
-//! The packet filter's table of one region, written whole at every change, in one transaction.
+//! The packet filter table of one region. Every change writes the whole table in one transaction.
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -7,10 +7,10 @@ use std::process::Stdio;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-/// Instances' group IDs are this plus the last number of their address. Within what an unprivileged user namespace
-/// usually maps, and above what Linux distributions hand out.
+/// An instance's group ID is this plus the last number of its address. These IDs are within the range that an
+/// unprivileged user namespace usually maps, and above the IDs that Linux distributions assign.
 pub const FIRST_GROUP: u32 = 60_000;
-/// The hosts that are instances.
+/// The last numbers of instances' addresses.
 pub const HOSTS: std::ops::RangeInclusive<u8> = 10..=250;
 
 /// Links cannot be cut on this machine.
@@ -18,10 +18,10 @@ pub const HOSTS: std::ops::RangeInclusive<u8> = 10..=250;
 #[error("links cannot be cut here: {0}")]
 pub struct Unavailable(pub String);
 
-/// Debian keeps nft where the PATH of an ordinary user does not look.
+/// Debian installs nft outside the PATH of an ordinary user.
 const PATH: &str = "/usr/sbin:/sbin:/usr/local/sbin:/usr/bin:/bin";
 
-/// The table's name: as unique as the network, which no two regions hold at once.
+/// The table's name. It is unique because no two regions have the same network.
 pub(crate) fn table([a, b]: [u8; 2]) -> String {
     format!("etcd_asg_region_{a}_{b}")
 }
@@ -31,7 +31,7 @@ pub(super) fn address([a, b]: [u8; 2], host: u8) -> Ipv4Addr {
     Ipv4Addr::new(127, a, b, host)
 }
 
-/// Puts rules in force that drop what these hosts send to each other; no pairs, no table.
+/// Drops what the first host of each pair sends to the second. Without pairs the table is removed.
 pub(super) async fn apply(network: [u8; 2], down: &BTreeSet<(u8, u8)>) -> Result<(), Unavailable> {
     let problem = |error: std::io::Error| {
         Unavailable(format!("nft cannot be run ({error}): install nftables (apt-get install nftables)"))
@@ -53,11 +53,15 @@ pub(super) async fn apply(network: [u8; 2], down: &BTreeSet<(u8, u8)>) -> Result
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    Err(Unavailable(format!("nft refuses the rules: {}", said.lines().next().unwrap_or("it says nothing"))))
+    Err(Unavailable(format!(
+        "nft refuses the rules: {}",
+        said.lines().next().unwrap_or("it printed no reason")
+    )))
 }
 
-/// Two forms of one direction: what the client sends to the address that it dialled, and what the server sends from
-/// its address to the client. The mark outlives the socket: what a closed one still sends is dropped too.
+/// The table's rules. Each direction has two forms: what the client sends to the address that it dialled, and
+/// what the server sends from its address to the client. The mark outlives the socket, so that what a closed
+/// socket still sends is dropped too.
 fn rules(network: [u8; 2], down: &BTreeSet<(u8, u8)>) -> String {
     let table = table(network);
     let mut rules = format!("add table ip {table}\ndelete table ip {table}\n");

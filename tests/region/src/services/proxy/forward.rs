@@ -23,7 +23,7 @@ use crate::services::network::links::Links;
 
 /// The largest request body that is passed on; etcd's own limit is 1.5 MiB.
 const BODY_LIMIT: usize = 8 * 1024 * 1024;
-/// Of interest to one connection only (RFC 9110, 7.6.1), so never passed on.
+/// Headers that concern one connection only (RFC 9110, 7.6.1) and are never passed on.
 const HOP_BY_HOP: [&str; 5] = ["connection", "proxy-connection", "proxy-authorization", "keep-alive", "te"];
 
 /// Forwards requests. Cheap to clone.
@@ -39,7 +39,7 @@ impl Forwarder {
         Self { site, links, faults }
     }
 
-    /// An error drops the connection without an answer, which is what a caller sees of a member that is gone.
+    /// Handles a request. An error drops the connection without an answer, as a member that is gone would.
     pub(super) async fn handle(&self, request: Request<Incoming>) -> anyhow::Result<Response<Body>> {
         let caller = self.caller(request.headers());
         if request.method() == Method::CONNECT {
@@ -68,7 +68,7 @@ impl Forwarder {
         }
     }
 
-    /// A letter that a healed network still delivers after its sender has died.
+    /// Forwards a request after a time, even if its caller has died: what a network does that delivers late.
     async fn late(
         &self,
         wait: Duration,
@@ -132,7 +132,8 @@ impl Forwarder {
     }
 }
 
-/// A connection for each request: what is on its way to a member dies with its caller, as it would without a proxy.
+/// Forwards a request on a connection of its own: the request dies with its caller, as it would without a
+/// proxy.
 async fn forward(
     authority: &str,
     parts: hyper::http::request::Parts,
@@ -164,7 +165,7 @@ fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
     headers
 }
 
-/// As the gateway of etcd 3.6 writes its errors.
+/// An error in the format of etcd 3.6's JSON gateway.
 fn failure(status: u16, code: &str, message: &str) -> anyhow::Result<Response<Body>> {
     let code: u32 = code.parse().unwrap_or(2);
     let body = json!({ "code": code, "message": message, "details": [] }).to_string();

@@ -1,7 +1,7 @@
 //! The forward proxy through which the functions reach etcd, so that those calls pass the gate too.
 //!
-//! HTTP/1.1: absolute-form requests are forwarded one by one, `CONNECT` is a blind tunnel. The caller is told by
-//! the user name of `Proxy-Authorization`, which is its access key.
+//! HTTP/1.1: absolute-form requests are forwarded one by one; `CONNECT` opens a tunnel whose content is not
+//! read. The user name in `Proxy-Authorization` is the caller's access key.
 
 mod forward;
 
@@ -27,10 +27,10 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Starts it on a free port of 127.0.0.1.
+    /// Starts the proxy on a free port of 127.0.0.1.
     ///
     /// # Errors
-    /// When no port can be had.
+    /// When no port is free.
     pub async fn start(site: Site, links: Links, faults: Faults) -> anyhow::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
@@ -41,12 +41,12 @@ impl Proxy {
         Ok(Self { address, stop, tasks })
     }
 
-    /// Where it listens.
+    /// The address on which the proxy listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Ends it with all its connections.
+    /// Ends the proxy and all its connections.
     pub async fn shutdown(&self) {
         self.stop.cancel();
         self.tasks.close();

@@ -1,4 +1,4 @@
-//! The answers that s3s-fs does not give as S3 does: to conditional writes, and where there is no bucket.
+//! The answers in which s3s-fs differs from S3: to conditional writes, and where there is no bucket.
 
 use axum::body::Body;
 use hyper::Response;
@@ -6,13 +6,13 @@ use hyper::http::request::Parts as Head;
 
 use crate::wire::ApiError;
 
-/// What a write demands of the object that is there.
+/// The condition that a write sets on the present object.
 pub enum Condition {
-    /// Nothing.
+    /// No condition.
     None,
-    /// That it does not exist.
+    /// The object must not exist.
     Absent,
-    /// That it has this ETag.
+    /// The object must have the given ETag.
     Same,
 }
 
@@ -35,17 +35,18 @@ impl Condition {
     }
 }
 
-/// If-Match on a key without an object (S3 user guide, "How to prevent object overwrites": 404, not 412).
+/// The answer to If-Match on a key without an object (S3 user guide, "How to prevent object overwrites": 404,
+/// not 412).
 pub fn no_such_key(request_id: &str) -> Response<Body> {
     error(404, "NoSuchKey", "The specified key does not exist.", request_id)
 }
 
-/// An object of a bucket that is not there: another code than that of a key that is not, with the same status.
+/// The answer for an object of a missing bucket. Status 404 as for a missing key, but with another code.
 pub fn no_such_bucket(request_id: &str) -> Response<Body> {
     error(404, "NoSuchBucket", "The specified bucket does not exist", request_id)
 }
 
-/// The loser of a race.
+/// The answer to the loser of a race.
 pub fn conflict(request_id: &str) -> Response<Body> {
     let message =
         "The conditional request cannot succeed due to a conflicting operation against this resource.";

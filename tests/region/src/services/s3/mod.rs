@@ -1,4 +1,5 @@
-//! S3: the crates s3s and s3s-fs, with conditional writes made atomic and every written body remembered.
+//! S3: the crates s3s and s3s-fs. The region adds atomic conditional writes and keeps every body that was
+//! written.
 
 mod conditional;
 mod versions;
@@ -28,12 +29,13 @@ pub struct Storage {
     site: Site,
     service: S3Service,
     root: PathBuf,
-    /// s3s-fs checks a condition and writes in two steps; and it stores a body and its ETag in two files.
+    /// Locked for each call: s3s-fs checks a condition and writes in two steps, and stores a body and its
+    /// ETag in two files.
     order: Arc<RwLock<()>>,
     versions: Versions,
 }
 
-/// Every access key has the same secret: s3s refuses signed requests where it has no key to check them with.
+/// The same secret for every access key: without a secret s3s refuses signed requests.
 struct OneSecret;
 
 #[async_trait::async_trait]
@@ -58,7 +60,7 @@ impl Storage {
         Ok(Self { site: site.clone(), service, root, order: Arc::default(), versions: Versions::default() })
     }
 
-    /// Performs one call, in one order with all others that write.
+    /// Performs one call; calls that write run one after the other.
     pub async fn call(&self, head: Head, body: Bytes, caller: &Caller, request_id: &str) -> Response<Body> {
         let (bucket, key) = bucket_and_key(&head);
         if !key.is_empty() && !self.root.join(&bucket).is_dir() {
@@ -86,12 +88,7 @@ impl Storage {
         answer
     }
 
-    /// All bodies that were written under a key, in order.
-    pub fn versions(&self, key: &str) -> Vec<Written> {
-        self.look(key, <[Written]>::to_vec)
-    }
-
-    /// Looks at the bodies that were written under a key, in order, without a copy.
+    /// Looks at the bodies that were written under a key, in order.
     pub fn look<T>(&self, key: &str, look: impl FnOnce(&[Written]) -> T) -> T {
         self.versions.look(&self.site.options.bucket, key, look)
     }
@@ -101,7 +98,7 @@ impl Storage {
         self.versions.keys(&self.site.options.bucket)
     }
 
-    /// S3 answers the loser of a race with 412 or with 409, as the race falls.
+    /// Whether the loser of a race gets 409 instead of 412; S3 answers with either.
     fn loses_as_conflict(&self) -> bool {
         self.site.options.hostile && self.site.chance(0.5)
     }
@@ -118,7 +115,7 @@ impl Storage {
     }
 
     async fn remember(&self, bucket: &str, key: &str, caller: &Caller) {
-        // The request's body may be chunked and signed; what was stored is what counts.
+        // The request's body may be chunked and signed; the stored file has the content alone.
         match tokio::fs::read(self.root.join(bucket).join(key)).await {
             Ok(body) => {
                 let number = self.versions.add(bucket, key, &body, caller);
@@ -133,7 +130,7 @@ impl Storage {
     }
 }
 
-/// A PUT of an object's content, not of its tags, its access list or a part.
+/// Whether a PUT writes an object's content, and not its tags, its access list or a part.
 fn is_plain_put(query: &str) -> bool {
     !query.split('&').any(|part| {
         let name = part.split('=').next().unwrap_or_default();

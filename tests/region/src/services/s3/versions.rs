@@ -1,4 +1,4 @@
-//! The bodies that were written, in order: what a versioned bucket would keep.
+//! The bodies that were written, in order, as a versioned bucket would keep them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,9 +17,9 @@ pub struct Written {
     pub number: usize,
     /// RFC 3339 with milliseconds, UTC.
     pub at: String,
-    /// Who wrote it: a function and its process, an instance, or `outside`.
+    /// The writer: a function and its process, an instance, or `outside`.
     pub caller: String,
-    /// The content: as JSON where it is that, else as text.
+    /// The content: as JSON where it is JSON, otherwise as text.
     pub body: Value,
 }
 

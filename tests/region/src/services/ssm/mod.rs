@@ -1,4 +1,5 @@
-//! SSM Parameter Store: the parameter calls with their rules, and, when hostile, with their weak promises.
+//! SSM Parameter Store: the parameter calls with their rules and, in a hostile region, with their weak
+//! consistency.
 
 mod read;
 mod rules;
@@ -39,7 +40,7 @@ impl Parameters {
     /// Performs one call.
     ///
     /// # Errors
-    /// As Parameter Store's own.
+    /// Parameter Store's errors.
     pub fn call(&self, action: &str, input: &Value) -> Result<Value, ApiError> {
         let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
         if !shelf.throttle.admits() {
@@ -58,7 +59,7 @@ impl Parameters {
         }
     }
 
-    /// What is really there, without staleness, for the region's own page.
+    /// The true state without stale reads, for the region's own page.
     pub fn state(&self) -> Value {
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner).store.state()
     }
@@ -80,7 +81,7 @@ fn parse<T: DeserializeOwned>(input: &Value) -> Result<T, ApiError> {
     T::deserialize(input).map_err(|error| ApiError::bad_request("ValidationException", error.to_string()))
 }
 
-/// The parameter or path that a call is about; several are joined by commas.
+/// The parameter or path that a call is about; several names are joined by commas.
 pub fn target(input: &Value) -> String {
     let named = input.get("Name").or_else(|| input.get("Path")).and_then(Value::as_str);
     let listed = || {

@@ -10,9 +10,9 @@ use crate::wire::ApiError;
 
 /// Parameters a page, and names a call, at most (Systems Manager API).
 const PAGE: usize = 10;
-/// How often a hostile listing answers an empty page first.
+/// The probability that a hostile listing answers an empty page first.
 const EMPTY_PAGE: f64 = 0.15;
-/// Marks the token of an empty page, so that the next one is not empty again.
+/// Marks the token of an empty page, so that the next page is not empty again.
 const AFTER_EMPTY: &str = "again:";
 
 /// The input of GetParameter.
@@ -46,7 +46,7 @@ pub struct ByPath {
     next_token: Option<String>,
 }
 
-/// The input of DescribeParameters; its filters are not there.
+/// The input of DescribeParameters, without its filters.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct Describe {

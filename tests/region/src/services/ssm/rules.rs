@@ -1,4 +1,4 @@
-//! What names and values may be.
+//! The rules for the names and values of parameters.
 
 use crate::wire::ApiError;
 
@@ -7,7 +7,7 @@ const LEVELS: usize = 15;
 /// Characters of a fully qualified name, at most (Systems Manager API, PutParameter).
 const NAME_LENGTH: usize = 1_011;
 
-/// A refusal of the service's validation.
+/// The service's validation error.
 pub fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::bad_request("ValidationException", message)
 }

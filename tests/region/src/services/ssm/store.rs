@@ -1,4 +1,4 @@
-//! Names, their present version and the one before it, which a stale read may still show.
+//! The parameters: for each name its present version and the version before it, which a stale read may show.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::model::site::{ACCOUNT, REGION, Site};
 use crate::model::time::timestamp;
 
-/// How often a read within the staleness shows what was there before.
+/// The probability that a read shortly after a write shows what was there before.
 const STALE: f64 = 0.5;
 
 /// One version of a parameter.
@@ -23,7 +23,7 @@ pub struct Version {
     pub tier: String,
 }
 
-/// What stands under a name: nothing where it was deleted.
+/// The versions of one name; `now` is `None` where the parameter was deleted.
 pub struct Slot {
     pub now: Option<Version>,
     pub before: Option<Version>,
@@ -37,18 +37,18 @@ pub struct Store {
 }
 
 impl Store {
-    /// What really stands under a name.
+    /// The true state of a name.
     pub fn slot(&self, name: &str) -> Option<&Slot> {
         self.slots.get(name)
     }
 
-    /// Puts a version, or nothing, under a name.
+    /// Sets a name's version; `None` deletes it.
     pub fn set(&mut self, name: &str, version: Option<Version>) {
         let before = self.slots.remove(name).and_then(|slot| slot.now);
         self.slots.insert(name.to_owned(), Slot { now: version, before, changed: Instant::now() });
     }
 
-    /// What a read sees under a name: perhaps what was there before.
+    /// What a read sees: the present version or, while reads may be stale, perhaps the version before it.
     pub fn read(&self, site: &Site, name: &str) -> Option<&Version> {
         let slot = self.slots.get(name)?;
         let fresh = slot.changed.elapsed() >= site.options.ssm_staleness;
@@ -59,7 +59,7 @@ impl Store {
         }
     }
 
-    /// The names below `path`, in order: all levels, or only the first.
+    /// The names below `path`, in order: of all levels, or of the first level only.
     pub fn names_below(&self, path: &str, recursive: bool) -> impl Iterator<Item = &String> {
         let prefix = if path.ends_with('/') { path.to_owned() } else { format!("{path}/") };
         self.slots.keys().filter(move |name| {
@@ -67,12 +67,12 @@ impl Store {
         })
     }
 
-    /// The names that exist.
+    /// The parameters that exist.
     pub fn existing(&self) -> impl Iterator<Item = (&String, &Version)> {
         self.slots.iter().filter_map(|(name, slot)| Some((name, slot.now.as_ref()?)))
     }
 
-    /// Everything that exists, as JSON by name.
+    /// The parameters that exist, as JSON by name.
     pub fn state(&self) -> Value {
         self.existing()
             .map(|(name, version)| {
@@ -84,14 +84,14 @@ impl Store {
 }
 
 impl Slot {
-    /// Whether the name was deleted less than `ago` ago.
+    /// Whether the parameter was deleted less than `ago` ago.
     pub fn deleted_within(&self, ago: Duration) -> bool {
         self.now.is_none() && self.changed.elapsed() < ago
     }
 }
 
 impl Version {
-    /// The parameter as an answer shows it; a SecureString only `decrypted` shows its value.
+    /// The parameter as an answer shows it; a SecureString shows its value only when `decrypted`.
     pub fn show(&self, name: &str, decrypted: bool) -> Value {
         let sealed = self.kind == "SecureString" && !decrypted;
         let value = if sealed {
@@ -110,7 +110,8 @@ impl Version {
         })
     }
 
-    /// Seconds since 1970, with milliseconds, as the JSON protocol writes times.
+    /// When the version was written: seconds since 1970, with milliseconds, as the JSON protocol writes
+    /// times.
     pub fn modified_seconds(&self) -> f64 {
         let seconds = self.modified.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         (seconds * 1000.0).round() / 1000.0

@@ -1,8 +1,8 @@
-//! The account's throughput limit.
+//! The account's limit of calls a second.
 
 use std::time::Instant;
 
-/// A bucket that holds one second's worth of calls.
+/// A token bucket for the calls of one second.
 pub struct Throttle {
     rate: f64,
     left: f64,
@@ -10,7 +10,7 @@ pub struct Throttle {
 }
 
 impl Throttle {
-    /// Admits `rate` calls a second; 0 admits all.
+    /// Admits `rate` calls a second; 0 admits all calls.
     pub fn new(rate: f64) -> Self {
         Self { rate, left: rate, at: Instant::now() }
     }

@@ -10,12 +10,12 @@ use super::store::{Store, Version};
 use crate::model::site::Site;
 use crate::wire::ApiError;
 
-/// Two writes of one name closer together than this are concurrent, and may be refused.
+/// Two writes of one name within this time are concurrent, and the second may be refused.
 const CONCURRENT: Duration = Duration::from_millis(100);
-/// How often a concurrent write is refused, when hostile.
+/// The probability that a hostile region refuses a concurrent write.
 const REFUSED: f64 = 0.2;
 
-/// The input of PutParameter, as far as it matters here.
+/// The input of PutParameter, without the fields that the region ignores.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Put {
@@ -50,7 +50,8 @@ pub fn put(site: &Site, store: &mut Store, put: Put) -> Result<Value, ApiError> 
         return Err(already_exists());
     }
     if slot.is_some_and(|slot| slot.deleted_within(site.options.ssm_reuse_delay)) {
-        // The guide says only to wait; what a put that does not wait meets is the deletion still under way.
+        // The guide only says to wait. A put that does not wait is taken to meet the deletion still under
+        // way.
         return Err(if put.overwrite { too_many_updates() } else { already_exists() });
     }
     let concurrent = slot.is_some_and(|slot| slot.changed.elapsed() < CONCURRENT);
@@ -73,7 +74,7 @@ pub fn delete(site: &Site, store: &mut Store, name: &str) -> Result<Value, ApiEr
     }
 }
 
-/// Deletes those of the names that exist and tells which did not.
+/// Deletes the parameters that exist, and names those that do not.
 pub fn delete_all(site: &Site, store: &mut Store, names: &[String]) -> Value {
     let (deleted, invalid): (Vec<_>, Vec<_>) = names.iter().partition(|name| remove(site, store, name));
     json!({"DeletedParameters": deleted, "InvalidParameters": invalid})

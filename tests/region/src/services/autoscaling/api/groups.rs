@@ -82,7 +82,8 @@ fn empty(world: &World, name: &str, min: u32) -> Group {
     }
 }
 
-/// UpdateAutoScalingGroup. As AWS does, a new minimum or maximum moves the desired capacity where none is named.
+/// UpdateAutoScalingGroup. As at AWS, a new minimum or maximum moves the desired capacity where the call
+/// names none.
 pub fn update(world: &World, params: &Params) -> Result<Value, ApiError> {
     let name = params.required("AutoScalingGroupName")?;
     let (min, max) = (params.number::<u32>("MinSize")?, params.number::<u32>("MaxSize")?);
@@ -136,7 +137,7 @@ pub fn set_desired(world: &World, params: &Params) -> Result<Value, ApiError> {
     })
 }
 
-/// DeleteAutoScalingGroup; forced, it ends the instances without their hooks.
+/// DeleteAutoScalingGroup; with `ForceDelete` the instances end without their hooks.
 pub fn delete(world: &World, params: &Params) -> Result<Value, ApiError> {
     let name = params.required("AutoScalingGroupName")?;
     let force = params.flag("ForceDelete")?.unwrap_or(false);

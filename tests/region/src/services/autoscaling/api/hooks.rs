@@ -1,4 +1,4 @@
-//! Hooks, and completing or prolonging the waits at them.
+//! Hooks, and the calls that complete or prolong a wait.
 
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use crate::model::lifecycle::Lifecycle;
 use crate::model::world::{State, World};
 use crate::wire::{ApiError, Params};
 
-/// Hooks a group, at most (Auto Scaling quotas).
+/// The most hooks that a group may have (Auto Scaling quotas).
 const HOOKS: usize = 50;
 
 /// PutLifecycleHook.
@@ -33,7 +33,8 @@ pub fn put(world: &World, params: &Params) -> Result<Value, ApiError> {
     })
 }
 
-/// DeleteLifecycleHook: actions that are pending at it end with CONTINUE for a termination, ABANDON for a launch.
+/// DeleteLifecycleHook: pending actions of the hook end, with CONTINUE for a termination and ABANDON for a
+/// launch.
 pub fn delete(world: &World, params: &Params) -> Result<Value, ApiError> {
     let name = params.required("AutoScalingGroupName")?;
     let hook_name = params.required("LifecycleHookName")?;
@@ -83,7 +84,7 @@ pub fn complete(world: &World, params: &Params) -> Result<Value, ApiError> {
     })
 }
 
-/// RecordLifecycleActionHeartbeat: the heartbeat timeout starts anew, the cap of the whole wait stays.
+/// RecordLifecycleActionHeartbeat: the heartbeat timeout starts again; the cap of the whole wait stays.
 pub fn heartbeat(world: &World, params: &Params) -> Result<Value, ApiError> {
     world.change(|state| {
         let (instance, action) = active(state, params)?;

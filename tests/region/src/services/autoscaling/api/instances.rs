@@ -40,7 +40,7 @@ pub fn terminate(world: &World, params: &Params) -> Result<Value, ApiError> {
     })
 }
 
-/// What a second request to terminate an instance meets: the termination under way.
+/// The answer to a second request to terminate an instance: the termination under way.
 fn under_way(state: &mut State, instance: &str) -> Result<Value, ApiError> {
     let member = state.groups.values().find_map(|group| group.members.get(instance));
     let activity =
@@ -80,7 +80,7 @@ pub fn set_protection(world: &World, params: &Params) -> Result<Value, ApiError>
     })
 }
 
-/// DetachInstances: they run on, outside the group; no hook fires.
+/// DetachInstances: the instances leave the group and run on; no hook fires.
 pub fn detach(world: &World, params: &Params) -> Result<Value, ApiError> {
     let decrement = params.flag("ShouldDecrementDesiredCapacity")?.unwrap_or(false);
     let count = params.list("InstanceIds").len() as u32;
@@ -91,8 +91,8 @@ pub fn detach(world: &World, params: &Params) -> Result<Value, ApiError> {
     each(world, params, |group, instance| move_to(group, instance, Lifecycle::Detaching))
 }
 
-/// AttachInstances: running instances of no group come into service without a hook, and the desired capacity grows by
-/// as many (Auto Scaling user guide, "Detach or attach instances").
+/// AttachInstances: running instances of no group come into service without a hook, and the desired capacity
+/// grows by their number (Auto Scaling user guide, "Detach or attach instances").
 pub fn attach(world: &World, params: &Params) -> Result<Value, ApiError> {
     let name = params.required("AutoScalingGroupName")?;
     let ids = params.list("InstanceIds");
@@ -164,7 +164,7 @@ pub fn enter_standby(world: &World, params: &Params) -> Result<Value, ApiError> 
     each(world, params, |group, instance| move_to(group, instance, Lifecycle::EnteringStandby))
 }
 
-/// ExitStandby: back in service, and the desired capacity grows by as much.
+/// ExitStandby: the instances are in service again, and the desired capacity grows by their number.
 pub fn exit_standby(world: &World, params: &Params) -> Result<Value, ApiError> {
     each(world, params, |group, instance| {
         let standing_by =

@@ -11,7 +11,7 @@ pub fn group<'a>(state: &'a mut State, name: &str) -> Result<&'a mut Group, ApiE
     })
 }
 
-/// The refusal of an instance that is in no group.
+/// The error for an instance that is in no group.
 pub fn no_instance(instance: &str) -> ApiError {
     ApiError::validation(format!(
         "Instance Id not found - No managed instance found for instance ID: {instance}"

@@ -22,7 +22,7 @@ const VERSION: &str = "2011-01-01";
 /// Performs one call.
 ///
 /// # Errors
-/// As the service's own.
+/// Auto Scaling's errors.
 pub fn call(world: &World, action: &str, params: &Params) -> Result<Value, ApiError> {
     match action {
         "CreateAutoScalingGroup" => groups::create(world, params),

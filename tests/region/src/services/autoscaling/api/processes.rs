@@ -1,4 +1,4 @@
-//! Suspending the group's own processes (Auto Scaling user guide, "Suspend and resume processes").
+//! Suspends and resumes the processes of a group (Auto Scaling user guide, "Suspend and resume processes").
 
 use std::time::SystemTime;
 
@@ -8,7 +8,8 @@ use super::lookup::group;
 use crate::model::world::World;
 use crate::wire::{ApiError, Params};
 
-/// All that the API knows; here only Launch, Terminate, HealthCheck, ReplaceUnhealthy and InstanceRefresh do anything.
+/// The processes that the API knows. The region has only Launch, Terminate, HealthCheck, ReplaceUnhealthy and
+/// InstanceRefresh.
 const PROCESSES: [&str; 9] = [
     "Launch",
     "Terminate",
@@ -21,7 +22,7 @@ const PROCESSES: [&str; 9] = [
     "ScheduledActions",
 ];
 
-/// SuspendProcesses; without a list, all of them.
+/// SuspendProcesses; without a list, all processes.
 pub fn suspend(world: &World, params: &Params) -> Result<Value, ApiError> {
     let names = named(params)?;
     change(world, params, |suspended| {
@@ -31,7 +32,7 @@ pub fn suspend(world: &World, params: &Params) -> Result<Value, ApiError> {
     })
 }
 
-/// ResumeProcesses; without a list, all of them.
+/// ResumeProcesses; without a list, all processes.
 pub fn resume(world: &World, params: &Params) -> Result<Value, ApiError> {
     let names = named(params)?;
     change(world, params, |suspended| suspended.retain(|name, _| !names.contains(name)))

@@ -17,10 +17,11 @@ use crate::model::template;
 use crate::model::world::World;
 use crate::wire::{ApiError, Params};
 
-/// What a refresh keeps to where neither it nor the group says anything (API reference, RefreshPreferences).
+/// The policy of a refresh where neither the call nor the group has one (API reference, RefreshPreferences).
 const DEFAULT: Maintenance = Maintenance { min: 90, max: 100 };
 
-/// StartInstanceRefresh. Checkpoints, alarms, bake time and rollback are not there: a call that names them is refused.
+/// StartInstanceRefresh. The region has no checkpoints, alarms, bake time and rollback, and refuses calls
+/// that name them.
 pub fn start(world: &World, params: &Params) -> Result<Value, ApiError> {
     let name = params.required("AutoScalingGroupName")?;
     let preferences = params.below("Preferences");
@@ -55,7 +56,7 @@ pub fn start(world: &World, params: &Params) -> Result<Value, ApiError> {
     })
 }
 
-/// A refresh as the call describes it, of no instances yet.
+/// A refresh as the call describes it, still without instances.
 fn read(site: &Site, group: &Group, params: &Params, preferences: &Params) -> Result<Refresh, ApiError> {
     let strategy = match params.text("Strategy") {
         None | Some("Rolling") => Strategy::Rolling,
@@ -87,7 +88,7 @@ fn read(site: &Site, group: &Group, params: &Params, preferences: &Params) -> Re
     })
 }
 
-/// Auto Scaling user guide, "Replace root volumes during instance refresh", requirements and limitations.
+/// Checks the requirements of Auto Scaling user guide, "Replace root volumes during instance refresh".
 fn check_root_volumes(group: &Group, wanted: &Params) -> Result<(), ApiError> {
     if wanted.below("MixedInstancesPolicy").is_empty() {
         return Err(ApiError::validation(
@@ -102,8 +103,9 @@ fn check_root_volumes(group: &Group, wanted: &Params) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The instances that the refresh is for. Those on standby and those protected from scale-in are left alone where the
-/// preferences say `Ignore`; `Wait` waits for them, without the hour's end that AWS has.
+/// The instances to refresh. Standby instances are included only where the preferences say `Wait`; protected
+/// instances are excluded where they say `Ignore`. `Wait` has no time limit here; at AWS it ends after an
+/// hour.
 fn outdated(
     group: &Group,
     template: Option<&Value>,
@@ -120,7 +122,7 @@ fn outdated(
     Ok(concerned.map(|one| one.instance.clone()).collect())
 }
 
-/// CancelInstanceRefresh: what was replaced stays replaced.
+/// CancelInstanceRefresh: instances that were replaced stay replaced.
 pub fn cancel(world: &World, params: &Params) -> Result<Value, ApiError> {
     let name = params.required("AutoScalingGroupName")?;
     world.change(|state| {

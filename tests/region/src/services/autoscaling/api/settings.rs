@@ -1,4 +1,4 @@
-//! Reading a group's settings from a call.
+//! Reads a group's settings from a call.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ const SHOWN: [&str; 11] = [
     "InstanceLifecyclePolicy",
 ];
 
-/// Takes over the settings that a create or an update names.
+/// Applies the settings that a create or an update names.
 pub fn apply(group: &mut Group, params: &Params) -> Result<(), ApiError> {
     group.min = params.number("MinSize")?.unwrap_or(group.min);
     group.max = params.number("MaxSize")?.unwrap_or(group.max);
@@ -69,11 +69,12 @@ pub fn apply(group: &mut Group, params: &Params) -> Result<(), ApiError> {
     check_sizes(group)
 }
 
-/// Both percentages of a maintenance policy or of a refresh's preferences; `None` where neither is named.
+/// The percentages of a maintenance policy or of a refresh's preferences; `None` where the call names
+/// neither.
 ///
 /// # Errors
-/// Where a value is out of its range, only the maximum is named, or they are more than 100 apart (API reference,
-/// InstanceMaintenancePolicy and RefreshPreferences).
+/// Where a value is out of its range, only the maximum is named, or the two are more than 100 apart (API
+/// reference, InstanceMaintenancePolicy and RefreshPreferences).
 pub fn maintenance(params: &Params) -> Result<Option<Maintenance>, ApiError> {
     let (min, max) = (params.number("MinHealthyPercentage")?, params.number("MaxHealthyPercentage")?);
     let policy = match (min, max) {
@@ -94,7 +95,7 @@ pub fn maintenance(params: &Params) -> Result<Option<Maintenance>, ApiError> {
     Ok(Some(policy))
 }
 
-/// Whether a call names what instances are launched from.
+/// Whether a call names a launch template, a launch configuration or a mixed instances policy.
 pub fn names_a_template(params: &Params) -> bool {
     let named = |name: &&str| params.text(name).is_some() || !params.below(name).is_empty();
     ["LaunchTemplate", "LaunchConfigurationName", "MixedInstancesPolicy"].iter().any(named)
@@ -164,7 +165,7 @@ pub fn tags(params: &Params) -> Result<BTreeMap<String, Tag>, ApiError> {
     Ok(tags)
 }
 
-/// A hook from a call, on top of the one of that name that is there.
+/// A hook from a call; settings that the call does not name come from the present hook of that name.
 pub fn hook(site: &Site, params: &Params, present: Option<&Hook>) -> Result<Hook, ApiError> {
     let name = params.required("LifecycleHookName")?.to_owned();
     let transition = match params.text("LifecycleTransition") {
@@ -202,7 +203,7 @@ pub fn hook(site: &Site, params: &Params, present: Option<&Hook>) -> Result<Hook
     Ok(Hook { name, transition, heartbeat, default, metadata, target, role })
 }
 
-/// CONTINUE or ABANDON.
+/// The outcome that a call names: CONTINUE or ABANDON.
 pub fn outcome(text: &str) -> Result<Outcome, ApiError> {
     match text {
         "CONTINUE" => Ok(Outcome::Continue),

@@ -11,7 +11,7 @@ use crate::model::group::Tag;
 use crate::model::world::World;
 use crate::wire::{ApiError, Params};
 
-/// CreateOrUpdateTags: each tag names the group it is for.
+/// CreateOrUpdateTags: each tag names its group.
 pub fn create(world: &World, params: &Params) -> Result<Value, ApiError> {
     let tags = by_group(params)?;
     settings::tags(params)?;

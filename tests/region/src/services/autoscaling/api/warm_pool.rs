@@ -10,7 +10,8 @@ use crate::model::refresh::Refresh;
 use crate::model::world::World;
 use crate::wire::{ApiError, Params};
 
-/// PutWarmPool. Hibernation and returning instances to the pool on scale-in are not there and refused.
+/// PutWarmPool. The region refuses hibernation and the return of instances to the pool on scale-in: it has
+/// neither.
 pub fn put(world: &World, params: &Params) -> Result<Value, ApiError> {
     let name = params.required("AutoScalingGroupName")?;
     let stopped = match params.text("PoolState") {
@@ -48,7 +49,7 @@ pub fn put(world: &World, params: &Params) -> Result<Value, ApiError> {
     })
 }
 
-/// DeleteWarmPool; forced, its instances end without their hooks.
+/// DeleteWarmPool; with `ForceDelete` its instances end without their hooks.
 pub fn delete(world: &World, params: &Params) -> Result<Value, ApiError> {
     let name = params.required("AutoScalingGroupName")?;
     let force = params.flag("ForceDelete")?.unwrap_or(false);
