@@ -1,7 +1,8 @@
-//! A Lambda function that does what its event says, to try the region's Lambda with the real runtime.
+//! A Lambda function that does what its event says, to test the region's Lambda with the real runtime.
 //!
-//! `{"calls": [url, …], "timeout_ms": n}` posts to each in turn; `{"fail": text}`, `{"exit": code}` and `{"hang": true}` end badly;
-//! `{"fail_first": n, "count_in": file}` fails until the file has more than n lines, and adds one each time.
+//! `{"calls": [url, …], "timeout_ms": n}` posts to each in turn; `{"fail": text}`, `{"exit": code}` and
+//! `{"hang": true}` end badly; `{"fail_first": n, "count_in": file}` fails until the file has more than n
+//! lines, and adds one each time.
 
 use std::io::Write;
 use std::time::Duration;

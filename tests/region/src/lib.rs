@@ -1,33 +1,28 @@
 //! A local region for development, tests and the demo: the wire protocols of the AWS APIs that etcd-asg uses,
 //! spoken on loopback to the real clients, with real processes behind them. Linux only.
 //!
-//! [`Region::start`] brings one up; several can run in one process or in many at once, each on a port and a
-//! network of its own.
+//! [`Region::start`] starts a region. Several can run at once, in one process or in many, each on its own
+//! port and network.
+//!
+//! The modules form layers, and imports only go down: `router` → `services` → `model` → `wire`.
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("the local region runs on Linux only: it relies on 127.0.0.0/8 and on /proc");
 
-mod autoscaling;
-mod ec2;
-pub mod events;
-pub mod faults;
-mod http;
-pub mod lambda;
-pub mod machines;
-pub mod network;
-pub mod options;
-mod page;
-pub mod proxy;
+mod model;
 mod region;
-mod s3;
-pub mod site;
-mod ssm;
-mod state;
-pub mod timeline;
-mod world;
+mod router;
+mod services;
+mod wire;
 
-pub use network::Network;
-pub use options::Options;
-pub use region::{Parts, Region};
-pub use site::Site;
-pub use timeline::Timeline;
+pub use model::launch::LaunchSpec;
+pub use model::options::{self, Options};
+pub use region::Region;
+pub use services::machines;
+pub use services::network::Network;
+pub use services::parts::Parts;
+
+/// What a client of the region needs to sign its calls.
+pub mod site {
+    pub use crate::model::site::{REGION, SECRET_ACCESS_KEY};
+}

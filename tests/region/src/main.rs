@@ -11,47 +11,48 @@ use region::{Options, Region};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-/// A local region for etcd-asg: Auto Scaling, EC2, SSM, S3, EventBridge and Lambda on loopback, with real etcd on
-/// its instances.
+/// A local region for etcd-asg: Auto Scaling, EC2, SSM, S3, EventBridge and Lambda on loopback, with real
+/// etcd on its instances.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// The port of all APIs on 127.0.0.1; 0 takes any free one.
     #[arg(long, env = "PORT", default_value_t = 4600)]
     port: u16,
-    /// Where all chance comes from; by default drawn anew and printed.
+    /// The seed of all randomness; by default a new one is drawn and printed.
     #[arg(long)]
     seed: Option<u64>,
-    /// No stale reads, no events twice, late or reordered.
+    /// No stale reads; no events twice, late or reordered.
     #[arg(long)]
     friendly: bool,
-    /// Holds the function binaries.
+    /// The directory of the function binaries.
     #[arg(long, default_value = "target/debug")]
     functions_dir: PathBuf,
-    /// Holds the boot script and the unit.
+    /// The directory of the boot script and the unit.
     #[arg(long, default_value = "instance")]
     instance_dir: PathBuf,
-    /// Holds etcd, etcdctl and etcdutl.
+    /// The directory of etcd, etcdctl and etcdutl.
     #[arg(long, env = "ETCD_BIN_DIR", default_value = ".tools/etcd/3.6.16")]
     etcd_dir: PathBuf,
-    /// A further image and the folder of its etcd, ami-…=DIR; may be repeated. A launch template names it.
+    /// A further image and the directory of its etcd, ami-…=DIR, for launch templates to name; may be
+    /// repeated.
     #[arg(long = "image", value_parser = image)]
     images: Vec<(String, PathBuf)>,
-    /// Everything written goes here and is removed at the end; by default a temporary directory.
+    /// The directory for everything that is written, removed at the end; by default a temporary directory.
     #[arg(long)]
     state_dir: Option<PathBuf>,
-    /// From a launch to the boot script's start, in seconds.
+    /// Seconds from a launch to the start of the boot script.
     #[arg(long, default_value_t = 2.0, value_parser = seconds)]
     boot_delay: f64,
-    /// MiB of a disk of its own for each instance's data, which can then be filled; takes root.
+    /// MiB of a separate disk for each instance's data, which a fault can then fill; needs root.
     #[arg(long)]
     disk_mib: Option<u32>,
-    /// The period of the schedule that calls `reconcile`, in seconds; 0 switches it off.
+    /// Seconds between the ticks of the schedule that calls `reconcile`; 0 switches it off.
     #[arg(long, default_value_t = 60.0, value_parser = seconds)]
     tick: f64,
-    /// How long a dead instance goes unnoticed by its group, in seconds.
+    /// Seconds until a group notices that an instance is dead.
     #[arg(long, default_value_t = 5.0, value_parser = seconds)]
     health_check_delay: f64,
-    /// Divides the duration of hook timeouts.
+    /// Divides the duration of hook timeouts, so that they run out sooner.
     #[arg(long, default_value_t = 1.0, value_parser = positive)]
     hook_time_scale: f64,
     /// Additional environment of the functions, NAME=VALUE; may be repeated.
@@ -138,43 +139,45 @@ async fn run() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whoever reads may leave when it has read enough (`region | head -3`): the region goes on.
+/// Prints the greeting. The region goes on where the reader has left, as in `region | head -3`.
 fn greet(greeting: &str) -> std::io::Result<()> {
     let written = writeln!(std::io::stdout(), "{greeting}");
     written.or_else(|error| if error.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
 }
 
-/// Says what is missing before anything starts, instead of when the first instance boots.
+/// Checks the files before anything starts; otherwise they would be missed only when the first instance
+/// boots.
 fn check_files(options: &Options) -> anyhow::Result<()> {
     let needed = [
         (
             &options.functions_dir,
             "instance-launch",
-            "build the functions, or name their place with --functions-dir",
+            "build the functions, or name their directory with --functions-dir",
         ),
         (
             &options.functions_dir,
             "instance-terminate",
-            "build the functions, or name their place with --functions-dir",
+            "build the functions, or name their directory with --functions-dir",
         ),
         (
             &options.functions_dir,
             "reconcile",
-            "build the functions, or name their place with --functions-dir",
+            "build the functions, or name their directory with --functions-dir",
         ),
         (
             &options.instance_dir,
             "etcd-asg.sh",
-            "start in the checkout, or name its instance/ with --instance-dir",
+            "start in the checkout, or name the checkout's instance/ with --instance-dir",
         ),
         (
             &options.instance_dir,
             "etcd-asg.service",
-            "start in the checkout, or name its instance/ with --instance-dir",
+            "start in the checkout, or name the checkout's instance/ with --instance-dir",
         ),
-        (&options.etcd_dir, "etcd", "run `make etcd`, or name the place of an etcd with --etcd-dir"),
+        (&options.etcd_dir, "etcd", "run `make etcd`, or name the directory of an etcd with --etcd-dir"),
     ];
-    let images = options.images.values().map(|dir| (dir, "etcd", "name the folder of an etcd with --image"));
+    let images =
+        options.images.values().map(|dir| (dir, "etcd", "name the directory of an etcd with --image"));
     for (directory, file, remedy) in needed.into_iter().chain(images) {
         let path = directory.join(file);
         anyhow::ensure!(path.is_file(), "{} is missing: {remedy}", path.display());

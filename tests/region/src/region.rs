@@ -1,4 +1,4 @@
-//! Bringing a region up and down.
+//! Starts and ends a region.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -10,38 +10,24 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::events::Events;
-use crate::faults::Faults;
-use crate::lambda::Functions;
-use crate::machines::Machines;
-use crate::proxy::Proxy;
-use crate::s3::Storage;
-use crate::ssm::Parameters;
-use crate::world::World;
-use crate::{Network, Options, Site, http, page};
+use crate::model::options::Options;
+use crate::model::site::Site;
+use crate::model::world::World;
+use crate::router::{self, page};
+use crate::services::autoscaling;
+use crate::services::effects::Effects;
+use crate::services::events::Events;
+use crate::services::gate::Faults;
+use crate::services::lambda::Functions;
+use crate::services::machines::Machines;
+use crate::services::network::Network;
+use crate::services::network::links::Links;
+use crate::services::parts::Parts;
+use crate::services::proxy::Proxy;
+use crate::services::s3::Storage;
+use crate::services::ssm::Parameters;
 
-/// All parts of one region. Cheap to clone.
-#[derive(Clone)]
-pub struct Parts {
-    /// Options, addresses, chance, timeline.
-    pub site: Site,
-    /// The gate that every call passes.
-    pub faults: Faults,
-    /// The instances' processes.
-    pub machines: Machines,
-    /// Lambda.
-    pub functions: Functions,
-    /// EventBridge.
-    pub events: Events,
-    /// Auto Scaling groups and EC2 instances.
-    pub world: World,
-    /// SSM Parameter Store.
-    pub parameters: Parameters,
-    /// S3.
-    pub storage: Storage,
-}
-
-/// A running region. Dropping it kills its processes; [`Region::shutdown`] also waits for them.
+/// A running region. Dropping it kills its processes; [`Region::shutdown`] also waits for their end.
 pub struct Region {
     parts: Parts,
     proxy: Proxy,
@@ -55,35 +41,38 @@ impl Region {
     /// Starts a region and returns once its APIs answer.
     ///
     /// # Errors
-    /// When the port or the network is taken, or a directory cannot be made.
+    /// When the port or the network is in use, or a directory cannot be made.
     pub async fn start(mut options: Options) -> anyhow::Result<Self> {
         make_absolute(&mut options)?;
         let (state_dir, own_dir, temporary) = state_dir(options.state_dir.clone())?;
         let network = Arc::new(Network::reserve(options.network)?);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await.with_context(|| {
             format!(
-                "port {} of 127.0.0.1 cannot be had: end what listens there, or choose another",
+                "port {} of 127.0.0.1 is not free: end the process that listens there, or choose another port",
                 options.port
             )
         })?;
         let endpoint = format!("http://{}", listener.local_addr()?);
-        let site = Site::new(Arc::new(options), network, endpoint, state_dir);
-        site.links.clean().await;
+        let site = Site::new(Arc::new(options), network.octets(), endpoint, state_dir);
+        let links = Links::new(network.octets());
+        links.clean().await;
 
         let faults = Faults::new(site.clone());
-        let machines = Machines::new(site.clone());
-        let proxy = Proxy::start(site.clone(), faults.clone()).await?;
+        let machines = Machines::new(site.clone(), links.clone());
+        let proxy = Proxy::start(site.clone(), links.clone(), faults.clone()).await?;
         let functions = Functions::new(site.clone(), faults.clone(), proxy.address());
         let events = Events::new(site.clone(), functions.clone());
-        let world = World::new(site.clone(), machines.clone(), events.clone());
+        let world = World::new(site.clone());
+        let effects = Effects::new(world.clone(), machines.clone(), events.clone());
         let parameters = Parameters::new(site.clone());
         let storage = Storage::new(&site)?;
-        let parts = Parts { site, faults, machines, functions, events, world, parameters, storage };
+        let parts =
+            Parts { site, network, links, faults, machines, functions, events, world, parameters, storage };
 
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
-        tasks.spawn(http::serve(listener, parts.clone(), stop.clone()));
-        tasks.spawn(crate::autoscaling::run(parts.world.clone(), stop.clone()));
+        tasks.spawn(router::serve(listener, parts.clone(), stop.clone()));
+        tasks.spawn(autoscaling::run(parts.world.clone(), effects, stop.clone()));
         parts.events.start();
         Ok(Self { parts, proxy, stop, tasks, own_dir, temporary })
     }
@@ -93,22 +82,22 @@ impl Region {
         &self.parts.site.endpoint
     }
 
-    /// The address of the page that a person looks at.
+    /// The URL of the region's page for people.
     pub fn page(&self) -> String {
         format!("{}/_region/", self.endpoint())
     }
 
-    /// The same page with what it shows now in it: one file, which needs no region any more.
+    /// The page as a snapshot: one HTML document with its data, which needs no region any more.
     pub async fn snapshot_page(&self) -> String {
         page::snapshot(&self.parts).await
     }
 
     /// The network of the instances.
     pub fn network(&self) -> &Network {
-        &self.parts.site.network
+        &self.parts.network
     }
 
-    /// The parts, for tests that look inside.
+    /// The region's parts, for tests that look inside.
     pub fn parts(&self) -> &Parts {
         &self.parts
     }
@@ -119,7 +108,7 @@ impl Region {
         self.parts.events.shutdown().await;
         self.parts.functions.shutdown().await;
         self.parts.machines.shutdown().await;
-        if let Err(error) = self.parts.site.links.mend_all().await {
+        if let Err(error) = self.parts.links.mend_all().await {
             tracing::warn!(%error, "the region's packet filter rules could not be removed");
         }
         self.proxy.shutdown().await;
@@ -151,7 +140,8 @@ impl Drop for Region {
     }
 }
 
-/// Processes are started in directories of their own, where relative paths would lead elsewhere.
+/// Makes the paths absolute: processes are started in their own directories, where relative paths would lead
+/// elsewhere.
 fn make_absolute(options: &mut Options) -> std::io::Result<()> {
     let own = [&mut options.functions_dir, &mut options.instance_dir, &mut options.etcd_dir];
     for directory in own.into_iter().chain(options.images.values_mut()) {
@@ -160,7 +150,8 @@ fn make_absolute(options: &mut Options) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The directory to use, the one to remove at the end (only where this call made it), and the temporary one.
+/// The directory to use; the directory to remove at the end, if this call made it; and the temporary
+/// directory, if any.
 fn state_dir(wanted: Option<PathBuf>) -> anyhow::Result<(PathBuf, Option<PathBuf>, Option<TempDir>)> {
     let Some(directory) = wanted else {
         let temporary = tempfile::Builder::new().prefix("etcd-asg-region-").tempdir()?;
@@ -168,7 +159,7 @@ fn state_dir(wanted: Option<PathBuf>) -> anyhow::Result<(PathBuf, Option<PathBuf
     };
     std::fs::create_dir(&directory).with_context(|| {
         format!(
-            "the state directory {} cannot be made: it must not exist yet, its parent must",
+            "the state directory {} cannot be made: it must not exist yet, and its parent must exist",
             directory.display()
         )
     })?;

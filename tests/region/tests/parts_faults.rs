@@ -1,4 +1,5 @@
-//! The gate: what the functions send to a member is seen, failed, delayed, lost, and their processes killed at it.
+//! The gate: the functions' calls to a member are recorded, failed, delayed or lost, and a function's process
+//! is killed at a call.
 #![allow(clippy::unwrap_used, reason = "a test ends where its surroundings fail")]
 
 mod parts_support;
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
-/// A member that answers everything, and remembers what reached it.
+/// A member that answers every request, and records the requests.
 struct Member {
     address: SocketAddr,
     reached: Arc<Mutex<Vec<String>>>,

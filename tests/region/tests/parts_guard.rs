@@ -47,7 +47,7 @@ async fn a_region_whose_greeting_nobody_reads_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let mut region = start(folder.path(), None);
     drop(region.stdout.take());
-    // It listens to signals before it makes its folder.
+    // The region handles signals before it makes its directory.
     let state = folder.path().join("state");
     until("it has made its folder", || state.exists()).await;
     let pid = i32::try_from(region.id()).unwrap();
@@ -55,13 +55,13 @@ async fn a_region_whose_greeting_nobody_reads_goes_on() {
     assert!(region.wait().unwrap().success());
 }
 
-/// A region in this folder, with instances of two processes that do nothing.
+/// A region in this directory, whose instances have two processes that do nothing.
 fn start(folder: &Path, option: Option<&str>) -> Child {
     let [functions, etcd, instance] = ["functions", "etcd", "instance"].map(|name| folder.join(name));
     for directory in [&functions, &etcd, &instance] {
         std::fs::create_dir(directory).unwrap();
     }
-    // Nothing here gets as far as to need more of them than that they are there.
+    // The files only have to exist: nothing here runs them.
     for name in ["instance-launch", "instance-terminate", "reconcile"] {
         symlink("/bin/true", functions.join(name)).unwrap();
     }
@@ -104,7 +104,7 @@ fn marker_instance(state: &Path) -> String {
     instances.next().unwrap().unwrap().file_name().to_str().unwrap().to_owned()
 }
 
-/// Cuts the instance off; answers the name of the packet filter's table, where there is one on this machine.
+/// Cuts the instance off; returns the name of the packet filter table, if this machine allows one.
 async fn isolate(endpoint: &str, instance: &str) -> Option<String> {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let fault = serde_json::json!({ "fault": "isolate", "instance": instance });

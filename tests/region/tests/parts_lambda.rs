@@ -1,4 +1,4 @@
-//! Lambda: the real runtime against the region's runtime API, with all the ways an invocation can end.
+//! Lambda: the real runtime against the region's runtime API, and every way in which an invocation can end.
 
 mod parts_support;
 

@@ -1,5 +1,5 @@
-//! Links between instances are cut and mended, instances isolated, disks filled. Where this machine does not allow
-//! it, the fault says so.
+//! Links between instances are cut and mended, instances isolated, and disks filled. Where this machine does
+//! not allow that, the fault says so.
 #![allow(clippy::unwrap_used, reason = "a test ends where its surroundings fail")]
 
 mod parts_support;
@@ -10,7 +10,7 @@ use parts_support::{Bench, until};
 use serde_json::{Value, json};
 
 const UNIT: &str = "[Service]\nExecStart=/usr/local/bin/etcd-asg run\nStateDirectory=etcd\n";
-/// Asks the neighbour's metadata service again and again: host 10 asks 11, all others ask 10.
+/// Asks a neighbour's metadata service repeatedly: host 10 asks host 11, all others ask host 10.
 const ASK: &str = r#"
 own=${AWS_EC2_METADATA_SERVICE_ENDPOINT#http://}; own=${own%:*}; peer=${own%.*}.10
 [ "${own##*.}" = 10 ] && peer=${own%.*}.11
@@ -29,7 +29,7 @@ async fn neighbours() -> (Bench, Vec<PathBuf>) {
     (bench, seen)
 }
 
-/// Two answers in a row: the first may have been asked for before.
+/// Waits for two answers in a row, because the first may have been requested earlier.
 async fn each_sees(seen: &[PathBuf], expected: [&str; 3]) {
     for (file, expected) in seen.iter().zip(expected) {
         let before = text(file).len();
@@ -45,7 +45,7 @@ fn text(file: &Path) -> String {
     std::fs::read_to_string(file).unwrap_or_default()
 }
 
-/// False where this machine does not allow it, which must then be said.
+/// Returns false where this machine does not allow it; the fault must say so then.
 async fn allowed(bench: &Bench, fault: &Value, hint: &str) -> bool {
     let (status, answer) = bench.fault(fault).await;
     if status == 200 {
@@ -58,7 +58,7 @@ async fn allowed(bench: &Bench, fault: &Value, hint: &str) -> bool {
 }
 
 async fn cut_links(bench: &Bench) -> usize {
-    let (cut, _) = bench.region.parts().site.links.state().await;
+    let (cut, _) = bench.region.parts().links.state().await;
     cut.len()
 }
 
@@ -124,7 +124,7 @@ async fn faults_of_links_that_make_no_sense_are_refused() {
     let itself = json!({ "fault": "cut-link", "from": INSTANCES[0], "to": INSTANCES[0] });
     let no_disk = json!({ "fault": "fill-disk", "instance": INSTANCES[0] });
     for (fault, expected, word) in [
-        (nobody, 400, "nobody"),
+        (nobody, 400, "cuts off nothing"),
         (unknown, 400, "no instance"),
         (itself, 400, "itself"),
         (no_disk, 501, "disk-mib"),
@@ -137,7 +137,7 @@ async fn faults_of_links_that_make_no_sense_are_refused() {
 
 #[tokio::test]
 async fn a_disk_is_filled_and_freed_and_does_not_outlive_its_instance() {
-    // Each time a page more: within a page that it has, even a full disk is written to.
+    // One more page each time: a write within an allocated page succeeds even on a full disk.
     let script = r#"while :; do
           if printf %5000s x >>"$ETCD_ASG_DATA_DIR/data"; then echo written; else echo full; fi
           sleep 0.05
@@ -151,7 +151,7 @@ async fn a_disk_is_filled_and_freed_and_does_not_outlive_its_instance() {
     };
     until("it boots or says why not", || {
         let console = bench.console(INSTANCES[0]);
-        console.contains("written") || console.contains("cannot be mounted, which takes root")
+        console.contains("written") || console.contains("cannot be mounted (this needs root)")
     })
     .await;
     if bench.console(INSTANCES[0]).contains("written") {

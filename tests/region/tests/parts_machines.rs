@@ -1,4 +1,4 @@
-//! The machines: the unit is run as systemd would, nothing survives a machine, metadata wants a token.
+//! The machines: the unit runs as under systemd, nothing survives a machine, and metadata needs a token.
 
 mod parts_support;
 
@@ -9,7 +9,7 @@ use region::machines::unit::{Refusal, Unit};
 use serde_json::json;
 
 const RUN_ONLY: &str = "[Service]\nExecStart=/usr/local/bin/etcd-asg run\n";
-/// Becomes `sleep`, with a child in a session of its own that nobody waits for.
+/// Becomes `sleep`, with a child in its own session that no process waits for.
 const LEAVES_A_CHILD: &str = "setsid sleep 1000 & echo up; exec sleep 1000";
 
 #[tokio::test]
@@ -175,15 +175,15 @@ async fn metadata_is_told_only_with_a_token_and_only_by_the_instances_own_addres
 async fn a_dead_instances_address_is_given_out_again_only_when_asked_for() {
     let bench = Bench::start(RUN_ONLY, "exec sleep 1000", |_| {}).await;
     bench.launch("i-0000000000000000a").await;
-    let machines = &bench.region.parts().machines;
+    let (machines, addresses) = (&bench.region.parts().machines, &bench.region.parts().site.addresses);
     let address = machines.state()[0]["address"].as_str().unwrap().to_owned();
     let (status, answer) = bench.fault(&json!({ "fault": "reuse-address", "address": address })).await;
     assert_eq!(status, 400, "its instance lives: {answer}");
     machines.terminate("i-0000000000000000a").await;
-    let next = machines.allocate_address();
+    let next = addresses.allocate();
     assert_ne!(next.to_string(), address);
     bench.set(json!({ "fault": "reuse-address", "address": address })).await;
-    assert_eq!(machines.allocate_address().to_string(), address);
+    assert_eq!(addresses.allocate().to_string(), address);
     bench.region.shutdown().await;
 }
 
@@ -195,11 +195,11 @@ fn a_unit_that_the_region_does_not_understand_is_refused_by_name() {
         ("[Service]\nType=notify\nExecStart=/bin/true\n", "Type=notify"),
         ("[Service]\nExecStart=true\n", "absolute path"),
         ("[Service]\nExecStart=/bin/echo %i\n", "specifiers"),
-        ("[Service]\nExecStart=/bin/true\nRestart=sometimes\n", "no such restart rule"),
+        ("[Service]\nExecStart=/bin/true\nRestart=sometimes\n", "not a value of Restart="),
         ("[Service]\nExecStart=/bin/true\nExecStart=/bin/true\n", "more than once"),
         ("[Service]\nRestart=no\n", "no ExecStart"),
         ("[Service]\nnonsense\n", "line 2"),
-        ("[Service]\nExecStart=/bin/true\nRestartSec=3 parsecs\n", "no time span"),
+        ("[Service]\nExecStart=/bin/true\nRestartSec=3 parsecs\n", "not a time span"),
     ] {
         let refusal = Unit::parse(text).unwrap_err().to_string();
         assert!(refusal.contains(part), "{refusal}");

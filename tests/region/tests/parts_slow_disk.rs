@@ -1,4 +1,4 @@
-//! A disk is made slow and quick again. Where this machine does not allow it, the fault says so.
+//! A disk is made slow, and mended. Where this machine does not allow that, the fault says so.
 #![allow(clippy::unwrap_used, reason = "a test ends where its surroundings fail")]
 
 mod parts_support;
@@ -11,12 +11,12 @@ use serde_json::json;
 const UNIT: &str = "[Service]\nExecStart=/usr/local/bin/etcd-asg run\nStateDirectory=etcd\n";
 const INSTANCE: &str = "i-0000000000000000a";
 const HOUR: u64 = 3_600_000;
-/// A shell by the name of etcd, which syncs a file again and again.
+/// A shell named etcd, which syncs a file repeatedly.
 const SYNC: &str = r#"
 cp /bin/sh "$ETCD_ASG_DATA_DIR/etcd"
 exec "$ETCD_ASG_DATA_DIR/etcd" -c 'while :; do echo x >>"$ETCD_ASG_DATA_DIR/seen"; sync -d "$ETCD_ASG_DATA_DIR/seen"; done'"#;
 
-/// Whether one of its syncs is held back: it has begun, and its tracer keeps it stopped.
+/// Whether one of its syncs is delayed: the sync has begun, and the tracer keeps the process stopped.
 fn is_held(bench: &Bench) -> bool {
     let syncs = bench.processes(INSTANCE).into_iter().filter(|pid| {
         std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "sync")

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Fixture, hook, options, until};
 
-/// A Lambda function in shell: keeps the event beside itself and answers.
+/// A Lambda function in shell: writes the event to a file beside itself and answers.
 const FUNCTION: &str = r#"#!/bin/sh
 api="http://${AWS_LAMBDA_RUNTIME_API#http://}/2018-06-01/runtime/invocation"
 while curl -sSf -D "$0.headers" -o "$0.part" "$api/next"; do

@@ -1,4 +1,4 @@
-//! Every call passes the gate: it is counted, and a fault can act on it in the service's own form.
+//! Every call passes the gate: the gate counts it, and a fault can answer it in the service's own format.
 
 use serde_json::json;
 

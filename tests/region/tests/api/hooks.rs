@@ -1,4 +1,4 @@
-//! Lifecycle hooks: the waits, their ends, both timeouts, and the error texts.
+//! Lifecycle hooks: the waits, how they end, both timeouts, and the error texts.
 
 use std::time::Duration;
 
@@ -94,8 +94,8 @@ async fn a_heartbeat_that_runs_out_takes_the_default_result() {
 
 #[tokio::test]
 async fn heartbeats_keep_a_wait_alive_but_not_beyond_one_hundred_of_them() {
-    // The heartbeat lasts 400 ms, which a busy machine keeps to, and the whole wait 40 s; beating all the while must
-    // not prolong it further.
+    // The heartbeat timeout is 400 ms, which a busy machine can keep, and the whole wait 40 s; heartbeats
+    // must not prolong the whole wait.
     let fixture = Fixture::start(Options { hook_time_scale: 75.0, ..options() }).await;
     fixture.group(1, &[hook("launch", 30, "CONTINUE")]).await;
     let instance = fixture.wait_for(1, "Pending:Wait").await.remove(0);
@@ -134,7 +134,7 @@ async fn a_waiting_termination_no_longer_counts_and_either_result_ends_it() {
     }
 }
 
-/// A group of one whose first instance was retained, and that instance.
+/// A group of one instance whose first instance was retained, and the ID of that instance.
 async fn with_a_retained_instance() -> (Fixture, String) {
     let fixture = Fixture::start(options()).await;
     fixture.group(1, &[hook("terminate", 300, "ABANDON")]).await;

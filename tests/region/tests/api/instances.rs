@@ -1,4 +1,4 @@
-//! Instances: their death, their health, and what EC2 tells of them.
+//! Instances: how they die, their health, and what EC2 shows of them.
 
 use aws_sdk_ec2::types::Filter;
 

@@ -1,4 +1,4 @@
-//! S3: conditional writes are atomic, and every version is kept for the audit.
+//! S3: conditional writes are atomic, and every version is kept.
 
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
@@ -101,7 +101,7 @@ async fn swapping_what_is_not_there_is_not_found() {
     fixture.region.shutdown().await;
 }
 
-/// Nine clients read, add one and swap, for a while: every version that was ever stored has a number of its own.
+/// Nine clients read, add one, and compare and swap for a while: every stored version has a different number.
 #[tokio::test(flavor = "multi_thread")]
 async fn racing_readers_and_writers_never_share_a_revision() {
     let fixture = Fixture::start(Options { hostile: true, ..options() }).await;

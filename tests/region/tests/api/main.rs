@@ -1,6 +1,6 @@
 //! The region's APIs, driven by the official clients. Instances are only records here: no etcd is needed.
 
-// Clippy knows tests, but not the functions beside them that only tests call.
+// Clippy does not recognise the helper functions that only tests call.
 #![allow(clippy::expect_used, clippy::panic)]
 
 mod events;

@@ -1,4 +1,4 @@
-//! The page for people: what is served where, that a snapshot stays text, and what a page is told that asks again.
+//! The page for people: its routes, that a snapshot's data stays text, and what later polls get.
 
 use object_store::path::Path;
 use object_store::{ObjectStore, PutMode};
@@ -28,7 +28,7 @@ async fn get(fixture: &Fixture, path: &str, headers: &[(&str, &str)]) -> Answer 
     Answer { status, headers, body: answer.text().await.expect("a text") }
 }
 
-/// What a snapshot has in it.
+/// The data inside a snapshot.
 fn embedded(page: &str) -> Value {
     let (_, rest) = page.split_once("<script id=\"data\"").expect("the data's element");
     let (_, rest) = rest.split_once('>').expect("the end of its tag");
@@ -60,7 +60,7 @@ async fn a_browser_is_led_to_the_page_and_a_client_of_s3_is_not() {
         assert_eq!(answer.status, 307, "{path}");
         assert_eq!(answer.headers["location"], "/_region/", "{path}");
     }
-    // Any other path, and whatever is signed, is still a call: a bucket's and S3's own root among them.
+    // Any other path, and every signed request, is still a call, also for a bucket or for S3's root.
     let scope = "AWS4-HMAC-SHA256 Credential=AKIATEST/20260101/us-west-2/s3/aws4_request, SignedHeaders=host, Signature=0";
     let root = get(&fixture, "/", &[html, ("authorization", scope)]).await;
     assert_ne!(root.status, 307);

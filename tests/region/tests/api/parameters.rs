@@ -1,4 +1,4 @@
-//! Parameter Store: its rules, its error texts, and how weak it is when hostile.
+//! Parameter Store: its rules, its error texts, and its weak consistency in a hostile region.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Instance refreshes: rolling, both ways round; their progress, end and error texts.
+//! Instance refreshes: launching first and terminating first, their progress, their end and the error texts.
 
 use aws_sdk_autoscaling::types::{
     DesiredConfiguration, Instance, InstanceRefresh, LaunchTemplateSpecification, RefreshPreferences,
@@ -25,8 +25,8 @@ fn status(refresh: &InstanceRefresh) -> String {
     refresh.status().expect("a status").as_str().to_owned()
 }
 
-/// Completes whatever launch waits, until the refresh has ended; answers the fewest in service, and the most that
-/// counted, as seen all the while.
+/// Completes every waiting launch until the refresh has ended; returns the fewest instances in service and
+/// the most that counted at any time.
 async fn watch(fixture: &Fixture) -> (usize, usize) {
     let (mut fewest, mut largest) = (usize::MAX, 0);
     until("the refresh has ended", async || {
@@ -111,7 +111,7 @@ async fn a_desired_configuration_is_launched_and_becomes_the_groups_own_and_what
         let call = fixture.autoscaling.start_instance_refresh().auto_scaling_group_name("g");
         call.desired_configuration(wanted.clone()).preferences(preferences).send().await.expect("started");
     };
-    // Held, so that it cannot be over before it is in the way.
+    // The launch is held, so that the refresh cannot end before the next call meets it.
     let hold = fixture.autoscaling.suspend_processes().auto_scaling_group_name("g");
     hold.scaling_processes("InstanceRefresh").send().await.expect("held");
     go(preferences(100, 200)).await;

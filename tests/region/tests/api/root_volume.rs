@@ -1,4 +1,4 @@
-//! Root-volume replacement, asked of EC2 and as a group's refresh.
+//! Root-volume replacement, by a call to EC2 and by a group's refresh.
 
 use aws_sdk_autoscaling::types::{
     DesiredConfiguration, LaunchTemplate, LaunchTemplateOverrides, LaunchTemplateSpecification,

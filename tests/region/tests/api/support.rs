@@ -12,7 +12,7 @@ use aws_sdk_autoscaling::types::{
 use region::site::{REGION, SECRET_ACCESS_KEY};
 use region::{Options, Region};
 
-/// How long a condition may take at most; none is expected to take long.
+/// How long a condition may take at most. It is far longer than any condition should take.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A region and a client of each service.
@@ -55,7 +55,8 @@ impl Fixture {
         }
     }
 
-    /// Creates a group `g` of 0 to 5 in cluster `c`, with the hooks `launch` and `terminate` where wanted.
+    /// Creates a group `g` of 0 to 5 instances in cluster `c`, with the hooks `launch` and `terminate` if
+    /// wanted.
     pub async fn group(&self, desired: i32, hooks: &[LifecycleHookSpecification]) {
         let tag = Tag::builder().key("etcd-asg:cluster").value("c").propagate_at_launch(true).build();
         self.autoscaling
@@ -88,14 +89,14 @@ impl Fixture {
         call.should_respect_grace_period(false).send().await.expect("set unhealthy");
     }
 
-    /// The state that EC2 tells of an instance.
+    /// The state of an instance in EC2.
     pub async fn ec2_state(&self, instance: &str) -> String {
         let answer = self.ec2.describe_instances().instance_ids(instance).send().await.expect("instances");
         let state = answer.reservations()[0].instances()[0].state().and_then(|state| state.name()).cloned();
         state.expect("a state").as_str().to_owned()
     }
 
-    /// What the region's timeline tells of an instance's way through the lifecycle, in order.
+    /// The lifecycle states that an instance went through, in order, from the region's timeline.
     pub async fn way_of(&self, instance: &str) -> Vec<String> {
         let state = self.state().await;
         let entries = state["timeline"].as_array().expect("a timeline").clone();
@@ -129,7 +130,7 @@ impl Fixture {
         self.states().await.into_iter().filter(|(_, now)| now == state).map(|(id, _)| id).collect()
     }
 
-    /// Waits until exactly so many instances are in a lifecycle state, and returns their IDs.
+    /// Waits until exactly `count` instances are in a lifecycle state, and returns their IDs.
     pub async fn wait_for(&self, count: usize, state: &str) -> Vec<String> {
         until(&format!("{count} instances {state}"), async || {
             let found = self.in_state(state).await;
@@ -152,7 +153,7 @@ impl Fixture {
     }
 }
 
-/// A hook; its name is the transition in short.
+/// A hook, named after its transition.
 pub fn hook(name: &str, heartbeat: i32, default: &str) -> LifecycleHookSpecification {
     let transition = match name {
         "launch" => "autoscaling:EC2_INSTANCE_LAUNCHING",

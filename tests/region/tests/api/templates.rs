@@ -1,4 +1,4 @@
-//! Launch templates: versions, the default among them, and what instances are launched from.
+//! Launch templates: versions, the default version, and what instances are launched from.
 
 use aws_sdk_autoscaling::types::LaunchTemplateSpecification;
 use aws_sdk_ec2::types::RequestLaunchTemplateData;
@@ -12,7 +12,7 @@ fn data(image: &str) -> RequestLaunchTemplateData {
     RequestLaunchTemplateData::builder().image_id(image).build()
 }
 
-/// A template `etcd` whose version 1 names the region's own image, on a region that has another one.
+/// A template `etcd` whose version 1 names the region's own image, in a region that has another image too.
 async fn fixture() -> Fixture {
     let mut options = options();
     options.images.insert(NEWER.to_owned(), options.etcd_dir.clone());
@@ -52,7 +52,7 @@ async fn image_of(fixture: &Fixture, instance: &str) -> String {
     answer.reservations()[0].instances()[0].image_id().expect("an image").to_owned()
 }
 
-/// Ends an instance and returns the one that comes in its place.
+/// Ends an instance and returns its replacement.
 async fn replaced(fixture: &Fixture, instance: &str) -> String {
     fixture.ec2.terminate_instances().instance_ids(instance).send().await.expect("terminated");
     until("another serves", async || {

@@ -1,4 +1,4 @@
-//! Warm pools: into them, out of them, and their end.
+//! Warm pools: how instances enter and leave them, and how a pool ends.
 
 use aws_sdk_autoscaling::types::WarmPoolState;
 
@@ -22,7 +22,7 @@ async fn one_in(fixture: &Fixture, state: &str) -> String {
     .await
 }
 
-/// A group of one, with a pool of one.
+/// A group of one instance, with a pool of one instance.
 async fn with_a_pool(state: WarmPoolState) -> (Fixture, String) {
     let fixture = Fixture::start(options()).await;
     fixture.group(1, &[hook("launch", 300, "ABANDON"), hook("terminate", 300, "CONTINUE")]).await;

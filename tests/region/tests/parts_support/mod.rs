@@ -1,4 +1,4 @@
-//! What the tests of the region's parts share.
+//! Helpers that the tests of the region's parts share.
 #![allow(dead_code, reason = "each test file uses its own share")]
 #![allow(clippy::unwrap_used, reason = "a test ends where its surroundings fail")]
 
@@ -6,15 +6,14 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use region::machines::LaunchSpec;
-use region::{Options, Region};
+use region::{LaunchSpec, Options, Region};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// Far beyond what anything here takes, so that only a hang meets it.
+/// Far longer than anything here takes, so that only a hang reaches it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A region with folders of its own for scripts and functions.
+/// A region with its own directories for scripts and functions.
 pub struct Bench {
     pub region: Region,
     pub folder: TempDir,
@@ -22,7 +21,7 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// A well-behaved region without a schedule; `change` may set other options.
+    /// A friendly region without a schedule; `change` may set other options.
     pub async fn start(unit: &str, script: &str, change: impl FnOnce(&mut Options)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| {
@@ -51,13 +50,13 @@ impl Bench {
         Self::start("[Service]\nExecStart=/usr/local/bin/etcd-asg run\n", "exit 0", change).await
     }
 
-    /// Launches an instance by itself, without a group; answers its root folder.
+    /// Launches an instance without a group; returns its root directory.
     pub async fn launch(&self, instance: &str) -> PathBuf {
         let parts = self.region.parts();
         let spec = LaunchSpec {
             image: region::options::DEFAULT_IMAGE.to_owned(),
             instance: instance.to_owned(),
-            address: parts.machines.allocate_address(),
+            address: parts.site.addresses.allocate(),
             group: "group".to_owned(),
             cluster: Some("demo".to_owned()),
             prefix: "/etcd-asg".to_owned(),
@@ -71,7 +70,7 @@ impl Bench {
         self.region.parts().machines.console(instance)
     }
 
-    /// The process IDs of an instance's living processes.
+    /// The process IDs of an instance's running processes.
     pub fn processes(&self, instance: &str) -> Vec<i64> {
         let state = self.region.parts().machines.state();
         let machine = state.as_array().unwrap().iter().find(|machine| machine["instance"] == instance);
@@ -80,7 +79,7 @@ impl Bench {
         pids.iter().filter_map(Value::as_i64).collect()
     }
 
-    /// Sets a fault; answers the status and the answer.
+    /// Sets a fault; returns the HTTP status and the answer.
     pub async fn fault(&self, fault: &Value) -> (u16, Value) {
         let url = format!("{}/_region/faults", self.region.endpoint());
         let answer = self.http.post(url).json(fault).send().await.unwrap();
@@ -92,7 +91,7 @@ impl Bench {
         assert_eq!(status, 200, "{fault} was answered with {answer}");
     }
 
-    /// Invokes a function synchronously; answers whether it failed, and its answer.
+    /// Invokes a function synchronously; returns whether it failed, and its answer.
     pub async fn invoke(&self, function: &str, event: &Value) -> (bool, Value) {
         let url = format!("{}/_region/invoke/{function}", self.region.endpoint());
         let answer = self.http.post(url).json(event).send().await.unwrap();
@@ -115,7 +114,7 @@ impl Bench {
     }
 }
 
-/// Waits until a condition holds; fails the test with its description where it never does.
+/// Waits until a condition holds; otherwise fails the test with the condition's description.
 pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let waited = async {
         while !holds() {
