@@ -140,9 +140,9 @@ impl Execution {
         let (injector, watch, step) = (self.injector.clone(), self.watch, step.clone());
         tokio::spawn(async move {
             tokio::time::sleep(step.lasts).await;
-            let told = !matches!(cure, Cure::None);
+            let heals = !matches!(cure, Cure::None);
             injector.heal(cure).await?;
-            if told {
+            if heals {
                 say(watch.begun, &format!("{:>4}    healed: {}", number + 1, step.fault.kind().name()));
             }
             Ok(())

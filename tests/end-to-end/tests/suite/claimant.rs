@@ -1,4 +1,4 @@
-//! Claimants that are slow or dead, and calls of theirs that arrive late.
+//! Claimants that are slow or dead, and their calls that arrive late.
 
 use std::time::Duration;
 

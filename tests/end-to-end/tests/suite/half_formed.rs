@@ -20,7 +20,7 @@ fn slow_boot(options: &mut region::Options) {
 }
 
 /// The end of these tests: a later generation has formed, and every instance of the first is gone.
-async fn formed_anew(cluster: &Cluster, founders: &[&str]) -> Result<()> {
+async fn forms_in_a_later_generation(cluster: &Cluster, founders: &[&str]) -> Result<()> {
     cluster.settles(3).await?;
     let nodes = cluster.nodes().await?;
     for founder in founders {
@@ -74,7 +74,7 @@ fn the_half_formed_pair_whose_seed_was_only_frozen() {
         scene.account.pause(&seed).await?;
         reaches(&cluster, Phase::Abandoned).await?;
         scene.account.resume(&seed).await?;
-        formed_anew(&cluster, &[&seed, &joiner]).await
+        forms_in_a_later_generation(&cluster, &[&seed, &joiner]).await
     });
 }
 
@@ -94,7 +94,7 @@ fn the_half_formed_pair_whose_seed_is_in_service() {
         let complete = scene.account.autoscaling.complete_lifecycle_action().instance_id(&seed);
         let complete = complete.auto_scaling_group_name(&cluster.name).lifecycle_hook_name("etcd-asg-launch");
         complete.lifecycle_action_result("CONTINUE").send().await?;
-        formed_anew(&cluster, &[&seed, &joiner]).await?;
+        forms_in_a_later_generation(&cluster, &[&seed, &joiner]).await?;
         assert!(
             witness::healed(&cluster, &seed).await?,
             "the seed was not set unhealthy, though it was in service"
@@ -113,7 +113,7 @@ fn the_seed_never_boots() {
         let seed = seed(&cluster).await?;
         scene.account.pause(&seed).await?;
         reaches(&cluster, Phase::Abandoned).await?;
-        formed_anew(&cluster, &[&seed]).await
+        forms_in_a_later_generation(&cluster, &[&seed]).await
     });
 }
 
@@ -192,6 +192,6 @@ fn the_seed_loses_its_disk_before_the_first_joins() {
         let seed = seed(&cluster).await?;
         scene.account.fault(json!({"fault": "wipe-disk", "instance": seed})).await?;
         hold.lift().await?;
-        formed_anew(&cluster, &[&seed]).await
+        forms_in_a_later_generation(&cluster, &[&seed]).await
     });
 }

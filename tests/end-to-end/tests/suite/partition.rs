@@ -39,7 +39,7 @@ async fn trio(cluster: &Cluster) -> Result<[String; 3]> {
     let mut followers = nodes.into_iter().map(|node| node.id).filter(|id| *id != leader);
     let (one, other) = (
         followers.next().context("there is no follower")?,
-        followers.next().context("there is one follower")?,
+        followers.next().context("there is only one follower")?,
     );
     Ok([leader, one, other])
 }
