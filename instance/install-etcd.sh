@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
 # install-etcd.sh SOURCE [SHA256]: puts etcd and etcdctl into /usr/local/bin.
 #
-#   image            nothing is installed: the image must have an etcd
-#   3.6.16           the release of that version, unless it is there already
+#   image            nothing is installed: the image must contain etcd
+#   3.6.16           the release of that version, unless it is installed already
 #   https://…, s3://BUCKET/KEY
-#                    an archive (tar.gz) with etcd in it, laid out as the releases are. An object in S3 is read with
-#                    the instance's role (s3:GetObject), so a private subnet needs nothing but S3's gateway endpoint;
-#                    the bucket must be in the instance's region
+#                    an archive (tar.gz) with etcd in it, packed like the releases. An object in S3 is read with the
+#                    instance's role (s3:GetObject), so a private subnet needs only S3's gateway endpoint; the bucket
+#                    must be in the instance's region
 #
-# The archive is checked against SHA256 before anything in it is used. Without one, which only a release may be, it
-# is checked against the list published beside it: that guards against a damaged download only.
+# The archive is compared with SHA256 before anything in it is used. Only a release may come without a SHA256: it is
+# compared with the list that the release itself carries, which detects a damaged download and nothing else.
 #
-# ETCD_ASG_ETCD_RELEASES   where the releases are; default the project's own
+# ETCD_ASG_ETCD_RELEASES   the URL of the releases; default: etcd's own on GitHub
 # ETCD_ASG_BIN_DIR         default /usr/local/bin
 # AWS_…                    as for etcd-asg.sh, from the environment or the configuration file
 set -euo pipefail
@@ -21,7 +21,7 @@ source=${1:?"usage: install-etcd.sh image|VERSION|URL|s3://BUCKET/KEY [SHA256]"}
 expected=${2:-}
 releases=${ETCD_ASG_ETCD_RELEASES:-https://github.com/etcd-io/etcd/releases/download}
 bin_dir=${ETCD_ASG_BIN_DIR:-/usr/local/bin}
-# shellcheck disable=SC2034  # the lib's
+# shellcheck disable=SC2034  # lib/aws.sh reads it
 readonly CREDENTIALS_SECONDS=300
 lib=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib
 # shellcheck source=lib/files.sh
@@ -36,7 +36,7 @@ fail() {
 
 fetch() {
   curl --silent --show-error --fail --location --retry 5 --retry-connrefused --output "$2" "$1" ||
-    fail "cannot download $1: has the instance a route to it? Put etcd into the image, or into a bucket of yours and name it as s3://BUCKET/KEY"
+    fail "cannot download $1: does the instance have a route to it? Otherwise put etcd into the image, or put its archive into a bucket and name it as s3://BUCKET/KEY"
 }
 
 fetch_object() {
@@ -48,8 +48,8 @@ fetch_object() {
       [[ $name != AWS_* || -n ${!name:-} ]] || export "$name=${config[$name]}"
     done
   fi
-  learn_region || fail "the instance metadata does not tell the region"
-  learn_credentials || fail "the instance metadata has no credentials: has the instance a role?"
+  learn_region || fail "the instance metadata service does not give the region"
+  learn_credentials || fail "the instance metadata service has no credentials: does the instance have a role?"
   {
     printf 'user = "%s:%s"\n' "$key" "$secret"
     [[ -z $session ]] || printf 'header = "x-amz-security-token: %s"\n' "$session"
@@ -63,9 +63,9 @@ version_here() { "$bin_dir/etcd" --version 2>/dev/null | sed -n 's/^etcd Version
 install_archive() {
   local found
   printf '%s  %s\n' "$expected" "$work/archive" | sha256sum --check --status ||
-    fail "${source##*/} is not what its checksum says: nothing was installed"
+    fail "the SHA-256 of ${source##*/} is not the expected one: nothing was installed"
   mkdir "$work/content"
-  tar -xzf "$work/archive" -C "$work/content" --no-same-owner || fail "$source is no tar.gz archive: nothing was installed"
+  tar -xzf "$work/archive" -C "$work/content" --no-same-owner || fail "$source is not a tar.gz archive: nothing was installed"
   found=$(find "$work/content" -type f -name etcd -print -quit)
   [[ -n $found ]] || fail "there is no etcd in $source: nothing was installed"
   mkdir -p "$bin_dir"
@@ -79,7 +79,7 @@ release() {
   case $(uname -m) in
     x86_64) architecture=amd64 ;;
     aarch64) architecture=arm64 ;;
-    *) fail "etcd is not released for $(uname -m): put it into the image" ;;
+    *) fail "there is no etcd release for $(uname -m): put etcd into the image" ;;
   esac
   name=etcd-v$source-linux-$architecture.tar.gz
   fetch "$releases/v$source/$name" "$work/archive"
@@ -89,7 +89,7 @@ release() {
 }
 
 if [[ $source == image ]]; then
-  command -v etcd >/dev/null || fail "the image was to have an etcd, and there is none on PATH ($PATH)"
+  command -v etcd >/dev/null || fail "the image must contain etcd, but there is no etcd on PATH ($PATH)"
   exit 0
 fi
 [[ $source != "$(version_here)" ]] || exit 0

@@ -2,8 +2,8 @@
 # render-cluster.sh [TEMPLATE]: prints the CloudFormation template of a cluster (default: examples/cluster.yaml) with
 # the boot script in its user data, ready for `aws cloudformation deploy --template-file`.
 #
-# The template's list item with @USER_DATA@ is replaced. CloudFormation then fills in its parameters ClusterName,
-# ParameterPrefix and EtcdSha256, and the variables Etcd and Settings of its Fn::Sub.
+# The user data replaces the template's list item that contains @USER_DATA@. CloudFormation then fills in its parameters
+# ClusterName, ParameterPrefix and EtcdSha256, and the variables Etcd and Settings of its Fn::Sub.
 set -euo pipefail
 
 fail() {
@@ -14,7 +14,7 @@ fail() {
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 template=${1:-$here/../examples/cluster.yaml}
 [[ -r $template ]] || fail "cannot read $template"
-# The references are CloudFormation's.
+# CloudFormation resolves these references, not this shell.
 # shellcheck disable=SC2016
 text=$("$here/render-user-data.sh" --template '${ParameterPrefix}' '${Etcd}' '${EtcdSha256}' \
   '/dev/sdf /var/lib/etcd xfs noatime,x-systemd.makefs 0 0' '${ClusterName}' '${Settings}')

@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
-# Prints the user data of a launch template, complete: cloud-init needs nothing else to make an instance a member,
-# but etcd where the image has none (install-etcd.sh).
+# Prints the complete user data of a launch template. cloud-init needs nothing else to make an instance a member, except
+# etcd where the image does not contain it (install-etcd.sh).
 #
 # render-user-data.sh CLUSTER [OPTION…]
-#   --prefix PATH        of the parameters; default /etcd-asg
-#   --etcd SOURCE        image (the image has it), a released version, an https:// or s3:// archive; default 3.6.16
-#   --sha256 SUM         of the archive; required for an https:// or s3:// one
-#   --device DEVICE      the data volume, for /var/lib/etcd: gets a file system if it has nothing on it
+#   --prefix PATH        the path of the parameters; default /etcd-asg
+#   --etcd SOURCE        image (the image contains etcd), a released version, or an https:// or s3:// archive;
+#                        default 3.6.16
+#   --sha256 SUM         the SHA-256 of the archive; required for an https:// or s3:// archive
+#   --device DEVICE      the data volume, for /var/lib/etcd; an empty volume gets a file system
 #   --set NAME=VALUE     a line of /etc/etcd-asg/config: etcd's own settings (ETCD_…), ETCD_ASG_…, AWS_…; repeatable
 #
 # render-user-data.sh --template PREFIX ETCD SHA256 FSTAB CLUSTER SETTINGS
-#   the same with these words put in unchecked: render-cluster.sh's, for CloudFormation to fill in.
+#   Prints the same with these words, which are not checked. render-cluster.sh passes references that CloudFormation
+#   resolves.
 set -euo pipefail
 
 # EC2's limit for user data, before base64.
@@ -21,12 +23,12 @@ fail() {
   exit 1
 }
 
-# Comments stay in the repository: they are a fifth of what an instance would have to load. The same files give the
-# same bytes: a launch template changes only when they do.
+# The bundle has no comments: they would be a fifth of it. The same files always give the same bytes, so that a launch
+# template changes only when the files change.
 bundle() {
   local work name
   work=$(mktemp -d)
-  # shellcheck disable=SC2064  # the folder of now is meant
+  # shellcheck disable=SC2064  # expanded now, while $work is this folder
   trap "rm -rf '$work'" EXIT
   mkdir "$work/lib"
   for name in etcd-asg.sh etcd-asg.service install-etcd.sh lib/*; do
@@ -47,12 +49,12 @@ render() {
   text=${text//@CLUSTER@/"$5"}
   text=${text//@SETTINGS@/"$6"}
   text=${text//@BUNDLE@/"$(bundle)"}
-  ((${#text} < LIMIT)) || fail "the user data has ${#text} bytes and EC2 takes $LIMIT: put the script into the image"
+  ((${#text} < LIMIT)) || fail "the user data has ${#text} bytes and EC2 allows $LIMIT: put the script into the image"
   printf '%s\n' "$text"
 }
 
 check() {
-  [[ $cluster =~ ^[A-Za-z0-9_.-]{1,100}$ ]] || fail "the cluster's name '$cluster' must be 1 to 100 of A-Z a-z 0-9 _ . -"
+  [[ $cluster =~ ^[A-Za-z0-9_.-]{1,100}$ ]] || fail "the cluster's name '$cluster' must be 1 to 100 characters of A-Z a-z 0-9 _ . -"
   [[ $prefix =~ ^(/[A-Za-z0-9_.-]+)+$ ]] || fail "the prefix '$prefix' must be a parameter path such as /etcd-asg"
   [[ $etcd =~ ^(image|[0-9]+\.[0-9]+\.[0-9]+|(https|s3)://[A-Za-z0-9._~:/%@+=-]+)$ ]] ||
     fail "--etcd '$etcd' must be image, a version such as 3.6.16, or an archive at https://… or s3://…"

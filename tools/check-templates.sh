@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks the CloudFormation templates with cfn-lint: as they stand, and the example as it is deployed; writes nothing.
+# Checks the CloudFormation templates with cfn-lint, and also the example with its rendered user data; changes nothing.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

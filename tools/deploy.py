@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Deploys the functions by the SAM CLI. What is missing is said before anything is built.
+"""Deploys the functions by the SAM CLI. Missing parameters are reported before anything is built.
 
-deploy.py STACK [NAME=VALUE…]: the values are parameters of template.yaml; what is left out keeps its value, or has its
-default.
+deploy.py STACK [NAME=VALUE…]: the values are parameters of template.yaml. A parameter that is left out keeps its value in
+an existing stack, and has its default in a new stack.
 """
 
 import os
@@ -43,7 +43,8 @@ def exists(stack):
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     except FileNotFoundError as error:
-        raise Failed("the AWS CLI is not installed, and it has the account and region to deploy to") from error
+        told = "the AWS CLI is not installed: install it; its configuration names the account and region to deploy to"
+        raise Failed(told) from error
     if done.returncode != 0 and "does not exist" not in done.stderr:
         raise Failed(f"AWS cannot be asked for the stack {stack}: {' '.join(done.stderr.split())}")
     return done.returncode == 0

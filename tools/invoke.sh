@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# invoke.sh EVENT: replays a sample event (events/EVENT.json, or a file) on the local region, by `cargo lambda`: its
-# emulator of Lambda's runtime API, the function as it was built, and its invoke command.
+# invoke.sh EVENT: replays a sample event (events/EVENT.json, or a file) on the local region. `cargo lambda` emulates
+# Lambda's runtime API and invokes the function that `make build` has built.
 #
-# The region must run (make region), and its export lines be in the environment.
-# INSTANCE, GROUP   put in the place of the sample's own instance and group
-# invoke.sh --check EVENT only says what is missing, if anything is.
+# The region must run (make region), and its export lines must be in the environment.
+# INSTANCE, GROUP   replace the instance and the group in the sample event
+# invoke.sh --check EVENT only reports what is missing.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

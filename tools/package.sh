@@ -9,7 +9,7 @@ tools/provide-target.sh
 
 packages=()
 for function in functions/*/; do packages+=(--package "$(basename "$function")"); done
-# One invocation for all: the big dependencies are built once. The linker stands in the tool's own folder.
+# One call builds all functions, so that the big dependencies are built once. The linker is in cargo-lambda's folder.
 PATH=$(dirname "$cargo_lambda"):$PATH "$cargo_lambda" lambda build --release --arm64 --locked --output-format zip "${packages[@]}"
 
 for function in functions/*/; do

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# phase.sh TEXT COMMAND…: says what begins and how long it took, and ends as the command does.
+# phase.sh TEXT COMMAND…: prints TEXT, runs the command, prints how long it took, and ends with its status.
 set -uo pipefail
 
 text=$1

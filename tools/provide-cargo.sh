@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# provide-cargo.sh NAME: provides a pinned program from crates.io, compiled into a folder of its own under .tools/, and
-# prints its path.
+# provide-cargo.sh NAME: compiles a pinned program from crates.io, once, into its own folder under .tools/, and prints the
+# program's path.
 set -euo pipefail
 
 # program → its version
@@ -16,7 +16,7 @@ home=$root/.tools/$name/$version
 
 if [[ ! -x $home/bin/$name ]]; then
   printf '%s: compiling %s from crates.io (some minutes) …\n' "$name" "$version" >&2
-  # Its own target folder, which goes again: the project's is not to grow by another program's dependencies.
+  # It is built in a temporary folder, so that its dependencies do not stay in the project's target folder.
   build=$(mktemp -d)
   trap 'rm -rf "$build"' EXIT
   CARGO_TARGET_DIR=$build cargo install --quiet --locked --root "$home" --version "=$version" "$name" >&2

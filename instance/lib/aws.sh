@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The instance metadata service and the two AWS calls an instance makes, with curl alone.
+# The instance metadata service and the signed AWS calls of an instance, made with curl alone.
 
 metadata() {
   local base=${AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254} token
@@ -33,21 +33,21 @@ endpoint() {
   [[ $1 == s3 ]] && specific=AWS_ENDPOINT_URL_S3
   [[ $region == cn-* ]] && domain=amazonaws.com.cn dual=api.amazonwebservices.com.cn
   if [[ ${AWS_USE_DUALSTACK_ENDPOINT:-} == true ]]; then
-    # S3 alone keeps its old domain (Amazon S3 user guide, dual-stack endpoints).
+    # Dual-stack endpoints have their own domain, except those of S3 (Amazon S3 user guide, dual-stack endpoints).
     if [[ $1 == s3 ]]; then host=s3.dualstack; else domain=$dual; fi
   fi
   local url=${!specific:-${AWS_ENDPOINT_URL:-https://$host.$region.$domain}}
   printf '%s/' "${url%/}"
 }
 
-# call_aws SERVICE CURL-OPTIONS…: one signed call. Sets `status` (000: no answer) and `body`.
-# The secrets go by standard input: a command line can be read by every user of the machine.
+# call_aws SERVICE CURL-OPTIONS…: makes one signed call. Sets `status` (000: no answer) and `body`.
+# curl reads the secrets from standard input, because every user of the machine can read a command line.
 call_aws() {
   local service=$1 answer
   shift
   status=000
-  learn_region || { body="the instance metadata does not tell the region"; return; }
-  learn_credentials || { body="the instance metadata has no credentials: has the instance a role?"; return; }
+  learn_region || { body="the instance metadata service does not give the region"; return; }
+  learn_credentials || { body="the instance metadata service has no credentials: does the instance have a role?"; return; }
   answer=$({
     printf 'user = "%s:%s"\n' "$key" "$secret"
     [[ -z $session ]] || printf 'header = "x-amz-security-token: %s"\n' "$session"
@@ -69,7 +69,7 @@ get_parameter() {
   elif [[ ${kind##*#} == ParameterNotFound ]]; then
     answer=absent
   elif [[ ${kind##*#} == AccessDeniedException ]]; then
-    reason="the instance's role may not read $1 (ssm:GetParameter)"
+    reason="the instance's role is not allowed to read $1 (ssm:GetParameter)"
   elif [[ $status == 000 ]]; then
     reason="no answer: ${body:0:200}"
   fi

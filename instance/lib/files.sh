@@ -1,16 +1,16 @@
 # shellcheck shell=bash
-# What is read and written: settings, JSON, files that survive a power cut.
+# Reads settings and JSON, and writes files that survive a power cut.
 
-# A reader after a power cut sees the whole file or none.
+# After a power cut, a reader finds the whole file or no file.
 write_synced() {
   if ! { cat >"$1.new" && sync "$1.new" && mv -f "$1.new" "$1" && sync "$(dirname "$1")"; }; then
     again "cannot write $1: is the disk full or read-only? Trying again"
   fi
 }
 
-# read_settings FILE ARRAY KEY-PATTERN: fills the array from KEY=value lines; else sets `problem` and fails.
-# Comments, blank lines and a pair of double quotes around a value are allowed, as in systemd's EnvironmentFile;
-# no quote, backslash, dollar sign or backquote is, and nothing beyond ASCII.
+# read_settings FILE ARRAY KEY-PATTERN: fills the array from KEY=value lines; on a wrong line sets `problem` and fails.
+# Comments, blank lines and one pair of double quotes around a value are allowed, as in systemd's EnvironmentFile.
+# A value must not contain a quote, an apostrophe, a backslash, a dollar sign, a backquote or anything beyond ASCII.
 read_settings() {
   local -n into=$2
   local line name value shown number=0
@@ -19,16 +19,16 @@ read_settings() {
   while IFS= read -r line || [[ -n $line ]]; do
     number=$((number + 1))
     [[ -z $line || $line == '#'* ]] && continue
-    # A refusal goes to the console: what is no printable character there is none in it.
+    # A refusal goes to the console, so characters that cannot be printed are replaced.
     shown=${line:0:80} shown=${shown//[^ -~]/?}
     if [[ ! $line =~ $key_value ]]; then
-      problem="line $number is not a setting known here: '$shown'"
+      problem="line $number is not a known setting: '$shown'"
       return 1
     fi
     name=${BASH_REMATCH[1]} value=${BASH_REMATCH[-1]}
     [[ $value =~ $quoted ]] && value=${BASH_REMATCH[1]}
     if [[ ! $value =~ $plain ]]; then
-      problem="line $number has characters that no setting needs: '$shown'"
+      problem="line $number has a character that a setting must not have: '$shown'"
       return 1
     fi
     if [[ -n ${into[$name]+set} ]]; then
@@ -40,8 +40,8 @@ read_settings() {
   done <"$1"
 }
 
-# json_string KEY: the first string under KEY in the JSON on standard input. Escapes beyond ASCII are left as
-# they are; what is read here is ASCII, and read_settings refuses a backslash.
+# json_string KEY: prints the first string under KEY in the JSON on standard input. Escapes beyond ASCII stay as they
+# are: the strings that this script needs are ASCII, and read_settings refuses a backslash.
 json_string() {
   awk -v wanted="$1" '
     function unescaped(hex,    i, code) {

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# ExecStartPre: wait for the parameter, approve it against the data directory.
+# ExecStartPre: waits for the parameter, and approves it if it fits the data directory.
 
 prepare() {
-  mkdir -p "$data_dir" "$run_dir" || again "cannot create $data_dir and $run_dir: are they on a writable disk?"
+  mkdir -p "$data_dir" "$run_dir" || again "cannot create $data_dir or $run_dir: are both on a writable disk? Trying again"
   rm -f "$run_dir"/{refused,removed,environment,pid}
   wait_for_instance_id
   read_stamp
@@ -20,8 +20,8 @@ prepare() {
 wait_for_instance_id() {
   local end=$((SECONDS + patience))
   until instance=$(metadata instance-id) && [[ $instance =~ ^i-[0-9a-f]+$ ]]; do
-    say_once "waiting for the instance metadata service to tell the instance's ID"
-    ((SECONDS < end)) || again "the instance metadata service does not tell the instance's ID: is it disabled? Trying again"
+    say_once "waiting for the instance metadata service to give the instance's ID"
+    ((SECONDS < end)) || again "the instance metadata service does not give the instance's ID: is it disabled? Trying again"
     pause
   done
 }
@@ -36,14 +36,14 @@ wait_for_environment() {
         printf '%s\n' "$value" >"$run_dir/candidate"
         read_environment "$run_dir/candidate" "$name"
         if [[ ${env[ETCD_ASG_GENERATION]} -ge ${stamp[GENERATION]:-0} ]]; then return; fi
-        say_once "the parameter $name still speaks of generation ${env[ETCD_ASG_GENERATION]}, the data here is of the newer ${stamp[GENERATION]:-}: waiting for it to be written again"
+        say_once "the parameter $name still names generation ${env[ETCD_ASG_GENERATION]}, and the data here is of the newer generation ${stamp[GENERATION]:-}: waiting until the controller overwrites the parameter"
         ;;
       absent)
         unknown=0
         if [[ -e $stamp_file ]]; then
-          say_once "the parameter $name is gone although this member has data in $data_dir: the controller has given this instance up, or somebody deleted the parameter; not starting without it, waiting"
+          say_once "the parameter $name is gone, and this member has data in $data_dir: the controller has given this instance up, or somebody deleted the parameter. etcd is not started without it; waiting"
         else
-          say_once "waiting for the parameter $name: the controller publishes it when it is this instance's turn to join"
+          say_once "waiting for the parameter $name: the controller creates it when it is this instance's turn to join"
         fi
         ;;
       unknown)
@@ -59,28 +59,29 @@ wait_for_environment() {
 
 give_up_waiting() {
   case $answer in
-    absent) again "the parameter $1 has not appeared for $patience s: does the group carry the tag etcd-asg:cluster=$cluster, are the functions deployed with the prefix $prefix, and what do their logs say of $instance? Trying again" ;;
-    found) again "the parameter $1 has not been brought up to date for $patience s: see the functions' logs. Trying again" ;;
+    absent) again "the parameter $1 has not appeared within $patience s: does the group have the tag etcd-asg:cluster=$cluster, are the functions deployed with the prefix $prefix, and what do their logs say about $instance? Trying again" ;;
+    found) again "the parameter $1 has named an older generation for $patience s: see the functions' logs. Trying again" ;;
     *) again "the parameter $1 could not be read for $patience s ($reason): check the instance's role and its route to SSM. Trying again" ;;
   esac
 }
 
-# Silence of SSM is not absence: etcd itself would take this member back, so an outage must not keep it down.
+# A parameter that cannot be read is not a parameter that is gone. The cluster still counts this member, so an outage of
+# SSM must not keep it down.
 use_kept_environment() {
   [[ -e $data_dir/joined && -e $stamp_file && -e $data_dir/environment ]] && has_log || return 1
   cp "$data_dir/environment" "$run_dir/candidate"
   read_environment "$run_dir/candidate" "$data_dir/environment"
-  say "SSM cannot be reached ($reason): starting with what it said last, because this member had joined and has its data"
+  say "the parameter cannot be read ($reason): starting with the last approved parameter, because this member has joined its cluster and has its data"
 }
 
 # read_environment FILE NAME: fills `env`, or refuses.
 read_environment() {
   local required format name of
   read_settings "$1" env 'ETCD_[A-Z0-9_]+' || refuse "$NOT_UNDERSTOOD" "in $2, $problem"
-  # A refusal quotes so much of what it was given that it stays a sentence.
+  # A refusal quotes only the beginning of a value, so that the refusal stays one sentence.
   format=${env[ETCD_ASG_FORMAT]:-} name=${env[ETCD_NAME]:-} of=${env[ETCD_ASG_CLUSTER]:-}
   [[ $format == 1 ]] ||
-    refuse "$NOT_UNDERSTOOD" "$2 has the format '${format:0:80}' and this script knows only 1: install the script that belongs to the functions"
+    refuse "$NOT_UNDERSTOOD" "$2 has format '${format:0:80}', and this script knows only format 1: install the boot script of the functions' version"
   for required in ETCD_NAME ETCD_INITIAL_CLUSTER ETCD_INITIAL_CLUSTER_TOKEN ETCD_LISTEN_PEER_URLS \
     ETCD_LISTEN_CLIENT_URLS ETCD_INITIAL_ADVERTISE_PEER_URLS ETCD_ADVERTISE_CLIENT_URLS ETCD_ASG_CLUSTER; do
     [[ -n ${env[$required]:-} ]] || refuse "$NOT_UNDERSTOOD" "$2 lacks $required: see the functions' logs"
@@ -88,9 +89,9 @@ read_environment() {
   [[ ${env[ETCD_INITIAL_CLUSTER_STATE]:-} =~ ^(new|existing)$ && ${env[ETCD_ASG_DATA]:-} =~ ^(empty|present)$ &&
     ${env[ETCD_ASG_GENERATION]:-} =~ ^[1-9][0-9]{0,17}$ ]] ||
     refuse "$NOT_UNDERSTOOD" "$2 has no valid ETCD_INITIAL_CLUSTER_STATE, ETCD_ASG_DATA or ETCD_ASG_GENERATION: see the functions' logs"
-  [[ -z ${env[ETCD_DATA_DIR]:-} ]] || refuse "$NOT_UNDERSTOOD" "$2 sets ETCD_DATA_DIR, which is this host's own affair"
+  [[ -z ${env[ETCD_DATA_DIR]:-} ]] || refuse "$NOT_UNDERSTOOD" "$2 sets ETCD_DATA_DIR, which only this host may choose"
   [[ $name == "$instance" && $of == "$cluster" ]] ||
-    refuse "$NOT_UNDERSTOOD" "$2 is meant for member ${name:0:80} of cluster ${of:0:100}, and this is $instance of $cluster"
+    refuse "$NOT_UNDERSTOOD" "$2 is meant for member ${name:0:80} of cluster ${of:0:100}, and this is instance $instance of cluster $cluster"
 }
 
 write_stamp() {

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# ExecStartPost: from etcd's first answer to the completed launch hook.
+# ExecStartPost: waits for etcd's first answer, then for health and publication, then completes the launch hook.
 
 ready() {
   local attempts=0 none=0
@@ -17,13 +17,13 @@ ready() {
     pause
   done
   if ((none >= 3)); then
-    say "member ${env[ETCD_NAME]} is published; its launch has no lifecycle action left to complete"
+    say "member ${env[ETCD_NAME]} is a published voter of $cluster; its launch has no lifecycle action left to complete"
   else
     say "the launch of ${env[ETCD_NAME]} could not be completed from here ($reason); the controller will do it"
   fi
 }
 
-# run writes its process ID first of all; where there is none, the unit did not come that far.
+# run writes its process ID before anything else; without one, the unit has not started run.
 wait_for_run() {
   local end=$((SECONDS + 15))
   until [[ -s $run_dir/pid ]]; do
@@ -36,7 +36,7 @@ wait_for_run() {
 still_running() {
   local pid
   pid=$(<"$run_dir/pid")
-  # A process that ended and was not yet collected still has its entry.
+  # A zombie (a process that has ended and was not yet waited for) still has its entry in /proc.
   [[ -d /proc/$pid ]] && ! grep -q '^State:[[:space:]]*Z' "/proc/$pid/status" 2>/dev/null
 }
 
@@ -51,20 +51,21 @@ local_etcd() {
   curl --silent --noproxy '*' --max-time 5 "$@" "${url%/}$path"
 }
 
-# A linearizable read. Not /health: 3.4 writes an entry into the log for each, of which 3.6 dies; and it counts the
-# space alarm, which stops writes, not the member. With authentication on, the refusal comes after the read.
+# Makes a linearizable read. It does not ask /health, for two reasons: etcd 3.4 writes an entry into the log for each
+# call, and etcd 3.6 ends at such an entry; and /health fails under the space alarm, which stops writes and not the
+# member. With authentication on, etcd refuses the caller only after the read has succeeded.
 healthy() {
   local answer
   answer=$(local_etcd /v3/kv/range --data '{"key":"AA==","count_only":true}')
   [[ $answer == *'"header"'* || $answer == *'user name is empty'* ]]
 }
 
-# Following a leader is what makes a member: before that its data can still be begun anew by the same parameter.
+# An instance has joined once its etcd follows a leader. Before that, the same parameter may start it without data again.
 note_joined() {
   local answer leader cluster_id member_id
   answer=$(local_etcd /v3/maintenance/status --data '{}') || return 1
   leader=$(json_string leader <<<"$answer")
-  # With authentication on, the status is refused but a linearizable read still says enough.
+  # With authentication on, etcd refuses the status, and a successful linearizable read shows that there is a leader.
   [[ -n $leader ]] || healthy || return 1
   cluster_id=$(json_string cluster_id <<<"$answer")
   member_id=$(json_string member_id <<<"$answer")
@@ -78,7 +79,7 @@ check_identity() {
   local found
   found=$(sed -n 's/^CLUSTER_ID=//p' "$data_dir/joined")
   [[ -z $found || -z ${env[ETCD_ASG_CLUSTER_ID]:-} || $found == "${env[ETCD_ASG_CLUSTER_ID]}" ]] ||
-    again "etcd has joined the cluster $found, and the parameter says ${env[ETCD_ASG_CLUSTER_ID]}: stopping"
+    again "etcd has joined the cluster with ID $found, and the parameter has the cluster ID ${env[ETCD_ASG_CLUSTER_ID]}: stopping"
 }
 
 published() {
@@ -87,7 +88,7 @@ published() {
   [[ $answer == found && ,$value, == *",${env[ETCD_ADVERTISE_CLIENT_URLS]%%,*},"* ]]
 }
 
-# Sets `outcome`: completed, none (no such action, or not any more), or failed (and `reason`).
+# Sets `outcome`: completed, none (no lifecycle action is active), or failed (and `reason`).
 complete_launch() {
   call_aws autoscaling --data Action=CompleteLifecycleAction --data Version=2011-01-01 \
     --data LifecycleActionResult=CONTINUE --data-urlencode "InstanceId=${env[ETCD_NAME]}" \

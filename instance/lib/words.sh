@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# Words to the operator, and the ways to end.
+# Sentences for the operator, and the ways to end.
 
 say() {
   printf 'etcd-asg: %s\n' "$*" >&2
-  # The console is the machine's only where systemd booted it (sd_booted(3)); in a container it is somebody else's.
+  # /dev/console belongs to this machine only where systemd booted it (sd_booted(3)); in a container it does not.
   if [[ -d /run/systemd/system && -w /dev/console ]]; then
     printf 'etcd-asg: %s\n' "$*" >/dev/console
   fi

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use std::{env, fs, io};
 
+use membership::codes;
 use membership::settings::Settings;
 use membership::words::quoted;
 use thiserror::Error;
@@ -14,41 +15,61 @@ use crate::adapters::autoscaling::CLUSTER_TAG;
 const TAG_PREFIX: &str = "etcd-asg:";
 const DEFAULT_LEDGER_PREFIX: &str = "etcd-asg";
 const DEFAULT_FUNCTION_TIMEOUT: Duration = Duration::from_secs(60);
-/// What Lambda allows (AWS Lambda quotas).
+/// The timeouts that make sense, in seconds. Lambda allows at most 900 (AWS Lambda quotas).
 const FUNCTION_TIMEOUTS: std::ops::RangeInclusive<u64> = 10..=900;
 
 /// Why the configuration cannot be used.
 #[derive(Debug, Error)]
 pub enum ConfigError {
-    /// A variable that has no default is not set.
+    /// A variable that must be set is not set.
     #[error("the environment variable {0} is not set: {1}")]
     Missing(&'static str, &'static str),
     /// A variable has a value that is not allowed.
     #[error("the environment variable {name}: {reason}")]
     Wrong {
-        /// The variable.
+        /// The variable's name.
         name: String,
-        /// Its value, and what is allowed.
+        /// The value, and what is allowed.
         reason: String,
     },
     /// A TLS file cannot be read.
     #[error("the file {path} named by {name} cannot be read")]
     File {
-        /// The variable.
+        /// The name of the variable that names the file.
         name: &'static str,
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Why.
+        /// The error of the read.
         source: io::Error,
     },
 }
 
+codes!(ConfigError {
+    ConfigError::Missing(..) => "variable-missing",
+    ConfigError::Wrong { .. } => "variable-wrong",
+    ConfigError::File { .. } => "file-unreadable",
+});
+
+/// A tag of a group has a value that its setting does not allow.
+#[derive(Debug, Error)]
+#[error("the group's tag {tag}: {reason}")]
+pub struct WrongSetting {
+    /// The tag's key.
+    pub tag: String,
+    /// The value, and what is allowed.
+    pub reason: String,
+}
+
+codes!(WrongSetting {
+    WrongSetting { .. } => "setting-wrong",
+});
+
 /// PEM documents for the connections to etcd.
 #[derive(Clone, Default)]
 pub struct TlsDocuments {
-    /// Certificates of the authority that signed etcd's.
+    /// The certificates of the authorities that sign the servers' certificates.
     pub ca: Option<Vec<u8>>,
-    /// Our certificate and its key.
+    /// The client certificate and its private key.
     pub identity: Option<(Vec<u8>, Vec<u8>)>,
 }
 
@@ -62,13 +83,13 @@ impl std::fmt::Debug for TlsDocuments {
 /// What a deployment configures for all its clusters.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The bucket of the ledgers.
+    /// The name of the bucket of the ledgers.
     pub bucket: String,
-    /// The prefix of their keys.
+    /// The prefix of the ledgers' keys, without slashes at its ends.
     pub ledger_prefix: String,
-    /// The functions' own timeout, for where the platform tells no credible deadline.
+    /// The functions' own timeout. It is used where the platform tells no credible deadline.
     pub function_timeout: Duration,
-    /// Certificates for etcd.
+    /// The certificates for the connections to etcd.
     pub tls: TlsDocuments,
     defaults: Settings,
 }
@@ -108,19 +129,18 @@ impl Config {
 
     /// The settings of one group: its tags `etcd-asg:<name>`, else the environment's values, else the defaults.
     ///
-    /// The error is one sentence. `prefix` comes from the environment only, and a name that is not known is left
-    /// alone: see [`Config::unknown_tags`].
-    pub fn settings(&self, tags: &BTreeMap<String, String>) -> Result<Settings, String> {
+    /// `prefix` comes from the environment only. A tag that is not known is ignored: see [`Config::unknown_tags`].
+    pub fn settings(&self, tags: &BTreeMap<String, String>) -> Result<Settings, WrongSetting> {
         let mut settings = self.defaults.clone();
         for (name, value) in ours(tags).filter(|(name, _)| settable(name)) {
             settings
                 .set(name, value)
-                .map_err(|reason| format!("the group's tag {TAG_PREFIX}{name}: {reason}"))?;
+                .map_err(|reason| WrongSetting { tag: format!("{TAG_PREFIX}{name}"), reason })?;
         }
         Ok(settings)
     }
 
-    /// The tags that look like settings and are none: somebody may have misspelt one.
+    /// The tags that look like settings and are not: a name may be misspelt.
     pub fn unknown_tags(tags: &BTreeMap<String, String>) -> Vec<String> {
         let unknown = ours(tags).filter(|(name, _)| !settable(name));
         unknown.map(|(name, _)| format!("{TAG_PREFIX}{name}")).filter(|tag| tag != CLUSTER_TAG).collect()
@@ -205,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_value_is_one_sentence() {
+    fn a_wrong_value_is_refused_in_one_sentence() {
         for (variables, part) in [
             (vec![], "ETCD_ASG_BUCKET is not set"),
             (vec![("ETCD_ASG_BUCKET", "b"), ("ETCD_ASG_CLIENT_PORT", "0")], "ETCD_ASG_CLIENT_PORT"),
@@ -217,12 +237,12 @@ mod tests {
             assert!(error.contains(part), "{error}");
         }
         let config = config(&[("ETCD_ASG_BUCKET", "b")]).unwrap();
-        let error = config.settings(&tags(&[("etcd-asg:join-patience", "1s")])).unwrap_err();
+        let error = config.settings(&tags(&[("etcd-asg:join-patience", "1s")])).unwrap_err().to_string();
         assert!(error.contains("etcd-asg:join-patience"), "{error}");
     }
 
     #[test]
-    fn the_prefix_and_misspelt_names_are_no_settings_of_a_tag() {
+    fn the_prefix_and_misspelt_names_cannot_be_set_by_a_tag() {
         let config = config(&[("ETCD_ASG_BUCKET", "b")]).unwrap();
         let all = tags(&[("etcd-asg:prefix", "/x"), ("etcd-asg:pause", "true"), ("etcd-asg:cluster", "c")]);
         assert_eq!(config.settings(&all).unwrap(), Settings::default());

@@ -1,98 +1,102 @@
-//! What each function accepts, and one clear sentence for everything else.
+//! The events that each function accepts, and a sentence of its own for each other event.
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
+use membership::codes;
 use membership::ids::{ClusterName, InstanceId};
+pub use membership::instance::Transition;
 use membership::words::{one_line, quoted};
 use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
 
-/// What EventBridge delivers at most (Amazon EventBridge quotas: 256 KB).
+/// The size of an event that EventBridge delivers at most, in bytes (Amazon EventBridge quotas: 256 KB).
 pub const MOST_BYTES: usize = 256 * 1024;
 const TEST_NOTIFICATION: &str = "autoscaling:TEST_NOTIFICATION";
 
-/// An event that no retry can help.
+/// Why an event is refused. No retry can help.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum EventError {
-    /// Too long.
+    /// The event is longer than EventBridge delivers.
     #[error("the event has {0} bytes, EventBridge delivers at most {MOST_BYTES}")]
     Oversized(usize),
-    /// Not UTF-8.
+    /// The event is not UTF-8.
     #[error("the event is not text in UTF-8")]
     NotText,
-    /// Not JSON.
+    /// The event is not JSON. The text is the parser's.
     #[error("the event is not JSON: {}", one_line(.0))]
     NotJson(String),
-    /// JSON, and no event.
+    /// The JSON is not an EventBridge event. The text says what is missing.
     #[error("the event is not an EventBridge event: {}", one_line(.0))]
     NotAnEvent(String),
-    /// An event of another service.
+    /// The event comes from another service.
     #[error("the event comes from {}, this function accepts {wanted}", quoted(.found))]
     WrongSource {
-        /// Its source.
+        /// The event's `source`.
         found: String,
-        /// What is accepted.
+        /// The sources that the function accepts.
         wanted: &'static str,
     },
-    /// An event of another kind.
+    /// The event is of another kind.
     #[error("the event is a {}, this function accepts {wanted}", quoted(.found))]
     WrongKind {
-        /// Its detail-type.
+        /// The event's `detail-type`.
         found: String,
-        /// What is accepted.
+        /// The kinds that the function accepts.
         wanted: &'static str,
     },
-    /// Its detail is not what its kind promises.
+    /// A field of the event's `detail` is missing or has a value that cannot be.
     #[error("the event's detail is wrong: {}", one_line(.0))]
     WrongDetail(String),
-    /// A manual invocation that is not understood.
+    /// A field of a manual invocation is missing, unknown or has a value that cannot be.
     #[error("the manual invocation is wrong: {}", one_line(.0))]
     WrongRequest(String),
 }
 
-/// Which lifecycle events a function accepts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transition {
-    /// An instance launches.
-    Launch,
-    /// An instance terminates.
-    Terminate,
-}
+codes!(EventError {
+    EventError::Oversized(_) => "event-too-large",
+    EventError::NotText => "event-not-text",
+    EventError::NotJson(_) => "event-not-json",
+    EventError::NotAnEvent(_) => "event-not-eventbridge",
+    EventError::WrongSource { .. } => "event-from-elsewhere",
+    EventError::WrongKind { .. } => "event-of-another-kind",
+    EventError::WrongDetail(_) => "event-detail-wrong",
+    EventError::WrongRequest(_) => "request-wrong",
+});
 
-impl Transition {
-    fn kind(self) -> &'static str {
-        match self {
-            Transition::Launch => "EC2 Instance-launch Lifecycle Action",
-            Transition::Terminate => "EC2 Instance-terminate Lifecycle Action",
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Transition::Launch => "autoscaling:EC2_INSTANCE_LAUNCHING",
-            Transition::Terminate => "autoscaling:EC2_INSTANCE_TERMINATING",
-        }
+/// The transition as events and lifecycle hooks spell it.
+pub(crate) fn transition_name(transition: Transition) -> &'static str {
+    match transition {
+        Transition::Launch => "autoscaling:EC2_INSTANCE_LAUNCHING",
+        Transition::Terminate => "autoscaling:EC2_INSTANCE_TERMINATING",
     }
 }
 
-/// A lifecycle action that waits.
+/// The `detail-type` of the events of this transition.
+fn kind(transition: Transition) -> &'static str {
+    match transition {
+        Transition::Launch => "EC2 Instance-launch Lifecycle Action",
+        Transition::Terminate => "EC2 Instance-terminate Lifecycle Action",
+    }
+}
+
+/// A lifecycle action whose hook waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LifecycleAction {
     /// The group's name.
     pub group: String,
-    /// The instance.
+    /// The EC2 instance ID.
     pub instance: InstanceId,
-    /// Launching or terminating.
+    /// Whether the instance launches or terminates.
     pub transition: Transition,
 }
 
 /// An event for the lifecycle functions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LifecycleEvent {
-    /// An action waits.
+    /// The hook of an instance waits.
     Action(LifecycleAction),
-    /// Nothing to do, and why.
-    Ignored(String),
+    /// Auto Scaling tests the target of a hook. Nothing is to be done.
+    TestNotification,
 }
 
 /// An event for `reconcile`.
@@ -102,9 +106,9 @@ pub enum ReconcileEvent {
     All,
     /// Look at one cluster.
     One {
-        /// The cluster.
+        /// The cluster's name.
         cluster: ClusterName,
-        /// Change nothing, and tell what was seen and decided.
+        /// Whether nothing is to be changed, and the answer is what was seen and decided.
         dry_run: bool,
     },
 }
@@ -138,16 +142,16 @@ struct Request {
 pub fn lifecycle(body: &[u8], transition: Transition) -> Result<LifecycleEvent, EventError> {
     let value = json(body)?;
     if is_test_notification(&value) {
-        return Ok(LifecycleEvent::Ignored("it is a test notification".to_owned()));
+        return Ok(LifecycleEvent::TestNotification);
     }
     let event = envelope(value)?;
     accept_source(&event, "aws.autoscaling")?;
-    if event.detail_type != transition.kind() {
-        return Err(EventError::WrongKind { found: event.detail_type, wanted: transition.kind() });
+    if event.detail_type != kind(transition) {
+        return Err(EventError::WrongKind { found: event.detail_type, wanted: kind(transition) });
     }
     let detail: LifecycleDetail = detail(event.detail)?;
-    if detail.lifecycle_transition != transition.name() {
-        let (found, wanted) = (detail.lifecycle_transition, transition.name());
+    if detail.lifecycle_transition != transition_name(transition) {
+        let (found, wanted) = (detail.lifecycle_transition, transition_name(transition));
         return Err(EventError::WrongDetail(format!(
             "LifecycleTransition is {}, not {wanted:?}",
             quoted(&found)
@@ -238,7 +242,7 @@ fn instance_id(field: &str, text: &str) -> Result<InstanceId, EventError> {
     InstanceId::parse(text).map_err(|reason| EventError::WrongDetail(format!("{field}: {reason}")))
 }
 
-/// Auto Scaling sends one when a hook with a notification target is made.
+/// Auto Scaling sends a test notification when a hook with a notification target is made.
 fn is_test_notification(value: &Value) -> bool {
     let says = |v: Option<&Value>| v.and_then(Value::as_str) == Some(TEST_NOTIFICATION);
     let within = |v: &Value| says(v.get("Event")) || says(v.get("LifecycleTransition"));

@@ -1,48 +1,69 @@
-//! Carries out effects: one call each.
+//! Carries out effects: one call for each.
 
 use std::time::Duration;
 
 use membership::change::Effect;
+use membership::codes;
 use membership::etcd::MemberList;
 use membership::ids::{InstanceId, MemberId, Timestamp};
-use membership::invocation::Answer;
+use membership::instance::Transition;
+use membership::invocation::{Answer, Retry};
 use membership::observation::Group;
 use thiserror::Error;
 
 use crate::adapters::autoscaling::{ActionResult, AutoScalingError};
 use crate::adapters::etcd::{EtcdClient, EtcdError, Timeouts};
 use crate::adapters::parameters::{ParameterPath, ParametersError, Put};
-use crate::adapters::{AwsFailure, chain};
+use crate::adapters::{Ended, chain};
 use crate::services::Services;
 
-/// How much longer than its own timeouts a request to etcd is reckoned with: it may sit in a socket.
+/// How much longer than its own timeouts a request to etcd may live: it may wait in a socket.
 const SLACK: Duration = Duration::from_secs(3);
 
-/// Why an effect did not come about.
+/// Why a call failed.
 #[derive(Debug, Error)]
 pub enum ExecuteError {
-    /// etcd.
+    /// A call to etcd failed.
     #[error(transparent)]
     Etcd(#[from] EtcdError),
-    /// Auto Scaling.
+    /// A call to Auto Scaling failed.
     #[error(transparent)]
     AutoScaling(#[from] AutoScalingError),
-    /// The Parameter Store.
+    /// A call to the Parameter Store failed.
     #[error(transparent)]
     Parameters(#[from] ParametersError),
-    /// There is no hook of ours to complete.
-    #[error("the group has no lifecycle hook of ours: {0}")]
+    /// The group has no hook that could be completed. The text says why.
+    #[error("the group has no lifecycle hook of etcd-asg: {0}")]
     NoHook(String),
 }
 
-/// What an effect came to.
+codes!(ExecuteError {
+    ExecuteError::NoHook(_) => "hook-missing",
+    ; ExecuteError::Etcd(error) => error,
+    ExecuteError::AutoScaling(error) => error,
+    ExecuteError::Parameters(error) => error,
+});
+
+impl ExecuteError {
+    /// What is known of the call.
+    pub fn ended(&self) -> Ended {
+        match self {
+            ExecuteError::Etcd(error) => error.ended(),
+            ExecuteError::AutoScaling(error) => error.ended(),
+            ExecuteError::Parameters(error) => error.ended(),
+            ExecuteError::NoHook(_) => Ended::NotDone(Retry::Pointless),
+        }
+    }
+}
+
+/// What a call came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EffectOutcome {
     /// It was done.
     Done,
-    /// It had been done before.
+    /// It had been done before, so nothing was changed.
     Already,
-    /// A learner was added: etcd's own answer.
+    /// A learner was added. Its member ID, and etcd's member list after the addition.
     Added(MemberId, MemberList),
 }
 
@@ -53,9 +74,9 @@ pub struct Executor<'a> {
     pub services: &'a Services,
     /// The client of etcd.
     pub etcd: &'a EtcdClient,
-    /// The group.
+    /// The group, for its name and its hooks.
     pub group: &'a Group,
-    /// Where the cluster's parameters stand.
+    /// The path of the cluster's parameters.
     pub path: ParameterPath,
 }
 
@@ -79,10 +100,16 @@ impl Executor<'_> {
             Effect::RemoveMember { via, member } => drop(self.etcd.remove(via, *member).await?),
             Effect::MoveLeader { via, to } => self.etcd.move_leader(via, *to).await?,
             Effect::GrantLease { via } => self.etcd.grant_lease(via).await?,
-            Effect::ContinueLaunch(id) => self.complete(id, true, ActionResult::Continue).await?,
-            Effect::AbandonLaunch(id) => self.complete(id, true, ActionResult::Abandon).await?,
-            Effect::ContinueTerminate(id) => self.complete(id, false, ActionResult::Continue).await?,
-            Effect::AbandonTerminate(id) => self.complete(id, false, ActionResult::Abandon).await?,
+            Effect::ContinueLaunch(id) => {
+                self.complete(id, Transition::Launch, ActionResult::Continue).await?
+            }
+            Effect::AbandonLaunch(id) => self.complete(id, Transition::Launch, ActionResult::Abandon).await?,
+            Effect::ContinueTerminate(id) => {
+                self.complete(id, Transition::Terminate, ActionResult::Continue).await?;
+            }
+            Effect::AbandonTerminate(id) => {
+                self.complete(id, Transition::Terminate, ActionResult::Abandon).await?;
+            }
             Effect::SetUnhealthy(id) => self.services.autoscaling.set_unhealthy(id).await?,
             Effect::PutInitialCluster(value) => {
                 parameters.overwrite(&self.path.initial_cluster(), value).await?;
@@ -98,8 +125,8 @@ impl Executor<'_> {
     }
 
     /// Restarts the heartbeat timeout of a pending action.
-    pub async fn heartbeat(&self, instance: &InstanceId, launch: bool) -> Result<(), ExecuteError> {
-        let hook = self.hook(launch)?;
+    pub async fn heartbeat(&self, instance: &InstanceId, transition: Transition) -> Result<(), ExecuteError> {
+        let hook = self.hook(transition)?;
         self.services.autoscaling.heartbeat(&self.group.identity.name, hook, instance).await?;
         Ok(())
     }
@@ -107,52 +134,41 @@ impl Executor<'_> {
     async fn complete(
         &self,
         instance: &InstanceId,
-        launch: bool,
+        transition: Transition,
         result: ActionResult,
     ) -> Result<(), ExecuteError> {
-        let hook = self.hook(launch)?;
+        let hook = self.hook(transition)?;
         self.services.autoscaling.complete(&self.group.identity.name, hook, instance, result).await?;
         Ok(())
     }
 
-    fn hook(&self, launch: bool) -> Result<&str, ExecuteError> {
-        let hook = if launch { &self.group.launch_hook } else { &self.group.terminate_hook };
-        match hook {
-            Ok(hook) => Ok(&hook.name),
-            Err(why) => Err(ExecuteError::NoHook(why.clone())),
-        }
+    fn hook(&self, transition: Transition) -> Result<&str, ExecuteError> {
+        let hook = self.group.hook(transition).map_err(|why| ExecuteError::NoHook(why.to_owned()))?;
+        Ok(&hook.name)
     }
 }
 
-/// What the outcome of a call under a claim says, for one that was sent at this moment.
+/// What the core is to know of a call under a claim that was sent at this moment.
 pub fn answer(outcome: Result<EffectOutcome, ExecuteError>, sent: Timestamp) -> Answer {
     let deadline = sent.plus(Timeouts::default().longest_change() + SLACK);
     match outcome {
         Ok(EffectOutcome::Done | EffectOutcome::Already) => Answer::Done,
         Ok(EffectOutcome::Added(member, list)) => Answer::Added(member, list),
-        Err(ExecuteError::Etcd(error)) => error.answer(deadline),
-        Err(ExecuteError::NoHook(why)) => Answer::Refused { why, again: false },
-        Err(
-            ref error @ (ExecuteError::AutoScaling(AutoScalingError::Call(ref failure))
-            | ExecuteError::Parameters(ParametersError::Call(ref failure))),
-        ) => of_aws(chain(error), failure, deadline),
-        Err(error @ (ExecuteError::AutoScaling(_) | ExecuteError::Parameters(_))) => {
-            Answer::Refused { why: chain(&error), again: false }
+        Err(error) => {
+            let why = chain(&error);
+            match error.ended() {
+                Ended::Done => Answer::Done,
+                Ended::NotDone(retry) => Answer::Refused { why, retry },
+                Ended::Unknown => Answer::Unanswered { why, deadline },
+            }
         }
-    }
-}
-
-fn of_aws(why: String, failure: &AwsFailure, deadline: Timestamp) -> Answer {
-    match failure {
-        AwsFailure::NotSent { .. } => Answer::Refused { why, again: true },
-        AwsFailure::Refused { again, .. } => Answer::Refused { why, again: *again },
-        AwsFailure::Unanswered { .. } => Answer::Unanswered { why, deadline },
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adapters::AwsFailure;
 
     const SENT: Timestamp = Timestamp(1_000);
 
@@ -163,12 +179,14 @@ mod tests {
     #[test]
     fn only_a_definite_refusal_counts_as_not_done() {
         let call = "PutParameter";
-        let refused =
-            |again| AwsFailure::Refused { call, code: "C".to_owned(), message: "M".to_owned(), again };
-        assert!(matches!(parameter(refused(true)), Answer::Refused { again: true, .. }));
-        assert!(matches!(parameter(refused(false)), Answer::Refused { again: false, .. }));
+        for retry in [Retry::Soon, Retry::Pointless] {
+            let (service_code, message) = ("C".to_owned(), "M".to_owned());
+            let why = "PutParameter was refused: C: M".to_owned();
+            let failure = AwsFailure::Refused { call, service_code, message, retry };
+            assert_eq!(parameter(failure), Answer::Refused { why, retry });
+        }
         let unsent = AwsFailure::NotSent { call, source: "no route".into() };
-        assert!(matches!(parameter(unsent), Answer::Refused { again: true, .. }));
+        assert!(matches!(parameter(unsent), Answer::Refused { retry: Retry::Soon, .. }));
         let unanswered = AwsFailure::Unanswered { call, source: "timeout".into() };
         let Answer::Unanswered { why, deadline } = parameter(unanswered) else {
             panic!("an unanswered call may still land");
@@ -180,11 +198,14 @@ mod tests {
     #[test]
     fn an_action_that_is_gone_is_no_proof_of_completion() {
         let gone = AutoScalingError::Gone { instance: "i-1234abcd".into() };
-        assert!(matches!(answer(Err(gone.into()), SENT), Answer::Refused { again: false, .. }));
+        let answer = answer(Err(gone.into()), SENT);
+        assert!(matches!(answer, Answer::Refused { retry: Retry::Pointless, .. }));
     }
 
     #[test]
     fn what_had_been_done_before_is_done() {
         assert_eq!(answer(Ok(EffectOutcome::Already), SENT), Answer::Done);
+        let (url, message) = ("http://1".to_owned(), "member not found".to_owned());
+        assert_eq!(answer(Err(EtcdError::AlreadyDone { url, message }.into()), SENT), Answer::Done);
     }
 }

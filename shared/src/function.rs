@@ -1,4 +1,4 @@
-//! What the three functions have in common: start, take an event, answer.
+//! What the functions have in common: they start, take an event, and answer.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -6,22 +6,22 @@ use std::sync::Arc;
 use lambda_runtime::layers::TracingLayer;
 use lambda_runtime::tower::util::MapRequestLayer;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, LambdaInvocation, Runtime, service_fn};
+use membership::decision::Coded;
 use membership::ids::{RequestId, Timestamp};
 use serde_json::{Value, json};
 
 use crate::adapters::chain;
 use crate::config::Config;
-use crate::controller::{ControllerError, Outcome, deadline, now};
-use crate::event::EventError;
+use crate::controller::{ControllerError, deadline, now};
 use crate::services::Services;
-use crate::telemetry;
+use crate::telemetry::{self, Warning};
 
-/// One event, as it came.
+/// An event as it came.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    /// Its bytes: JSON or not.
+    /// The bytes of the event, which may be no JSON.
     pub body: Vec<u8>,
-    /// The Lambda request.
+    /// The ID of the Lambda request.
     pub request: RequestId,
     /// The moment at which the platform kills the invocation.
     pub deadline: Timestamp,
@@ -35,7 +35,8 @@ where
 {
     telemetry::start(Config::log_levels().as_deref());
     let services = Arc::new(Services::from_environment().await.inspect_err(|error| {
-        tracing::error!(reason = chain(error), "the function cannot start");
+        let (warning, cause) = (Warning::CannotStart, error.code());
+        tracing::error!(code = warning.code(), cause, reason = chain(error), "{warning}");
     })?);
     let handler = service_fn(|event: LambdaEvent<Vec<u8>>| {
         let timeout = services.config.function_timeout;
@@ -48,7 +49,7 @@ where
         async {
             answer.await.map_err(|error| {
                 let reason = chain(&error);
-                tracing::error!(outcome = "failed", reason);
+                tracing::error!(outcome = "failed", code = error.code(), reason);
                 Diagnostic { error_type: "ControllerError".to_owned(), error_message: reason }
             })
         }
@@ -56,13 +57,8 @@ where
     Runtime::new(handler).layer(TracingLayer::new()).layer(MapRequestLayer::new(raw)).run().await
 }
 
-/// What is wrong with an event is told once in the log and in the answer; a retry could not help.
-pub fn refused(error: &EventError) -> Value {
-    json!(Outcome::refused(error.to_string()))
-}
-
-/// The runtime would fail an invocation whose body is not JSON before any handler sees it: each body is handed on as
-/// a JSON array of its bytes.
+/// Hands each body on as a JSON array of its bytes. The runtime fails an invocation whose body is not JSON before a
+/// handler sees it.
 fn raw(mut invocation: LambdaInvocation) -> LambdaInvocation {
     invocation.body = json!(invocation.body.as_ref()).to_string().into();
     invocation

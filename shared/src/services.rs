@@ -1,5 +1,6 @@
-//! The clients that live as long as the process. Those of etcd live as long as one invocation.
+//! The clients that live as long as the process. A client of etcd lives as long as one invocation.
 
+use membership::codes;
 use thiserror::Error;
 
 use crate::adapters::autoscaling::AutoScaling;
@@ -10,25 +11,25 @@ use crate::adapters::ledger::{LedgerStore, LedgerStoreError};
 use crate::adapters::parameters::ParameterStore;
 use crate::config::{Config, ConfigError};
 
-/// Everything outside that does not belong to one cluster.
+/// The configuration and the clients that all clusters share.
 #[derive(Debug)]
 pub struct Services {
     /// The deployment's configuration.
     pub config: Config,
-    /// Groups, hooks, lifecycle actions.
+    /// The client for groups, hooks and lifecycle actions.
     pub autoscaling: AutoScaling,
-    /// Machines.
+    /// The client for machines.
     pub ec2: Ec2,
-    /// What hosts and clients read.
+    /// The client for the parameters that instances and etcd's clients read.
     pub parameters: ParameterStore,
-    /// The ledgers.
+    /// The store of the ledgers.
     pub ledgers: LedgerStore,
 }
 
 /// Why a function cannot start.
 #[derive(Debug, Error)]
 pub enum StartError {
-    /// Its configuration is wrong.
+    /// The configuration is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The ledgers' bucket cannot be used.
@@ -39,8 +40,14 @@ pub enum StartError {
     Certificates(#[from] EtcdError),
 }
 
+codes!(StartError {
+    ; StartError::Config(error) => error,
+    StartError::Ledgers(error) => error,
+    StartError::Certificates(error) => error,
+});
+
 impl Services {
-    /// Sets up all clients from the environment. Nothing is asked of anyone yet.
+    /// Sets up all clients from the environment. Nothing is sent yet.
     pub async fn from_environment() -> Result<Self, StartError> {
         let config = Config::from_environment()?;
         let aws = aws_configuration().await;
@@ -51,12 +58,12 @@ impl Services {
             ledgers: LedgerStore::s3(&config.bucket, &config.ledger_prefix)?,
             config,
         };
-        // Certificates that cannot be used are found at the start, not at the first event.
+        // The certificates are tried now, so that a wrong file fails the start and not the first event.
         services.etcd()?;
         Ok(services)
     }
 
-    /// A client of etcd for one invocation: dropped with it, so that no change outlives its handler.
+    /// Makes a client of etcd for one invocation. It is dropped with the invocation, so that no change outlives it.
     pub fn etcd(&self) -> Result<EtcdClient, EtcdError> {
         let tls = self.config.tls.clone();
         let client = tls.identity.map(|(certificate, key)| ClientCertificate { certificate, key });

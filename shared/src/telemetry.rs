@@ -1,17 +1,20 @@
-//! Logs: one JSON line per thing done, with fixed field names, on the standard output.
+//! Logs: one JSON line for each thing done, with fixed field names, on the standard output.
 
+use std::fmt;
+
+use membership::codes;
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt;
+use tracing_subscriber::fmt::layer;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Starts logging as `levels` say, such as `info,etcd_asg=debug`: at INFO where they say nothing that can be read. A
-/// second start changes nothing.
+/// Starts logging with `levels` such as `info,etcd_asg=debug`, or with INFO where they cannot be read. A second start
+/// changes nothing.
 ///
-/// The richer filter of spans and fields would compile regular expressions at every cold start.
+/// The crate's filter for spans and fields is not used: it compiles regular expressions at every cold start.
 pub fn start(levels: Option<&str>) {
-    let lines = fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(false);
-    // Fails only where a subscriber is set already, as in a test.
+    let lines = layer().json().flatten_event(true).with_current_span(true).with_span_list(false);
+    // This fails only where a subscriber is set already, as in a test.
     let _already_started =
         tracing_subscriber::registry().with(lines.with_target(false)).with(filter(levels)).try_init();
 }
@@ -21,14 +24,49 @@ fn filter(levels: Option<&str>) -> Targets {
     told.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO))
 }
 
+/// A warning or an error that has a sentence of its own in the log. The field `reason` says why it came to that, and the
+/// field `cause` has the code of the error behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Warning {
+    /// A tag of the group looks like a setting and is not.
+    UnknownTag,
+    /// The function ends before it has taken an event.
+    CannotStart,
+    /// A write of the ledger failed for good.
+    LedgerNotWritten,
+    /// A heartbeat for a lifecycle action failed.
+    HeartbeatFailed,
+}
+
+codes!(Warning {
+    Warning::UnknownTag => "unknown-tag",
+    Warning::CannotStart => "start-failed",
+    Warning::LedgerNotWritten => "ledger-not-written",
+    Warning::HeartbeatFailed => "heartbeat-failed",
+});
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Warning::UnknownTag => "this tag is no setting",
+            Warning::CannotStart => "the function cannot start",
+            Warning::LedgerNotWritten => "the ledger cannot be written",
+            Warning::HeartbeatFailed => "the heartbeat failed",
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::fmt;
+
+    use membership::codes;
     use tracing_subscriber::filter::LevelFilter;
 
     use super::filter;
 
     #[test]
-    fn levels_are_those_of_the_variable_and_else_info() {
+    fn levels_come_from_the_variable_and_are_info_without_it() {
         let default = |levels| filter(levels).default_level();
         assert_eq!(default(None), Some(LevelFilter::INFO));
         assert_eq!(default(Some("warn")), Some(LevelFilter::WARN));

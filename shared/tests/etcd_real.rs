@@ -7,15 +7,16 @@ mod cluster;
 use std::time::Duration;
 
 use cluster::{Node, eventually};
+use etcd_asg::adapters::Ended;
 use etcd_asg::adapters::etcd::{ClientCertificate, EtcdClient, EtcdError, EtcdTls, Timeouts};
 use membership::etcd::{MemberList, Status};
-use membership::ids::{MemberId, Timestamp};
-use membership::invocation::Answer;
+use membership::ids::MemberId;
+use membership::invocation::Retry;
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 
 const NEVER: MemberId = MemberId(0x1234);
 
-/// So patient that a busy machine does not look like a silent etcd.
+/// A client so patient that a busy machine does not look like a silent etcd.
 fn client() -> EtcdClient {
     let long = Duration::from_secs(20);
     let timeouts = Timeouts { connect: long, probe: long, list: long, change: long };
@@ -37,10 +38,10 @@ fn led(status: Result<Status, EtcdError>) -> Result<Status, String> {
     }
 }
 
-/// A change that etcd refuses for some seconds after a member's start is asked for again until it does not.
+/// Asks for a change until etcd accepts it. etcd refuses changes for some seconds after a member's start.
 async fn until_settled<T>(mut call: impl AsyncFnMut() -> Result<T, EtcdError>) -> Result<T, EtcdError> {
     eventually("a change settles", async || match call().await {
-        Err(error @ EtcdError::Refused { again: true, .. }) => Err(error),
+        Err(error @ EtcdError::Refused { retry: Retry::Soon, .. }) => Err(error),
         outcome => Ok(outcome),
     })
     .await
@@ -74,11 +75,11 @@ async fn a_member_is_added_promoted_leads_and_is_removed() {
     assert_eq!(status.leader, Some(status.member));
 
     let (second, id) = joined(&seed, &[&seed]).await;
-    assert_refused(etcd.promote(url, NEVER).await, false);
-    // Promoted by the word of one member, it may still be a learner to another for a moment.
+    assert_refused(etcd.promote(url, NEVER).await, Retry::Pointless);
+    // After one member has promoted it, it may still be a learner to another member for a moment.
     assert_done(until_settled(async || etcd.promote(url, id).await).await);
     let twice = until_settled(async || etcd.add_learner(url, &second.peer_url).await).await;
-    assert_refused(twice, false);
+    assert_refused(twice, Retry::Pointless);
 
     for node in [&seed, &second] {
         let list =
@@ -89,8 +90,8 @@ async fn a_member_is_added_promoted_leads_and_is_removed() {
         assert_eq!(list, etcd.list(&node.client_url, None).await.unwrap(), "with a range before it");
     }
 
-    assert_refused(etcd.move_leader(&second.client_url, id).await, true);
-    assert_refused(etcd.move_leader(url, NEVER).await, false);
+    assert_refused(etcd.move_leader(&second.client_url, id).await, Retry::Soon);
+    assert_refused(etcd.move_leader(url, NEVER).await, Retry::Pointless);
     etcd.move_leader(url, id).await.unwrap();
     let new = eventually("the second leads", async || led(etcd.status(&second.client_url).await)).await;
     assert_eq!(new.leader, Some(id));
@@ -99,20 +100,20 @@ async fn a_member_is_added_promoted_leads_and_is_removed() {
     let list = until_settled(async || etcd.remove(via, status.member).await).await.unwrap();
     assert_eq!(voters(&list), [id]);
     assert_done(etcd.remove(via, status.member).await);
-    assert_refused(etcd.remove(via, id).await, true);
+    assert_refused(etcd.remove(via, id).await, Retry::Soon);
 }
 
-fn assert_refused<T: std::fmt::Debug>(outcome: Result<T, EtcdError>, expected: bool) {
-    assert!(matches!(&outcome, Err(EtcdError::Refused { again, .. }) if *again == expected), "{outcome:?}");
+fn assert_refused<T: std::fmt::Debug>(outcome: Result<T, EtcdError>, expected: Retry) {
+    assert!(matches!(&outcome, Err(EtcdError::Refused { retry, .. }) if *retry == expected), "{outcome:?}");
 }
 
 fn assert_done<T: std::fmt::Debug>(outcome: Result<T, EtcdError>) {
     let error = outcome.unwrap_err();
     assert!(matches!(error, EtcdError::AlreadyDone { .. }), "{error:?}");
-    assert_eq!(error.answer(Timestamp(0)), Answer::Done);
+    assert_eq!(error.ended(), Ended::Done);
 }
 
-/// The leader lost its majority: it says of itself what it knows, lists nothing, and a change stays open.
+/// A leader that lost its majority still tells its status. It lists nothing, and a change stays open.
 #[tokio::test]
 async fn without_a_majority_nothing_is_listed_and_a_change_stays_open() {
     let etcd = client();
@@ -133,14 +134,10 @@ async fn without_a_majority_nothing_is_listed_and_a_change_stays_open() {
         assert!(matches!(error, EtcdError::Unanswered { .. } | EtcdError::Unfinished { .. }), "{error:?}");
     }
     let error = etcd.remove(&seed.client_url, id).await.unwrap_err();
-    let deadline = Timestamp(7);
-    assert!(
-        matches!(error.answer(deadline), Answer::Unanswered { deadline: d, .. } if d == deadline),
-        "{error:?}"
-    );
+    assert_eq!(error.ended(), Ended::Unknown, "{error:?}");
 }
 
-/// An authority of the test's own, and certificates from it for the member and for the client.
+/// A certificate authority of the test, which signs the certificates of the member and of the client.
 struct Authority {
     pem: Vec<u8>,
     issuer: Issuer<'static, KeyPair>,
@@ -202,7 +199,7 @@ async fn with_tls_the_right_authority_and_a_client_certificate_are_needed() {
         let error = with(authority, own()).status(&node.client_url).await.unwrap_err();
         assert!(matches!(error, EtcdError::NotSent { .. }), "{error:?}");
     }
-    // From TLS 1.3 on a client learns of its own refusal only after it has sent its first request.
+    // With TLS 1.3, a client learns that it was refused only after it has sent its first request.
     for client in [None, Some(foreign.certificate("127.0.0.1"))] {
         let error = with(Some(&ours), client).status(&node.client_url).await.unwrap_err();
         assert!(matches!(error, EtcdError::NotSent { .. } | EtcdError::Unanswered { .. }), "{error:?}");

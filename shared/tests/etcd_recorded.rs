@@ -1,4 +1,4 @@
-//! The answers of seven real versions of etcd, given to the client over HTTP: what each of them is taken for.
+//! The answers of seven real versions of etcd, given to the client over HTTP: what the client makes of each.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where its surroundings fail")]
 
@@ -11,11 +11,12 @@ use etcd_asg::adapters::etcd::{EtcdClient, EtcdError, EtcdTls, Timeouts};
 use loopback::{Loopback, Reply};
 use membership::etcd::{MemberList, Status};
 use membership::ids::MemberId;
+use membership::invocation::Retry;
 use serde_json::Value;
 
 const VERSIONS: [&str; 7] = ["3.4.23", "3.5.1", "3.5.16", "3.5.30", "3.5.35", "3.6.14", "3.7.3"];
 
-/// What each failure is. An answer with status 200 is read in full instead.
+/// What each recorded failure means. An answer with status 200 is read in full instead.
 const MEANINGS: &[(&str, &str)] = &[
     ("auth_status_noauth", "authentication needed"),
     ("learner_member_list", "refused"),
@@ -29,14 +30,14 @@ const MEANINGS: &[(&str, &str)] = &[
     ("add_overlap_url", "refused"),
     ("add_learner_2", "refused"),
     ("add_bad_url", "refused"),
-    ("unhealthy_add_right_after_start", "refused, again"),
-    ("readd_same_second", "refused, again"),
-    ("noleader_add_learner", "refused, again"),
+    ("unhealthy_add_right_after_start", "refused, soon"),
+    ("readd_same_second", "refused, soon"),
+    ("noleader_add_learner", "refused, soon"),
     ("auth_add_noauth", "authentication needed"),
     ("auth_add_bob", "authentication needed"),
     ("learner_add", "refused"),
-    ("promote_notready", "refused, again"),
-    ("promote_never_started", "refused, again"),
+    ("promote_notready", "refused, soon"),
+    ("promote_never_started", "refused, soon"),
     ("promote_again", "already done"),
     ("promote_nonlearner", "already done"),
     ("promote_unknown", "refused"),
@@ -45,8 +46,8 @@ const MEANINGS: &[(&str, &str)] = &[
     ("learner_promote_via_self", "refused"),
     ("remove_again", "already done"),
     ("remove_unknown", "already done"),
-    ("remove_last", "refused, again"),
-    ("remove_live_while_one_dead", "refused, again"),
+    ("remove_last", "refused, soon"),
+    ("remove_live_while_one_dead", "refused, soon"),
     ("remove_hex_id", "refused"),
     ("noleader_remove_dead_grpc_timeout", "unfinished"),
     ("remove_self_follower", "unfinished"),
@@ -56,13 +57,14 @@ const MEANINGS: &[(&str, &str)] = &[
     ("auth_remove_noauth", "authentication needed"),
     ("learner_remove", "refused"),
     ("move_leader_bad", "refused"),
-    ("move_leader_via_follower", "refused, again"),
-    ("noleader_move_leader", "refused, again"),
+    ("move_leader_via_follower", "refused, soon"),
+    ("noleader_move_leader", "refused, soon"),
     ("transfer_to_learner", "refused"),
     ("transfer_to_dead_voter_grpc_timeout", "unfinished"),
 ];
 
-struct InstanceRecord {
+/// A recorded call with its answer.
+struct Exchange {
     name: String,
     path: String,
     request: Value,
@@ -70,16 +72,16 @@ struct InstanceRecord {
     answer: String,
 }
 
-fn record(version: &str) -> Vec<InstanceRecord> {
+fn recorded(version: &str) -> Vec<Exchange> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/etcd/{version}.txt"));
     let text = std::fs::read_to_string(file).unwrap();
     text.split("\n--- ").skip(1).map(parse).collect()
 }
 
-fn parse(section: &str) -> InstanceRecord {
+fn parse(section: &str) -> Exchange {
     let lines: Vec<&str> = section.lines().collect();
     let [name, path, request, status, answer] = lines.as_slice() else { panic!("not a record: {section}") };
-    InstanceRecord {
+    Exchange {
         name: (*name).to_owned(),
         path: path.strip_prefix("POST ").unwrap().to_owned(),
         request: serde_json::from_str(request).unwrap(),
@@ -88,7 +90,7 @@ fn parse(section: &str) -> InstanceRecord {
     }
 }
 
-fn find<'a>(records: &'a [InstanceRecord], name: &str) -> &'a InstanceRecord {
+fn find<'a>(records: &'a [Exchange], name: &str) -> &'a Exchange {
     records.iter().find(|r| r.name == name).unwrap()
 }
 
@@ -99,8 +101,8 @@ fn client() -> EtcdClient {
 fn class(error: &EtcdError) -> &'static str {
     match error {
         EtcdError::NotSent { .. } => "not sent",
-        EtcdError::Refused { again: true, .. } => "refused, again",
-        EtcdError::Refused { again: false, .. } => "refused",
+        EtcdError::Refused { retry: Retry::Soon, .. } => "refused, soon",
+        EtcdError::Refused { retry: Retry::Pointless, .. } => "refused",
         EtcdError::AlreadyDone { .. } => "already done",
         EtcdError::Unfinished { .. } => "unfinished",
         EtcdError::Unanswered { .. } => "unanswered",
@@ -119,12 +121,12 @@ enum Read {
 }
 
 fn id(request: &Value, field: &str) -> MemberId {
-    // The one recorded ID that is not decimal cannot be sent: any other will do for its answer.
+    // One recorded ID is not decimal and cannot be sent. Any other ID will do for its answer.
     let text = request[field].as_str().unwrap();
     MemberId(text.parse().unwrap_or(1))
 }
 
-async fn call(url: &str, record: &InstanceRecord) -> Result<Read, EtcdError> {
+async fn call(url: &str, record: &Exchange) -> Result<Read, EtcdError> {
     let (client, request) = (client(), &record.request);
     match record.path.as_str() {
         "/v3/maintenance/status" => client.status(url).await.map(Read::Status),
@@ -143,8 +145,8 @@ async fn call(url: &str, record: &InstanceRecord) -> Result<Read, EtcdError> {
     }
 }
 
-/// Plays the record to the client and returns what it made of it. The request must be the recorded one.
-async fn play(version: &str, record: &InstanceRecord) -> Result<Read, EtcdError> {
+/// Plays the record to the client and returns what the client makes of it. The request must be the recorded request.
+async fn play(version: &str, record: &Exchange) -> Result<Read, EtcdError> {
     let (status, answer) = (record.status, record.answer.clone());
     let server = Loopback::start(move |_| Reply::status(status, &answer)).await;
     let outcome = call(&server.url, record).await;
@@ -163,7 +165,7 @@ async fn play(version: &str, record: &InstanceRecord) -> Result<Read, EtcdError>
 }
 
 #[tokio::test]
-async fn every_recorded_failure_is_taken_for_what_it_is() {
+async fn every_recorded_failure_is_understood() {
     let mut seen = BTreeSet::new();
     for version in VERSIONS {
         for record in recorded(version).iter().filter(|r| r.status != 200) {
@@ -231,7 +233,7 @@ fn assert_list(list: &MemberList, expected: &Value, context: &str) {
     }
 }
 
-/// What the assertions above compare is there to be compared: each thing that is left out when it is zero.
+/// The assertions above compare fields that are left out when they are zero. Each of them is there at least once.
 #[tokio::test]
 async fn statuses_with_and_without_leader_learner_and_alarm_are_told_apart() {
     for (name, versions) in
@@ -253,7 +255,7 @@ async fn statuses_with_and_without_leader_learner_and_alarm_are_told_apart() {
     }
 }
 
-/// 3.4 ignores the wish for a linearizable list: a linearizable range at the same member comes first.
+/// 3.4 ignores the wish for a linearizable list, so a linearizable range at the same member comes first.
 #[tokio::test]
 async fn where_a_list_may_be_stale_a_linearizable_range_comes_first() {
     let records = recorded("3.4.23");

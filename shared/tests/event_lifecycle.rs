@@ -1,4 +1,4 @@
-//! What `instance-launch` and `instance-terminate` accept, and the sentence for everything else.
+//! What `instance-launch` and `instance-terminate` accept, and the sentence for each other event.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where its surroundings fail")]
 
@@ -123,7 +123,7 @@ fn each_wrong_event_has_a_sentence_of_its_own() {
 }
 
 #[test]
-fn what_is_no_json_is_refused_all_the_same() {
+fn bytes_that_are_not_json_are_refused() {
     let read = |body: &[u8]| lifecycle(body, Transition::Launch).unwrap_err();
     assert!(matches!(read(b"not json"), EventError::NotJson(_)));
     assert!(matches!(read(b""), EventError::NotJson(_)));
@@ -144,10 +144,10 @@ fn an_event_is_as_long_as_eventbridge_delivers_and_no_longer() {
 }
 
 #[test]
-fn test_notifications_are_ignored_with_a_reason() {
+fn test_notifications_are_recognised() {
     let plain = json!({ "Event": "autoscaling:TEST_NOTIFICATION", "AutoScalingGroupName": "my-asg" });
     let wrapped = with("/detail/LifecycleTransition", Some(json!("autoscaling:TEST_NOTIFICATION")));
     for event in [plain, wrapped] {
-        assert!(matches!(read(&event), Ok(LifecycleEvent::Ignored(reason)) if reason.contains("test")));
+        assert_eq!(read(&event), Ok(LifecycleEvent::TestNotification));
     }
 }

@@ -1,4 +1,4 @@
-//! What `reconcile` accepts, and the sentence for everything else.
+//! What `reconcile` accepts, and the sentence for each other event.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where its surroundings fail")]
 

@@ -7,10 +7,11 @@ mod loopback;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use etcd_asg::adapters::Ended;
 use etcd_asg::adapters::ledger::{LedgerStore, LedgerStoreError, StoredLedger, Write};
 use loopback::{Loopback, Reply};
 use membership::ids::{ClusterName, InstanceId, Timestamp};
-use membership::invocation::Written;
+use membership::invocation::{Retry, Written};
 use membership::ledger::{
     Conditions, FORMAT, Generation, GroupIdentity, Ledger, Phase, Seed, Source, Writer,
 };
@@ -56,7 +57,7 @@ fn in_memory() -> (Arc<InMemory>, LedgerStore) {
     (objects.clone(), LedgerStore::new(objects, "/ledgers/"))
 }
 
-/// A store over S3's protocol, at a server whose answers are the test's own.
+/// A store over S3's protocol, at a server whose answers the test gives.
 fn over_http(server: &Loopback) -> LedgerStore {
     let builder = AmazonS3Builder::new()
         .with_region("eu-central-1")
@@ -80,7 +81,7 @@ async fn a_ledger_is_created_once_and_replaced_only_as_it_was_read() {
     assert!(matches!(store.create(&cluster(), &ledger(9)).await.unwrap(), Write::Conflict));
 
     let seen = read(&store).await;
-    assert_eq!((seen.ledger, &seen.version), (ledger(1), &first));
+    assert_eq!((seen.ledger, &seen.etag), (ledger(1), &first));
     let Write::Done(second) = store.replace(&cluster(), &ledger(2), &first).await.unwrap() else {
         panic!("not replaced")
     };
@@ -103,7 +104,7 @@ async fn of_many_writes_at_once_exactly_one_is_made() {
             tokio::spawn(async move {
                 let next = ledger(round * 100 + writer);
                 match versions {
-                    Some(seen) => store.replace(&cluster, &next, &seen.version).await.unwrap(),
+                    Some(seen) => store.replace(&cluster, &next, &seen.etag).await.unwrap(),
                     None => store.create(&cluster, &next).await.unwrap(),
                 }
             })
@@ -124,7 +125,7 @@ async fn of_many_writes_at_once_exactly_one_is_made() {
 }
 
 #[tokio::test]
-async fn what_this_version_cannot_read_is_refused_and_never_taken_for_absent() {
+async fn a_ledger_that_this_version_cannot_read_is_refused_and_never_counts_as_absent() {
     let (objects, store) = in_memory();
     let newer =
         String::from_utf8(ledger(1).to_json().unwrap()).unwrap().replace("\"format\": 1", "\"format\": 2");
@@ -133,7 +134,7 @@ async fn what_this_version_cannot_read_is_refused_and_never_taken_for_absent() {
         objects.put(&Path::from("ledgers/main/ledger.json"), payload).await.unwrap();
         let error = store.read(&cluster()).await.unwrap_err();
         assert!(matches!(error, LedgerStoreError::Unusable { .. }), "{text}: {error:?}");
-        assert!(!error.retryable());
+        assert_eq!(error.ended(), Ended::NotDone(Retry::Pointless));
     }
 }
 
@@ -156,7 +157,7 @@ async fn writes_carry_their_condition() {
     let store = over_http(&server);
     let seen = read(&store).await;
     assert!(matches!(store.create(&cluster(), &ledger(1)).await.unwrap(), Write::Done(_)));
-    assert!(matches!(store.replace(&cluster(), &ledger(2), &seen.version).await.unwrap(), Write::Done(_)));
+    assert!(matches!(store.replace(&cluster(), &ledger(2), &seen.etag).await.unwrap(), Write::Done(_)));
 
     let requests = server.requests();
     assert!(requests.iter().all(|r| r.path == "/bucket/ledgers/main/ledger.json"), "{requests:?}");
@@ -167,7 +168,7 @@ async fn writes_carry_their_condition() {
 }
 
 #[tokio::test]
-async fn each_answer_to_a_write_is_taken_for_what_it_is() {
+async fn each_answer_to_a_write_is_understood() {
     for (status, code, expected) in [
         (412, "PreconditionFailed", "conflict"),
         (409, "ConditionalRequestConflict", "conflict"),
@@ -182,7 +183,7 @@ async fn each_answer_to_a_write_is_taken_for_what_it_is() {
     let closing = Loopback::start(|_| Reply::Close).await;
     assert_eq!(create(&closing).await, "unclear");
     let torn = Loopback::start(|_| Reply::status(200, "")).await;
-    assert_eq!(create(&torn).await, "unclear", "without an ETag nobody can go on from it");
+    assert_eq!(create(&torn).await, "unclear", "without an ETag the ledger must be read again");
     let no_bucket = Loopback::start(|_| s3_error(404, "NoSuchBucket")).await;
     assert_eq!(create(&no_bucket).await, "no bucket");
 }
@@ -220,7 +221,7 @@ async fn only_an_absent_object_is_no_ledger() {
 async fn a_read_that_fails_is_repeated_twice() {
     let server = Loopback::start(|_| s3_error(500, "InternalError")).await;
     let error = over_http(&server).read(&cluster()).await.unwrap_err();
-    assert!(matches!(error, LedgerStoreError::Failed { .. }) && error.retryable(), "{error:?}");
+    assert!(matches!(error, LedgerStoreError::Failed { .. }) && error.ended().read_again(), "{error:?}");
     assert_eq!(server.requests().len(), 3);
 }
 
@@ -231,6 +232,6 @@ async fn a_store_that_does_not_answer_is_given_up() {
     let first = ledger(1);
     let (main, other) = (cluster(), ClusterName::from("other"));
     let (read, written) = tokio::join!(store.read(&main), store.create(&other, &first));
-    assert!(read.is_err_and(|e| e.retryable()));
+    assert!(read.is_err_and(|e| e.ended() == Ended::Unknown));
     assert!(matches!(written.unwrap(), Write::Unclear(_)));
 }

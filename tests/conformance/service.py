@@ -1,4 +1,4 @@
-"""What the tests here speak to: the region, and moto, as processes with AWS's own clients."""
+"""The services that these tests call: the region and moto, each as a process, through AWS's own clients."""
 
 import os
 import pathlib
@@ -16,7 +16,7 @@ BUILT = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")) 
 
 
 class Service:
-    """A process that speaks the AWS protocols on loopback, and AWS's own clients of it."""
+    """A process that answers AWS's protocols on loopback, and AWS's own clients for it."""
 
     def __init__(self, process, endpoint, variables, log=None):
         self.process, self.endpoint, self.variables, self.log = process, endpoint, variables, log or process.stdout

@@ -1,7 +1,7 @@
-"""Lifecycle hooks on the region, against what AWS documents of them: moto has no waits to compare with.
+"""Lifecycle hooks on the region, compared with what AWS documents: moto does not wait at a hook, so it is no reference.
 
-Each fact names its source. Where that is AWS's own model of its API, as botocore ships it, the fact is read there, so that
-a newer model which says something else fails here.
+Each fact names its source. Where the source is AWS's own model of its API, as botocore ships it, the test reads the fact
+there, so that the test fails when a newer model says something else.
 """
 
 import json
@@ -22,7 +22,7 @@ LAUNCH = ["Pending", "Pending:Wait", "Pending:Proceed", "InService"]
 TERMINATION = ["Terminating", "Terminating:Wait", "Terminating:Proceed", "Terminated"]
 #: Auto Scaling user guide, "Configure instance retention"; the model's own words on RetentionTriggers.
 RETAINED = ["Terminating", "Terminating:Wait", "Terminating:Retained"]
-#: In no document of AWS; as production has seen it (PrairieLearn pull request 15586).
+#: AWS does not document this message; it was seen in production (PrairieLearn pull request 15586).
 NO_ACTION = "No active Lifecycle Action found with instance ID {instance}"
 #: AWS CLI reference, describe-scaling-activities; CodeDeploy user guide, "Troubleshoot Amazon EC2 Auto Scaling issues".
 ABANDONED = (
@@ -33,14 +33,14 @@ TRANSITIONS = {"launch": "autoscaling:EC2_INSTANCE_LAUNCHING", "terminate": "aut
 
 
 def said(shape, member):
-    """What the model documents of a member, without its markup."""
+    """The model's documentation of a field, without its markup."""
     return re.sub(r"<[^>]*>", "", MODEL.shape_for(shape).members[member].documentation)
 
 
 class Hooks(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        # Nothing has to boot: it is this test that completes the hooks.
+        # No instance has to boot: these tests complete the hooks themselves.
         cls.region = Service.region("--boot-delay", "3600")
         cls.addClassCleanup(cls.region.close)
         cls.autoscaling = cls.region.client("autoscaling")
@@ -74,7 +74,7 @@ class Hooks(unittest.TestCase):
         self.autoscaling.terminate_instance_in_auto_scaling_group(InstanceId=instance, ShouldDecrementDesiredCapacity=True)
 
     def passed(self, instance):
-        """The states that the region says it has entered, in order."""
+        """The states that the instance has entered, in order, by the region's timeline."""
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(f"{self.region.endpoint}/_region/state", timeout=30) as answer:
             timeline = json.load(answer)["timeline"]
@@ -90,7 +90,7 @@ class Hooks(unittest.TestCase):
         instance = self.wait_for("states", "Pending:Wait")
         self.complete("states", "launch", instance)
         self.wait_for("states", "InService")
-        # It is Pending as soon as it is there; what follows is entered.
+        # An instance begins in Pending; the timeline lists the states that it enters after that.
         self.assertEqual(self.passed(instance), LAUNCH[1:])
         self.end(instance)
         self.wait_for("states", "Terminating:Wait")
@@ -98,7 +98,7 @@ class Hooks(unittest.TestCase):
         end = time.monotonic() + 120
         while self.instances("states") and time.monotonic() < end:
             time.sleep(0.1)
-        # Terminated is what EC2 says of it: the group lists it no more.
+        # The group does not list a terminated instance; only EC2 still tells its state.
         self.assertEqual(self.passed(instance)[3:], TERMINATION[:-1])
         (told,) = self.region.client("ec2").describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"]
         self.assertIn(told["State"]["Name"], ("shutting-down", "terminated"))

@@ -1,5 +1,5 @@
-"""The region must not mark its own work: the same calls by AWS's own client, on the region and on moto, must be answered
-alike. Where the two differ, `DIFFERENCES` says how, and why the region is kept.
+"""The region must not be its own reference: the region and moto must give the same answers to the same calls of AWS's own
+client. Where the two differ, `DIFFERENCES` says how, and why the region's answer is right.
 """
 
 import unittest
@@ -12,7 +12,7 @@ BUCKET = "etcd-asg-ledger"
 
 
 def outcome(call, keep):
-    """What a caller sees: what `keep` takes from the answer, or the error's code and HTTP status."""
+    """What a caller sees: the part of the answer that `keep` selects, or the error's code and HTTP status."""
     try:
         return keep(call())
     except ClientError as error:
@@ -31,7 +31,7 @@ def parameter(answer):
 
 
 def ssm(client):
-    """(name, outcome) of each call, in their order."""
+    """Yields the name and the outcome of each call, in order."""
 
     def put(name, value, **more):
         return outcome(lambda: client.put_parameter(Name=name, Value=value, **{"Type": "String", **more}), lambda a: a["Version"])
@@ -109,12 +109,14 @@ def autoscaling(client):
         lambda: client.describe_auto_scaling_instances(InstanceIds=["i-0123456789abcdef0"]), lambda a: a["AutoScalingInstances"])
 
 
-#: (service, call) → (the region's answer, moto's, why the region is kept)
+#: (service, call) → (the region's answer, moto's answer, why the region's answer is right)
 DIFFERENCES = {
     ("ssm", "put: longer than a standard parameter may be"): (
-        ("ValidationException", 400), 1, "4 KB (Systems Manager API reference, PutParameter, Value); moto checks none"),
+        ("ValidationException", 400), 1,
+        "at most 4 KB (Systems Manager API reference, PutParameter, Value); moto does not check the length"),
     ("ssm", "put: a name without its slash"): (
-        ("ValidationException", 400), 1, "a name in a hierarchy begins with a slash (the same, Name); moto takes it"),
+        ("ValidationException", 400), 1,
+        "a name in a hierarchy begins with a slash (Systems Manager API reference, PutParameter, Name); moto accepts it"),
     ("ec2", "describe: by something that is no ID"): (
         ("InvalidInstanceID.Malformed", 400), ("InvalidInstanceID.NotFound", 400),
         "EC2's code for an ID that is not well-formed (EC2 API reference, error codes)"),
@@ -141,7 +143,7 @@ class Conformance(unittest.TestCase):
             with self.subTest(f"{name}, {call}"):
                 expected = DIFFERENCES.get((name, call))
                 if expected:
-                    self.assertEqual((answer, theirs[call]), expected[:2], "the difference is not the known one any more")
+                    self.assertEqual((answer, theirs[call]), expected[:2], "the difference is not the known difference any more")
                 else:
                     self.assertEqual(answer, theirs[call])
 

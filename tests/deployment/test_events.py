@@ -74,7 +74,7 @@ class Replay(unittest.TestCase):
                 if CARGO_LAMBDA:
                     print(f"{name}: {json.dumps(answer)[:160]}", flush=True)
                 if name == "dry-run":
-                    self.assertEqual(set(answer), {"cluster", "generation", "observation", "decision"})
+                    self.assertEqual(set(answer), {"cluster", "generation", "summary", "observation", "decision"})
                     continue
                 word, _, text = outcome.partition(": ")
                 for told in answer.get("clusters", [answer]):

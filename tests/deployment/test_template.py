@@ -139,15 +139,16 @@ class Events(unittest.TestCase):
         failed = self.template.resolve(self.template.raw["Globals"]["Function"]["EventInvokeConfig"])
         self.assertEqual(failed["DestinationConfig"]["OnFailure"], {"Type": "SQS", "Destination": "deadletters.Arn"})
 
-    def test_the_filters_look_for_what_the_functions_write(self):
-        decision = source("shared", "membership", "src", "decision.rs")
-        for words in ('"waiting {on}"', '"refused: {reason}"', '"for a quorum: ', '"for a linearizable member list"'):
-            self.assertIn(words, decision)
-        self.assertIn("tracing::info!(%cluster, note)", source("shared", "src", "controller", "report.rs"))
-        self.assertIn(".json().flatten_event(true)", source("shared", "src", "telemetry.rs"))
-        filters = [f["Properties"]["FilterPattern"] for f in self.template.resources("AWS::Logs::MetricFilter").values()]
-        wanted = {"*refused: *", "*waiting for a quorum*", "*waiting for a linearizable member list*", "ERROR"}
-        self.assertEqual(set(re.findall(r'"([^"]*)"', " ".join(filters))), wanted)
+    def test_the_filters_match_codes_that_the_operators_page_explains(self):
+        """shared/tests/operations.rs checks the same against the software's own codes."""
+        page = (REPOSITORY / "docs" / "OPERATIONS.md").read_text()
+        filters = {f["Properties"]["FilterPattern"] for f in self.template.resources("AWS::Logs::MetricFilter").values()}
+        self.assertIn('{ $.level = "ERROR" }', filters)
+        self.assertIn('{ $.verdict = "refused" }', filters)
+        codes = re.findall(r'\$\.code = "([^"]*)"', " ".join(filters))
+        self.assertEqual(set(codes), {"quorum-not-proven", "no-member-list"})
+        for code in codes:
+            self.assertIn(f'<a id="{code}"></a>', page)
 
 
 class Bucket(unittest.TestCase):

@@ -1,7 +1,7 @@
 """A small AWS for one test: instance metadata, SSM's GetParameter, CompleteLifecycleAction and S3's GetObject on one
 loopback port.
 
-It checks every signature, so that a call that real AWS would refuse fails here too.
+It checks every signature, so that a call which the real AWS would refuse fails here too.
 """
 
 import hashlib
@@ -18,13 +18,13 @@ NO_ACTION = "No active Lifecycle Action found with instance ID " + INSTANCE
 
 
 class Cloud:
-    """State that a test sets, and what the boot script asked."""
+    """The state that a test sets, and the calls that the boot script made."""
 
     def __init__(self):
         self.parameters = {}
         self.objects = {}  # S3: /bucket/key → bytes
-        self.ssm_error = None  # (HTTP status, __type): every SSM call is answered so
-        self.action_answers = []  # (HTTP status, code, message) one a call; then 200
+        self.ssm_error = None  # (HTTP status, __type): the answer to every SSM call
+        self.action_answers = []  # (HTTP status, code, message): one for each call; after the last, 200
         self.metadata = {
             "instance-id": INSTANCE,
             "placement/region": REGION,
@@ -34,7 +34,7 @@ class Cloud:
             ),
         }
         self.actions = []  # the form fields of each CompleteLifecycleAction
-        self.reads = []  # the names of the parameters that were asked for
+        self.reads = []  # the names of the parameters that were read
         self.bad_signatures = []
         self.changed = threading.Condition()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -42,11 +42,11 @@ class Cloud:
         self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
-    def publish(self, name, value):
+    def put_parameter(self, name, value):
         self.parameters[name] = value
 
     def wait_until(self, condition, seconds=30):
-        """Waits for something the script asks; a failure says that it never came."""
+        """Waits for a call of the boot script; a failure prints the last calls."""
         with self.changed:
             if not self.changed.wait_for(condition, seconds):
                 raise AssertionError(f"not within {seconds} s; asked so far: {self.reads[-5:]}, {self.actions}")
@@ -57,7 +57,7 @@ class Cloud:
 
 
 def signature_of(method, path, headers, body, credential, signed_names, secret):
-    """AWS Signature Version 4, from AWS's own description of it."""
+    """AWS Signature Version 4, written from AWS's own description."""
     _, date, region, service, _ = credential.split("/")
     canonical = "\n".join(
         [method, path, ""]

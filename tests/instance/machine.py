@@ -1,4 +1,4 @@
-"""One instance's disk and environment, and the boot script's subcommands run on them as the unit runs them."""
+"""The disk and environment of one instance, and the boot script's subcommands, run on them as the unit runs them."""
 
 import os
 import pathlib
@@ -21,7 +21,7 @@ TOKEN = f"{CLUSTER}-1"
 
 
 def environment(**changes):
-    """A learner's parameter as the controller writes it; None removes a line."""
+    """A learner's parameter as the controller creates it; None removes a line."""
     lines = {
         "ETCD_NAME": INSTANCE,
         "ETCD_INITIAL_CLUSTER": f"{INSTANCE}=http://127.0.0.1:2380",
@@ -46,7 +46,7 @@ def environment(**changes):
 
 
 class Machine:
-    """A fresh instance. `fake_etcd` puts a shell script in the place of etcd."""
+    """A new instance. `fake_etcd` replaces etcd by a shell script."""
 
     def __init__(self, cloud):
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="etcd-asg-instance."))
@@ -84,14 +84,14 @@ class Machine:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            # A test run in the background ignores SIGINT, and what a shell ignored at its start it cannot trap.
+            # A test that runs in the background ignores SIGINT, and a shell cannot trap a signal that was ignored before.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         self.processes.append(process)
         return process
 
     def finish(self, process, seconds=60):
-        """Waits for the end; answers the status and what was said."""
+        """Waits for the end; returns the status and the output."""
         out, err = process.communicate(timeout=seconds)
         return process.returncode, out + err
 
@@ -102,7 +102,7 @@ class Machine:
         return self.finish(self.start("run"))
 
     def start_unit(self):
-        """What the unit does once: prepare, and run where prepare ended well."""
+        """One start of the unit: prepare, and then run if prepare succeeded."""
         status, said = self.prepare()
         if status != 0:
             return status, said
@@ -110,7 +110,7 @@ class Machine:
         return status, said + more
 
     def began(self, log=True, joined=None, **stamp):
-        """Puts a disk of an earlier start in place."""
+        """Creates the disk as an earlier start left it."""
         lines = {"CLUSTER": CLUSTER, "GENERATION": "1", "TOKEN": TOKEN, "INSTANCE": INSTANCE, **stamp}
         self.member_data.mkdir(parents=True, exist_ok=True)
         (self.data / "stamp").write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
@@ -134,7 +134,7 @@ class Machine:
 
 
 class Case(unittest.TestCase):
-    """A test with a cloud and an instance of its own."""
+    """A test with its own cloud and its own instance."""
 
     def setUp(self):
         self.cloud = Cloud()
@@ -145,11 +145,11 @@ class Case(unittest.TestCase):
     def tearDown(self):
         self.assertEqual(self.cloud.bad_signatures, [])
 
-    def publish(self, **changes):
-        self.cloud.publish(PARAMETER, environment(**changes))
+    def put_env(self, **changes):
+        self.cloud.put_parameter(PARAMETER, environment(**changes))
 
     def in_background(self, process):
-        """Collects what a process says while it runs; `said()` is what it has said so far."""
+        """Collects the output of a running process; the function that it returns gives the output so far."""
         lines = []
         threads = [threading.Thread(target=lines.extend, args=(pipe,), daemon=True) for pipe in (process.stdout, process.stderr)]
         for thread in threads:
@@ -157,14 +157,14 @@ class Case(unittest.TestCase):
         return lambda: "".join(lines)
 
     def wait_for(self, condition, said, seconds=30):
-        """Looks until the condition holds; a failure tells what was said."""
+        """Polls until the condition holds; a failure prints the output."""
         end = time.monotonic() + seconds
         while not condition():
             self.assertLess(time.monotonic(), end, f"not within {seconds} s; said: {said()}")
             time.sleep(0.01)
 
     def assert_refused(self, status, *words):
-        """The unit ends with this status, says each of the words, and never came to etcd."""
+        """The unit ends with this status, prints each of the words, and did not start etcd."""
         self.machine.fake_etcd(f"touch {self.machine.root}/started")
         got, said = self.machine.start_unit()
         self.assertEqual(got, status, said)

@@ -1,4 +1,4 @@
-"""The whole unit with a real etcd: begin, join, publish, restart, lose the disk, be removed."""
+"""The whole unit with a real etcd: start, join, complete the launch, restart, lose the disk, be removed."""
 
 import json
 import os
@@ -36,7 +36,7 @@ class RealEtcd(Case):
         (self.machine.bin / "etcd").symlink_to(ETCD)
         self.client, self.peer = free_url(), free_url()
 
-    def publish_seed(self, **changes):
+    def put_seed_env(self, **changes):
         urls = {
             "ETCD_INITIAL_CLUSTER": f"{INSTANCE}={self.peer}",
             "ETCD_INITIAL_CLUSTER_STATE": "new",
@@ -45,7 +45,7 @@ class RealEtcd(Case):
             "ETCD_LISTEN_CLIENT_URLS": self.client,
             "ETCD_ADVERTISE_CLIENT_URLS": self.client,
         }
-        self.publish(**{**urls, **changes})
+        self.put_env(**{**urls, **changes})
 
     def start_seed(self):
         self.assertEqual(self.machine.prepare(), (0, ""))
@@ -64,11 +64,11 @@ class RealEtcd(Case):
         self.assertEqual(running.wait(timeout=60), 143)
 
     def test_a_seed_from_its_parameter_to_its_hook_and_back_after_a_stop(self):
-        self.publish_seed()
+        self.put_seed_env()
         running, ready, said = self.start_seed()
         ids = self.joined(said)
         self.assertEqual(self.cloud.actions, [])
-        self.cloud.publish(ENDPOINTS, self.client)
+        self.cloud.put_parameter(ENDPOINTS, self.client)
         self.assertEqual(self.machine.finish(ready)[0], 0)
         self.assertEqual(len(self.cloud.actions), 1)
         self.assertNotIn("unrecognized environment variable", said())
@@ -76,7 +76,7 @@ class RealEtcd(Case):
         self.stop(running)
 
         sealed = {"ETCD_INITIAL_CLUSTER_STATE": "existing", "ETCD_ASG_DATA": "present"}
-        self.publish_seed(**sealed, ETCD_ASG_CLUSTER_ID=ids["CLUSTER_ID"], ETCD_ASG_MEMBER_ID=ids["MEMBER_ID"])
+        self.put_seed_env(**sealed, ETCD_ASG_CLUSTER_ID=ids["CLUSTER_ID"], ETCD_ASG_MEMBER_ID=ids["MEMBER_ID"])
         running, ready, said = self.start_seed()
         self.assertEqual(self.machine.finish(ready)[0], 0)
         kept = post(self.client, "/v3/kv/range", {"key": "YQ=="})
@@ -88,21 +88,21 @@ class RealEtcd(Case):
         process = self.machine.start("prepare")
         reads = len(self.cloud.reads)
         self.cloud.wait_until(lambda: len(self.cloud.reads) > reads + 3)
-        self.assertFalse((self.machine.run_dir / "environment").exists(), "a lost disk is not started")
-        self.assertIsNone(process.poll(), "it waits to be let in anew, or to be replaced")
+        self.assertFalse((self.machine.run_dir / "environment").exists(), "etcd is not started on a lost disk")
+        self.assertIsNone(process.poll(), "it waits until it may join as a new member, or is replaced")
 
     def test_a_wrong_string_ends_at_once_and_the_repaired_one_starts(self):
-        self.publish_seed(ETCD_INITIAL_CLUSTER=f"{INSTANCE}=http://127.0.0.1:1")
+        self.put_seed_env(ETCD_INITIAL_CLUSTER=f"{INSTANCE}=http://127.0.0.1:1")
         status, said = self.machine.start_unit()
         self.assertEqual(status, 75, said)
         self.assertIn("before it had joined", said)
-        self.publish_seed()
+        self.put_seed_env()
         running, _, said = self.start_seed()
         self.joined(said)
         self.stop(running)
 
     def test_a_removed_member_is_not_started_again(self):
-        self.publish_seed()
+        self.put_seed_env()
         running, _, said = self.start_seed()
         self.joined(said)
         other = self.second_member()
@@ -111,15 +111,15 @@ class RealEtcd(Case):
             self.wait_for(lambda: self.removed(own), said, seconds=60)
             self.assertEqual(running.wait(timeout=60), 87, said())
             self.wait_for(lambda: "was removed from cluster red" in said(), said)
-            # Started once more, as after a reboot, etcd itself says so again.
-            self.publish_seed(ETCD_ASG_DATA="present")
+            # After another start, as after a reboot, etcd itself reports its removal again.
+            self.put_seed_env(ETCD_ASG_DATA="present")
             status, again = self.machine.start_unit()
             self.assertEqual(status, 87, again)
         finally:
             other.close()
 
     def member_id(self, said):
-        """The ID of this instance's member, which has a name once etcd has published it."""
+        """The ID of this instance's member, which gets its name once its etcd has started."""
         found = []
 
         def named():
@@ -136,9 +136,10 @@ class RealEtcd(Case):
         return Second(client, peer, f"{INSTANCE}={self.peer},second={peer}", self)
 
     def removed(self, member):
-        """etcd refuses the removal of a live voter until its connections are 5 s old.
+        """Asks the member itself to remove it, and returns whether it is removed.
 
-        It is the member itself that is asked: it may stop before it has answered.
+        etcd refuses the removal of a live voter until its connections are 5 s old, and the removed member may stop
+        before it has answered.
         """
         try:
             post(self.client, "/v3/cluster/member/remove", {"ID": member})
@@ -152,7 +153,7 @@ class RealEtcd(Case):
 
 
 class Second:
-    """A second voter, run outside the script."""
+    """A second voter, which runs without the boot script."""
 
     def __init__(self, client, peer, string, case):
         self.data = case.machine.root / "second"

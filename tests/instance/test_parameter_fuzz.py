@@ -1,7 +1,7 @@
-"""Hundreds of parameters that nobody would write, from a seed, against a twin of the parser: each is taken as the twin
-takes it, or refused in one sentence with the status for it; nothing in it is ever run.
+"""Hundreds of damaged parameters, made from a seed, are given to the boot script and to a second parser (the twin): the
+script must read each as the twin does, or refuse it in one sentence with the right status. Nothing in it is ever run.
 
-One bash reads them all, each in a subshell. `FUZZ_SEED` and `FUZZ_INPUTS` choose others.
+One bash reads all of them, each in a subshell. `FUZZ_SEED` and `FUZZ_INPUTS` choose other parameters.
 """
 
 import os
@@ -22,7 +22,7 @@ REQUIRED = (
     "ETCD_INITIAL_ADVERTISE_PEER_URLS ETCD_ADVERTISE_CLIENT_URLS ETCD_ASG_CLUSTER"
 ).split()
 
-# PATH is empty: what is run here can only be what stood in a parameter, and the trap's shell builtins show it.
+# PATH is empty, so a command that runs here can only come from a parameter; the trap uses shell builtins to show it.
 DRIVER = r"""
 set -uo pipefail
 export LC_ALL=C PATH=
@@ -50,7 +50,7 @@ NAMES = ("ETCD_X", "ETCD_DATA_DIR", "ETCD_NAME", "PATH", "LD_PRELOAD", "BASH_ENV
 
 
 def mutated(rng, text, trap):
-    """A parameter that is nearly right."""
+    """A parameter that is nearly right: a right one with up to three changes."""
     lines = text.split("\n")
     for _ in range(rng.randint(1, 3)):
         at = rng.randrange(len(lines))
@@ -76,9 +76,9 @@ def mutated(rng, text, trap):
 
 
 def twin(data):
-    """The settings that the parameter holds, or None where it must be refused. From the words of the script's comments:
-    KEY=value lines; comments, blank lines and one pair of double quotes; no quote, backslash, dollar sign, backquote,
-    apostrophe, control character or anything beyond ASCII; no name twice."""
+    """The settings in the parameter, or None where it must be refused. Written from the comments of the boot script:
+    KEY=value lines; comments, blank lines and one pair of double quotes are allowed; a quote, backslash, dollar sign,
+    backquote, apostrophe, control character, anything beyond ASCII and a repeated name are not."""
     settings = {}
     for line in data.split(b"\n"):
         if not line or line.startswith(b"#"):
@@ -103,7 +103,7 @@ def twin(data):
 
 
 class Parameters(unittest.TestCase):
-    def test_each_is_taken_as_its_twin_takes_it_or_refused_in_a_sentence(self):
+    def test_each_is_read_as_the_twin_reads_it_or_refused_in_one_sentence(self):
         seed, inputs = (int(os.environ.get(name, default)) for name, default in (("FUZZ_SEED", 1), ("FUZZ_INPUTS", 600)))
         rng, taken = random.Random(seed), 0
         with tempfile.TemporaryDirectory(prefix="etcd-asg-fuzz.") as root:
@@ -120,7 +120,7 @@ class Parameters(unittest.TestCase):
                 with self.subTest(seed=seed, parameter=file.read_bytes()[:2000]):
                     taken += self.judge(file)
             self.assertFalse((root / "ran").exists(), "something in a parameter was run")
-        self.assertTrue(inputs // 50 < taken < inputs, f"{taken} of {inputs} were taken: the mutations are no test")
+        self.assertTrue(inputs // 50 < taken < inputs, f"{taken} of {inputs} were accepted: these mutations test too little")
 
     def judge(self, file):
         out = (file.parent / f"{file.name}.out").read_bytes().decode("latin-1")

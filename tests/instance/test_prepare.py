@@ -1,4 +1,4 @@
-"""prepare: what it waits for, what it approves, and every refusal."""
+"""prepare: what it approves, what it waits for, and every refusal."""
 
 import unittest
 
@@ -8,7 +8,7 @@ from machine import CLUSTER, PARAMETER, Case, environment
 
 class Approves(Case):
     def test_an_empty_disk_under_an_open_parameter_is_begun_and_stamped(self):
-        self.publish()
+        self.put_env()
         status, said = self.machine.prepare()
         self.assertEqual((status, said), (0, ""))
         stamp = (self.machine.data / "stamp").read_text()
@@ -16,23 +16,23 @@ class Approves(Case):
         self.assertEqual((self.machine.run_dir / "environment").read_text(), environment())
         self.assertEqual(self.machine.member_data.stat().st_mode & 0o777, 0o700)
 
-    def test_a_disk_this_parameter_began_is_taken_again_before_and_after_sealing(self):
+    def test_a_disk_that_this_parameter_began_is_approved_again_before_and_after_sealing(self):
         for sealed in ("empty", "present"):
             with self.subTest(sealed):
-                self.publish(ETCD_ASG_DATA=sealed)
+                self.put_env(ETCD_ASG_DATA=sealed)
                 if sealed == "empty":
                     self.machine.began(joined="14")
                 self.assertEqual(self.machine.prepare(), (0, ""))
 
-    def test_a_start_that_left_no_log_may_be_made_again(self):
-        self.publish()
+    def test_a_start_that_left_no_log_may_be_repeated(self):
+        self.put_env()
         self.machine.began(log=False)
         self.assertEqual(self.machine.prepare(), (0, ""))
 
     def test_the_parameter_is_read_again_at_every_start(self):
-        self.publish()
+        self.put_env()
         self.machine.prepare()
-        self.publish(ETCD_INITIAL_CLUSTER=f"other=http://127.0.0.9:2380,{INSTANCE}=http://127.0.0.1:2380")
+        self.put_env(ETCD_INITIAL_CLUSTER=f"other=http://127.0.0.9:2380,{INSTANCE}=http://127.0.0.1:2380")
         self.machine.prepare()
         self.assertIn("other=", (self.machine.run_dir / "environment").read_text())
         self.assertEqual(self.cloud.reads, [PARAMETER, PARAMETER])
@@ -40,7 +40,7 @@ class Approves(Case):
     def test_any_minor_where_the_parameter_names_none_and_a_listed_one_otherwise(self):
         for minors in (None, "3.6", "3.5 3.6", '"3.6 3.7"'):
             with self.subTest(minors):
-                self.publish(ETCD_ASG_MINORS=minors)
+                self.put_env(ETCD_ASG_MINORS=minors)
                 self.assertEqual(self.machine.prepare(), (0, ""))
 
 
@@ -52,32 +52,32 @@ class Waits(Case):
     def test_for_the_parameter_to_appear(self):
         process = self.machine.start("prepare")
         self.cloud.wait_until(lambda: len(self.cloud.reads) > 3)
-        self.publish()
+        self.put_env()
         status, said = self.machine.finish(process)
         self.assertEqual(status, 0)
         self.assertEqual(said.count("waiting for the parameter " + PARAMETER), 1, said)
 
-    def test_for_a_minor_that_is_held_to_be_let_in(self):
-        self.publish(ETCD_ASG_MINORS="3.6", ETCD_ASG_MINOR_HELD="3.7")
+    def test_for_a_minor_that_is_held_to_be_allowed(self):
+        self.put_env(ETCD_ASG_MINORS="3.6", ETCD_ASG_MINOR_HELD="3.7")
         self.machine.fake_etcd("exec sleep 600", version="3.7.3")
         process = self.machine.start("prepare")
         self.cloud.wait_until(lambda: len(self.cloud.reads) > 3)
         self.assertFalse((self.machine.data / "stamp").exists())
-        self.publish(ETCD_ASG_MINORS="3.6 3.7")
+        self.put_env(ETCD_ASG_MINORS="3.6 3.7")
         status, said = self.machine.finish(process)
         self.assertEqual(status, 0)
         self.assertEqual(said.count("etcd 3.7.3 may not join cluster red yet"), 1, said)
 
-    def test_on_a_new_disk_of_a_member_that_has_run_for_a_parameter_that_lets_it_join_as_another(self):
-        self.publish(ETCD_ASG_DATA="present", ETCD_ASG_MEMBER_ID="11")
+    def test_on_a_new_disk_of_a_member_that_has_run_until_the_parameter_names_another_member(self):
+        self.put_env(ETCD_ASG_DATA="present", ETCD_ASG_MEMBER_ID="11")
         process = self.machine.start("prepare")
         self.waits_on(process)
-        # What a stale read may show once more: how this very member was first told to start.
+        # A stale read can show once more a parameter that started the old member.
         for earlier in ({"ETCD_INITIAL_CLUSTER_STATE": "new"}, {"ETCD_ASG_MEMBER_ID": "11"}, {}):
             with self.subTest(earlier):
-                self.publish(**earlier)
+                self.put_env(**earlier)
                 self.waits_on(process)
-        self.publish(ETCD_ASG_MEMBER_ID="12")
+        self.put_env(ETCD_ASG_MEMBER_ID="12")
         status, said = self.machine.finish(process)
         self.assertEqual(status, 0)
         self.assertEqual(said.count("is new, but this member has already run"), 1, said)
@@ -94,13 +94,13 @@ class Waits(Case):
 
     def test_for_a_parameter_of_the_generation_on_the_disk(self):
         self.machine.began(GENERATION="2", TOKEN=CLUSTER + "-2")
-        self.publish()
+        self.put_env()
         process = self.machine.start("prepare")
         self.cloud.wait_until(lambda: len(self.cloud.reads) > 3)
-        self.publish(ETCD_ASG_GENERATION="2", ETCD_INITIAL_CLUSTER_TOKEN=CLUSTER + "-2")
+        self.put_env(ETCD_ASG_GENERATION="2", ETCD_INITIAL_CLUSTER_TOKEN=CLUSTER + "-2")
         status, said = self.machine.finish(process)
         self.assertEqual(status, 0)
-        self.assertIn("still speaks of generation 1", said)
+        self.assertIn("still names generation 1", said)
 
     def test_on_errors_of_ssm_while_there_is_nothing_to_start_with(self):
         for error in ((400, "ThrottlingException"), (500, "InternalServerError"), (400, "AccessDeniedException")):
@@ -109,7 +109,7 @@ class Waits(Case):
                 process = self.machine.start("prepare")
                 self.cloud.wait_until(lambda: len(self.cloud.reads) > 8)
                 self.cloud.ssm_error = None
-                self.publish()
+                self.put_env()
                 status, said = self.machine.finish(process)
                 self.assertEqual(status, 0, said)
                 self.assertIn("cannot read the parameter", said)
@@ -135,10 +135,10 @@ class Waits(Case):
 class OutageOfSsm(Case):
     def setUp(self):
         super().setUp()
-        self.publish(ETCD_ASG_DATA="present")
+        self.put_env(ETCD_ASG_DATA="present")
         self.machine.began(joined="14")
         self.assertEqual(self.machine.prepare(), (0, ""))
-        # Far above what the polls need, also on a busy machine; a test of the patience itself shortens it.
+        # Far more than the polls need, also on a busy machine. The tests of the patience itself shorten it.
         self.machine.variables["ETCD_ASG_PARAMETER_PATIENCE"] = "60"
 
     def test_a_member_that_had_joined_starts_with_what_it_has(self):
@@ -147,7 +147,7 @@ class OutageOfSsm(Case):
                 self.cloud.ssm_error = error
                 status, said = self.machine.prepare()
                 self.assertEqual(status, 0, said)
-                self.assertIn("starting with what it said last", said)
+                self.assertIn("starting with the last approved parameter", said)
                 self.assertEqual(
                     (self.machine.run_dir / "environment").read_text(), environment(ETCD_ASG_DATA="present")
                 )
@@ -156,7 +156,7 @@ class OutageOfSsm(Case):
         self.machine.variables["AWS_ENDPOINT_URL"] = "http://127.0.0.1:1"
         status, said = self.machine.prepare()
         self.assertEqual(status, 0, said)
-        self.assertIn("starting with what it said last", said)
+        self.assertIn("starting with the last approved parameter", said)
 
     def test_but_not_a_member_that_never_joined(self):
         self.machine.variables["ETCD_ASG_PARAMETER_PATIENCE"] = "2"
@@ -166,7 +166,7 @@ class OutageOfSsm(Case):
         self.assertEqual(status, 75, said)
         self.assertFalse((self.machine.run_dir / "environment").exists())
 
-    def test_nor_one_whose_log_is_gone(self):
+    def test_nor_a_member_whose_log_is_gone(self):
         self.machine.variables["ETCD_ASG_PARAMETER_PATIENCE"] = "2"
         for path in (self.machine.member_data / "member" / "wal").iterdir():
             path.unlink()
@@ -191,48 +191,48 @@ class OutageOfSsm(Case):
 
 class Refuses(Case):
     def test_a_stamped_disk_without_its_log_under_a_sealed_parameter(self):
-        self.publish(ETCD_ASG_DATA="present")
+        self.put_env(ETCD_ASG_DATA="present")
         self.machine.began(log=False)
         self.assert_refused(81, "lose acknowledged writes", "terminate instance " + INSTANCE)
 
     def test_a_joined_member_without_its_log_even_before_it_is_sealed(self):
-        self.publish()
+        self.put_env()
         self.machine.began(log=False, joined="14")
         self.assert_refused(81, "already run")
 
     def test_data_of_another_cluster(self):
-        self.publish()
+        self.put_env()
         self.machine.began(CLUSTER="blue", TOKEN="blue-1")
         self.assert_refused(82, "data of cluster blue", "belongs to red")
 
     def test_data_begun_under_another_token(self):
-        self.publish()
+        self.put_env()
         self.machine.began(TOKEN="red-elsewhere-1")
         self.assert_refused(82, "red-elsewhere-1")
 
     def test_data_with_another_cluster_id(self):
-        self.publish(ETCD_ASG_DATA="present", ETCD_ASG_CLUSTER_ID="14841639068965178418")
+        self.put_env(ETCD_ASG_DATA="present", ETCD_ASG_CLUSTER_ID="14841639068965178418")
         self.machine.began(joined="13237690985026003711")
         self.assert_refused(82, "13237690985026003711", "14841639068965178418")
 
     def test_data_of_an_older_generation(self):
-        self.publish(ETCD_ASG_GENERATION="2", ETCD_INITIAL_CLUSTER_TOKEN=CLUSTER + "-2")
+        self.put_env(ETCD_ASG_GENERATION="2", ETCD_INITIAL_CLUSTER_TOKEN=CLUSTER + "-2")
         self.machine.began()
         self.assert_refused(83, "generation 1", "generation 2 is the current one")
 
     def test_data_of_another_instance(self):
-        self.publish()
+        self.put_env()
         self.machine.began(INSTANCE="i-0fedcba9876543210")
         self.assert_refused(84, "i-0fedcba9876543210", "image without data")
 
     def test_data_of_unknown_origin(self):
-        self.publish()
+        self.put_env()
         self.machine.began()
         (self.machine.data / "stamp").unlink()
         self.assert_refused(85, "no stamp")
 
     def test_a_stamp_that_cannot_be_read(self):
-        self.publish()
+        self.put_env()
         self.machine.began()
         for text in ("GENERATION=one\n", "rubbish\n", ""):
             with self.subTest(text):
@@ -240,22 +240,22 @@ class Refuses(Case):
                 self.assert_refused(85, "stamp")
 
     def test_an_etcd_whose_minor_must_not_join(self):
-        self.publish(ETCD_ASG_MINORS="3.5 3.6")
+        self.put_env(ETCD_ASG_MINORS="3.5 3.6")
         self.machine.fake_etcd("exit 1", version="3.7.3")
         status, said = self.machine.start_unit()
         self.assertEqual(status, 86, said)
-        self.assertIn("etcd 3.7.3 must not join cluster red, which takes 3.5 or 3.6", said)
+        self.assertIn("etcd 3.7.3 must not join cluster red, which accepts only 3.5 or 3.6", said)
         self.assertFalse((self.machine.data / "stamp").exists())
 
     def test_a_host_without_etcd(self):
-        self.publish()
+        self.put_env()
         (self.machine.bin / "etcd").unlink()
         status, said = self.machine.start_unit()
         self.assertEqual(status, 78, said)
-        self.assertIn("no etcd that runs", said)
+        self.assertIn("no working etcd", said)
 
     def test_never_deletes_what_it_refuses(self):
-        self.publish(ETCD_ASG_GENERATION="2", ETCD_INITIAL_CLUSTER_TOKEN=CLUSTER + "-2")
+        self.put_env(ETCD_ASG_GENERATION="2", ETCD_INITIAL_CLUSTER_TOKEN=CLUSTER + "-2")
         self.machine.began(joined="14")
         before = sorted((path, path.read_bytes()) for path in self.machine.data.rglob("*") if path.is_file())
         self.assert_refused(83)

@@ -12,7 +12,7 @@ CLUSTER_ID = "14841639068965178418"
 
 
 class LocalEtcd:
-    """What ready asks of its own etcd; a test sets what it answers."""
+    """A stand-in for the etcd that ready asks; a test sets the answers."""
 
     def __init__(self):
         outer = self
@@ -64,7 +64,7 @@ class WithEtcd(Case):
         self.start_etcd(**self.environment)
 
     def start_etcd(self, **changes):
-        self.publish(**{"ETCD_ADVERTISE_CLIENT_URLS": self.etcd.url, **changes})
+        self.put_env(**{"ETCD_ADVERTISE_CLIENT_URLS": self.etcd.url, **changes})
         self.assertEqual(self.machine.prepare(), (0, ""))
         self.running = self.machine.start("run")
         self.in_background(self.running)
@@ -74,7 +74,7 @@ class WithEtcd(Case):
 
     def is_voter(self):
         self.etcd.leader, self.etcd.healthy = "7", True
-        self.cloud.publish(ENDPOINTS, f"http://127.0.0.9:2379,{self.etcd.url}")
+        self.cloud.put_parameter(ENDPOINTS, f"http://127.0.0.9:2379,{self.etcd.url}")
 
 
 class Ready(WithEtcd):
@@ -104,20 +104,20 @@ class Ready(WithEtcd):
         self.wait_for((self.machine.data / "joined").exists, str)
         self.etcd.healthy = True
         self.cloud.wait_until(lambda: self.cloud.reads.count(ENDPOINTS) > 2)
-        # A longer URL that begins with this member's is another member's.
-        self.cloud.publish(ENDPOINTS, self.etcd.url + "0")
+        # A longer URL that begins with this member's URL belongs to another member.
+        self.cloud.put_parameter(ENDPOINTS, self.etcd.url + "0")
         self.cloud.wait_until(lambda: self.cloud.reads.count(ENDPOINTS) > 5)
         self.assertEqual(self.cloud.actions, [])
         self.is_voter()
         status, _ = self.machine.finish(process)
         self.assertEqual((status, len(self.cloud.actions)), (0, 1))
 
-    def test_health_is_a_read_for_which_no_etcd_writes_into_its_log(self):
+    def test_health_is_a_read_that_writes_nothing_into_the_log(self):
         self.is_voter()
         self.assertEqual(self.ready()[0], 0)
-        self.assertEqual(self.etcd.gets, [], "3.6 dies of what 3.4 writes for each /health")
+        self.assertEqual(self.etcd.gets, [], "3.4 writes a log entry for each /health, and 3.6 ends at it")
 
-    def test_with_authentication_a_read_alone_says_that_it_joined(self):
+    def test_with_authentication_a_read_alone_shows_that_it_joined(self):
         self.etcd.refuses_status = True
         self.is_voter()
         self.assertEqual(self.ready()[0], 0)
@@ -130,7 +130,7 @@ class Ready(WithEtcd):
         self.assertEqual((status, len(self.cloud.actions)), (0, 3))
         self.assertIn("launch completed", said)
 
-    def test_no_action_is_believed_only_when_it_is_said_again(self):
+    def test_no_action_counts_only_when_it_is_answered_repeatedly(self):
         self.is_voter()
         self.cloud.action_answers = [(400, "ValidationError", NO_ACTION)]
         status, said = self.ready()
@@ -145,7 +145,7 @@ class Ready(WithEtcd):
         self.assertIn("no lifecycle action left", said)
         self.assertNotIn("launch completed", said)
 
-    def test_what_cannot_be_completed_from_here_is_left_to_the_controller(self):
+    def test_a_launch_that_cannot_be_completed_from_here_is_left_to_the_controller(self):
         self.is_voter()
         self.cloud.action_answers = [(403, "AccessDenied", "not authorized")] * 30
         status, said = self.ready()
@@ -167,9 +167,9 @@ class Ready(WithEtcd):
         self.assertEqual((self.cloud.reads, len(self.cloud.actions)), ([], 1))
 
     def test_it_ends_when_etcd_ends(self):
-        for state in ("silent", "unpublished"):
+        for state in ("silent", "not published"):
             with self.subTest(state):
-                if state == "unpublished":
+                if state == "not published":
                     self.etcd.leader, self.etcd.healthy = "7", True
                     self.start_etcd()
                 process = self.machine.start("ready")
@@ -178,9 +178,9 @@ class Ready(WithEtcd):
                 self.assertEqual(self.machine.finish(process)[0], 0)
                 self.assertEqual(self.cloud.actions, [])
 
-    def test_a_refused_start_leaves_it_nothing_to_do(self):
-        self.cloud.publish(ENDPOINTS, self.etcd.url)
-        self.publish(ETCD_ASG_FORMAT="9")
+    def test_after_a_refused_start_there_is_nothing_to_do(self):
+        self.cloud.put_parameter(ENDPOINTS, self.etcd.url)
+        self.put_env(ETCD_ASG_FORMAT="9")
         self.machine.prepare()
         self.assertEqual(self.ready(), (0, ""))
 
@@ -200,7 +200,7 @@ class AnotherCluster(WithEtcd):
         self.is_voter()
         status, said = self.ready()
         self.assertEqual(status, 75)
-        self.assertIn("has joined the cluster " + CLUSTER_ID, said)
+        self.assertIn("has joined the cluster with ID " + CLUSTER_ID, said)
         self.assertEqual(self.cloud.actions, [])
         self.running.terminate()
         self.running.wait(timeout=30)

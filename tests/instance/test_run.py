@@ -1,4 +1,4 @@
-"""run: what etcd is given, how signals reach it, and what each of its ends means."""
+"""run: the environment of etcd, how signals reach it, and what each end of etcd means."""
 
 import json
 import signal
@@ -10,13 +10,13 @@ from machine import Case
 class Run(Case):
     def setUp(self):
         super().setUp()
-        self.publish()
+        self.put_env()
         self.assertEqual(self.machine.prepare(), (0, ""))
 
     def joined(self):
         (self.machine.data / "joined").write_text("CLUSTER_ID=14\nMEMBER_ID=7\n")
 
-    def test_etcd_gets_its_own_variables_and_none_of_the_scripts(self):
+    def test_etcd_gets_its_own_variables_and_none_of_the_script(self):
         self.machine.variables["ETCD_STRAY"] = "from the host"
         self.machine.variables["REGION_MARK"] = "kept"
         self.machine.fake_etcd(f"env > {self.machine.root}/seen; exit 1")
@@ -44,22 +44,22 @@ class Run(Case):
         self.assertEqual(seen["ETCD_AUTO_COMPACTION_RETENTION"], "5")
         self.assertNotIn("ETCD_AUTO_COMPACTION_MODE", seen)
 
-    def test_etcds_own_settings_pass_through_and_the_parameters_win_aloud(self):
+    def test_etcds_own_settings_pass_through_and_where_the_parameter_wins_it_is_said(self):
         self.configure("ETCD_QUOTA_BACKEND_BYTES=8589934592", "ETCD_ELECTION_TIMEOUT=2000", "ETCD_PRE_VOTE=false")
         seen, said = self.environment_of_etcd()
         self.assertEqual(seen["ETCD_QUOTA_BACKEND_BYTES"], "8589934592")
         self.assertEqual(seen["ETCD_ELECTION_TIMEOUT"], "2000")
         self.assertEqual(seen["ETCD_PRE_VOTE"], "true")
-        self.assertEqual(said.count("the parameter's is used"), 1, said)
-        self.assertIn("sets ETCD_PRE_VOTE=false, the cluster's parameter true", said)
+        self.assertEqual(said.count("the parameter's value is used"), 1, said)
+        self.assertIn("sets ETCD_PRE_VOTE=false, and the cluster's parameter sets true", said)
 
-    def test_what_would_go_around_the_parameter_is_refused(self):
+    def test_a_setting_that_would_override_the_parameter_is_refused(self):
         for name in ("CONFIG_FILE", "WAL_DIR", "DATA_DIR", "FORCE_NEW_CLUSTER", "DISCOVERY_SRV", "ENABLE_GRPC_GATEWAY"):
             with self.subTest(name):
                 self.configure(f"ETCD_{name}=x")
                 self.assert_refused(78, f"ETCD_{name} cannot be set")
 
-    def test_an_end_before_joining_is_started_again_with_a_new_reading(self):
+    def test_after_an_end_before_joining_the_parameter_is_read_again(self):
         for status in (0, 1, 2):
             with self.subTest(status):
                 self.machine.fake_etcd(f"echo member count is unequal >&2; exit {status}")
@@ -74,7 +74,7 @@ class Run(Case):
             self.machine.fake_etcd(f"exit {status}")
             self.assertEqual(self.machine.run()[0], status)
 
-    def test_an_etcd_that_is_killed_is_started_again(self):
+    def test_an_etcd_that_was_killed_is_started_again(self):
         self.joined()
         self.machine.fake_etcd("kill -KILL $$")
         self.assertEqual(self.machine.run()[0], 128 + signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""What the script reads is data: strict parsing, correct unescaping, refused configuration."""
+"""What the script reads is data: it is parsed strictly, unescaped correctly, and a wrong configuration is refused."""
 
 import json
 import subprocess
@@ -10,7 +10,7 @@ FILES = REPOSITORY / "instance" / "lib" / "files.sh"
 
 
 def json_string(key, text):
-    """Calls the script's own json_string; answers its status and output."""
+    """Calls the script's own json_string; returns its status and output."""
     done = subprocess.run(
         ["bash", "-c", f'source "{FILES}"; json_string "$1"', "-", key],
         input=text.encode(), capture_output=True, check=False, timeout=30,
@@ -73,50 +73,50 @@ class Parameter(Case):
             with self.subTest(line):
                 key = line.split("=")[0]
                 rest = "".join(part + "\n" for part in environment().splitlines() if not part.startswith(key + "="))
-                self.cloud.publish(PARAMETER, rest + line + "\n")
+                self.cloud.put_parameter(PARAMETER, rest + line + "\n")
                 if line.startswith("ETCD_X=a; "):
-                    # A semicolon and a quote: the quote is no character that a setting needs.
-                    self.refused("characters that no setting needs")
+                    # The line has a semicolon and an apostrophe; the apostrophe is what is refused.
+                    self.refused("a character that a setting must not have")
                 else:
                     self.refused()
                 self.assertFalse(trap.exists())
 
-    def test_each_line_that_is_needed_is_asked_for(self):
+    def test_each_required_line_is_missed(self):
         for name in ("ETCD_NAME", "ETCD_INITIAL_CLUSTER", "ETCD_LISTEN_CLIENT_URLS", "ETCD_ASG_DATA", "ETCD_ASG_GENERATION"):
             with self.subTest(name):
-                self.publish(**{name: None})
+                self.put_env(**{name: None})
                 self.refused(name)
 
     def test_a_key_twice(self):
-        self.cloud.publish(PARAMETER, environment() + "ETCD_NAME=other\n")
+        self.cloud.put_parameter(PARAMETER, environment() + "ETCD_NAME=other\n")
         self.refused("sets ETCD_NAME a second time", PARAMETER)
 
     def test_a_key_twice_whose_name_is_longer_than_a_sentence(self):
-        # Found by the fuzzing, seed 24: the refusal was as long as the name.
-        self.cloud.publish(PARAMETER, environment() + f"ETCD_{'A' * 3000}=1\n" * 2)
+        # The parameter fuzzing found this with seed 24: the refusal was as long as the name.
+        self.cloud.put_parameter(PARAMETER, environment() + f"ETCD_{'A' * 3000}=1\n" * 2)
         refusal = self.refused(f"sets ETCD_{'A' * 75} a second time", PARAMETER)
         self.assertLess(len(refusal), 500)
 
-    def test_a_format_it_does_not_know(self):
-        self.publish(ETCD_ASG_FORMAT="2")
-        self.refused("format '2'", "install the script")
+    def test_an_unknown_format(self):
+        self.put_env(ETCD_ASG_FORMAT="2")
+        self.refused("format '2'", "install the boot script")
 
-    def test_a_parameter_meant_for_another(self):
-        self.publish(ETCD_NAME="i-0fedcba9876543210")
+    def test_a_parameter_of_another_instance_or_cluster(self):
+        self.put_env(ETCD_NAME="i-0fedcba9876543210")
         self.refused("meant for member i-0fedcba9876543210")
-        self.publish(ETCD_ASG_CLUSTER="blue")
+        self.put_env(ETCD_ASG_CLUSTER="blue")
         self.refused("of cluster blue")
 
     def test_a_data_directory_chosen_from_outside(self):
-        self.publish(ETCD_DATA_DIR="/elsewhere")
+        self.put_env(ETCD_DATA_DIR="/elsewhere")
         self.refused("ETCD_DATA_DIR")
 
     def test_a_group_may_be_named_as_auto_scaling_allows(self):
-        self.publish(ETCD_ASG_GROUP="my group (prod) & more #1 [x]{y}^~|<z>?*!;,:@%+-_=")
+        self.put_env(ETCD_ASG_GROUP="my group (prod) & more #1 [x]{y}^~|<z>?*!;,:@%+-_=")
         self.assertEqual(self.machine.prepare(), (0, ""))
 
-    def test_comments_blank_lines_and_quotes_as_systemd_takes_them(self):
-        self.cloud.publish(PARAMETER, "# written by the controller\n\n" + environment(ETCD_ASG_MINORS='"3.5 3.6"'))
+    def test_comments_blank_lines_and_quotes_are_read_as_systemd_reads_them(self):
+        self.cloud.put_parameter(PARAMETER, "# written by the controller\n\n" + environment(ETCD_ASG_MINORS='"3.5 3.6"'))
         self.assertEqual(self.machine.prepare(), (0, ""))
 
 
@@ -136,7 +136,7 @@ class Configuration(Case):
 
     def test_the_environment_comes_before_the_file(self):
         self.machine.variables["ETCD_ASG_PREFIX"] = "/other"
-        self.cloud.publish(PARAMETER.replace("/etcd-asg", "/other"), environment())
+        self.cloud.put_parameter(PARAMETER.replace("/etcd-asg", "/other"), environment())
         self.assertEqual(self.machine.prepare(), (0, ""))
 
     def test_a_wrong_call(self):

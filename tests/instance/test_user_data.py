@@ -1,4 +1,4 @@
-"""The user data carries exactly what ships, and what it installs runs."""
+"""The user data contains exactly the files of the boot script, and what it installs runs."""
 
 import base64
 import functools
@@ -48,7 +48,7 @@ class UserData(unittest.TestCase):
             self.assertEqual((folder / name).read_text(), first + "".join(kept), name)
 
     def test_a_line_that_looks_like_a_comment_is_one(self):
-        """What bash made of the files has no comments: with them and without, it must be the same."""
+        """bash must read the same functions from a file with its comments and without them."""
         folder = self.unpacked()
         for path in (folder / "lib").iterdir():
             shown = [
@@ -115,7 +115,7 @@ class UserData(unittest.TestCase):
         self.assertEqual(prevented, refusals)
 
 
-@unittest.skipIf(ARCHITECTURE is None, "etcd is not released for this machine")
+@unittest.skipIf(ARCHITECTURE is None, "there is no etcd release for this machine")
 class InstallEtcd(unittest.TestCase):
     def setUp(self):
         self.root = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
@@ -150,7 +150,7 @@ class InstallEtcd(unittest.TestCase):
             env=variables, capture_output=True, text=True, check=False, timeout=60,
         )
 
-    def test_installs_what_its_checksum_confirms_and_does_it_once(self):
+    def test_installs_an_archive_whose_checksum_matches_and_only_once(self):
         for arguments in (["9.9.1"], ["9.9.1", self.sum]):
             done = self.install(*arguments)
             self.assertEqual((done.returncode, done.stderr), (0, ""))
@@ -165,7 +165,7 @@ class InstallEtcd(unittest.TestCase):
         self.assertIn("nothing was installed", done.stderr)
         self.assertEqual(list(self.bin.iterdir()), [])
 
-    def test_a_pinned_checksum_comes_before_the_published_one(self):
+    def test_a_pinned_checksum_takes_precedence_over_that_of_the_release(self):
         done = self.install("9.9.1", "1" * 64)
         self.assertIn("nothing was installed", done.stderr)
         self.assertEqual(list(self.bin.iterdir()), [])
@@ -184,15 +184,15 @@ class InstallEtcd(unittest.TestCase):
         total = hashlib.sha256((self.root / "other.tar.gz").read_bytes()).hexdigest()
         self.assertIn("there is no etcd in", self.install(f"{self.url}/other.tar.gz", total).stderr)
 
-    def test_the_image_has_it_or_has_not(self):
+    def test_an_image_with_etcd_and_an_image_without(self):
         done = self.install("image", PATH=f"{self.bin}:/usr/bin:/bin")
         self.assertEqual(done.returncode, 1)
-        self.assertIn("the image was to have an etcd", done.stderr)
+        self.assertIn("the image must contain etcd", done.stderr)
         self.install("9.9.1")
         self.archive.unlink()
         self.assertEqual(self.install("image", PATH=f"{self.bin}:/usr/bin:/bin").returncode, 0)
 
-    def test_an_object_in_s3_is_read_with_the_roles_signature(self):
+    def test_an_object_in_s3_is_read_with_the_signature_of_the_role(self):
         cloud = Cloud()
         self.addCleanup(cloud.close)
         cloud.objects["/my-bucket/tools/etcd.tar.gz"] = self.archive.read_bytes()

@@ -1,4 +1,4 @@
-"""A headless Chromium, driven over the two pipes of its DevTools protocol: no port, no driver, no package."""
+"""A headless Chromium, driven over the two pipes of its DevTools protocol. It needs no port, no driver and no package."""
 
 import json
 import os
@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 
-#: Nothing of this is about the page: it keeps the browser from calling home and from needing a display or a sandbox.
+#: These options do not change the page: with them the browser calls no server of its own, and needs no display or sandbox.
 OPTIONS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--remote-debugging-pipe",
@@ -18,13 +18,13 @@ PATIENCE = 60
 
 
 def find():
-    """The Chromium to use: CHROMIUM, else one of the usual names on PATH; None where there is none."""
+    """The Chromium to use: CHROMIUM, or else a usual name on PATH; None where neither is found."""
     names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
     return next((found for name in names if name and (found := shutil.which(name))), None)
 
 
 class Browser:
-    """One browser with a profile of its own."""
+    """A browser with its own profile."""
 
     def __init__(self, program):
         self.profile = tempfile.TemporaryDirectory(prefix="etcd-asg-page-")
@@ -62,7 +62,7 @@ class Browser:
         self.inbox.put(None)
 
     def call(self, method, session=None, **parameters):
-        """One command and its result; events that come meanwhile are kept."""
+        """Sends one command and returns its result; events that arrive before the result are kept."""
         self.number += 1
         message = {"id": self.number, "method": method, "params": parameters}
         if session:
@@ -84,7 +84,7 @@ class Browser:
 
 
 class Tab:
-    """One page, opened; its errors are those of the console, of the network and of its script."""
+    """An open page. Its errors are the errors of the console, of the network and of its script."""
 
     def __init__(self, browser, url, width, height):
         self.browser = browser
@@ -99,28 +99,28 @@ class Tab:
         return self.browser.call(method, self.session, **parameters)
 
     def value(self, expression):
-        """What a JavaScript expression comes to, as JSON."""
+        """The value of a JavaScript expression, as JSON."""
         found = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         if "exceptionDetails" in found:
             raise AssertionError(f"{expression}: {found['exceptionDetails']}")
         return found["result"].get("value")
 
     def text(self, selector):
-        """The text of the first element that matches, as a person sees it; empty where there is none."""
+        """The visible text of the first element that matches; empty where no element matches."""
         return self.value(f"document.querySelector({json.dumps(selector)})?.innerText ?? ''")
 
     def texts(self, selector):
         return self.value(f"[...document.querySelectorAll({json.dumps(selector)})].map((one) => one.innerText)")
 
     def names(self, selector):
-        """What a screen reader would be told of the elements that match."""
+        """What a screen reader reads for the elements that match."""
         return self.value(f"[...document.querySelectorAll({json.dumps(selector)})].map((one) => one.getAttribute('aria-label'))")
 
     def count(self, selector):
         return self.value(f"document.querySelectorAll({json.dumps(selector)}).length")
 
     def press(self, key):
-        """A key of a name that is also its code: Tab, ArrowRight, End."""
+        """Presses a key whose name is also its code: Tab, ArrowRight, End."""
         numbers = {"Tab": 9, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
         for kind in ("rawKeyDown", "keyUp"):
             self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=numbers[key])
@@ -134,7 +134,7 @@ class Tab:
         return found
 
     def errors(self):
-        """What the console calls an error, and exceptions that nobody caught, in words."""
+        """The console's errors and the uncaught exceptions, as text."""
         self.value("0")
         return [text for one in self.browser.events if one.get("sessionId") == self.session and (text := error_in(one))]
 

@@ -1,4 +1,4 @@
-"""The region's own page in a real browser: what it shows, that it stays text, and what it says when the region is gone."""
+"""The region's page in a real browser: what it shows, that text from outside stays text, and the end of the region."""
 
 import json
 import pathlib
@@ -12,7 +12,7 @@ from local_region import LocalRegion
 
 CHROMIUM = find()
 HOSTILE = "<img src=x onerror=\"document.title='broken'\"></script><script>document.title='broken'</script>"
-#: Both hooks, so that the functions form a cluster; the second tag is none of theirs.
+#: It has both hooks, so that the functions form a cluster. The functions do not use the second tag.
 GROUP = {
     "MinSize": 0,
     "MaxSize": 4,
@@ -37,7 +37,7 @@ def setUpModule():
 
 
 class Page(unittest.TestCase):
-    """One region for all; the tests' order is that of its life."""
+    """All tests share one region; their order is the order of events in it."""
 
     @classmethod
     def setUpClass(cls):
@@ -75,10 +75,10 @@ class Page(unittest.TestCase):
         self.wait_until_live()
 
     def wait_until_live(self):
-        # On a machine that has much else to do a poll may take longer than the page waits.
+        # On a busy machine a poll may take longer than the page waits.
         self.tab.wait_for("the region answers", lambda: self.tab.text("#condition") == "live" and not self.tab.text("#gone"))
 
-    def test_2_the_cluster_forms_before_ones_eyes(self):
+    def test_2_the_cluster_forms_on_the_page(self):
         tab = self.tab
         tab.wait_for("a leader and a voter", lambda: self.roles() == ["leader", "voter"], 240)
         tab.wait_for("all in service", lambda: "2 of 2" in tab.text(".capacity"), 240)
@@ -111,7 +111,7 @@ class Page(unittest.TestCase):
 
     def test_4_an_instance_that_is_terminated_shows_as_such(self):
         tab, victim = self.tab, list(self.region.group("page"))[0]
-        # In order: of two voters none may die outright.
+        # The instance is terminated through Auto Scaling: of two voters, neither may be killed without leaving first.
         terminate = {"InstanceId": victim, "ShouldDecrementDesiredCapacity": "false"}
         self.region.call("autoscaling", "TerminateInstanceInAutoScalingGroup", **terminate)
         tab.wait_for("its lane says that it is gone", lambda: any(victim[-4:] in name and "gone" in name for name in self.lanes()), 240)
@@ -171,7 +171,7 @@ class Page(unittest.TestCase):
             self.assert_unbroken(tab)
             self.assertEqual(tab.errors(), [])
 
-    def test_9_when_the_region_is_gone_the_page_says_so_and_keeps_its_picture(self):
+    def test_9_when_the_region_is_gone_the_page_says_so_and_keeps_what_it_showed(self):
         tab = self.tab
         self.assertEqual(tab.errors(), [])
         self.wait_until_live()
@@ -180,7 +180,7 @@ class Page(unittest.TestCase):
         tab.wait_for("it says so", lambda: "does not answer any more" in tab.text("#gone"))
         self.assertEqual(tab.text("#condition"), "gone")
         self.assertEqual((tab.texts(".card h3"), self.lanes()), (cards, lanes))
-        # What the browser itself reports of a port that is closed is no error of the page.
+        # The browser reports a closed port as a network error; that is no error of the page.
         self.assertEqual([error for error in tab.errors() if not error.startswith("network: ")], [])
 
 

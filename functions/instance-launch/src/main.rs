@@ -1,11 +1,11 @@
-//! Lambda function: an instance of a group launches: bring its member into the cluster and see its launch hook completed.
+//! Lambda function for a launching instance: brings its member into the cluster and sees to the launch hook.
 
 // The AWS clients' nested futures are deeper than the default of 128.
 #![recursion_limit = "512"]
 
 use std::sync::Arc;
 
-use etcd_asg::controller::{Controller, ControllerError, Outcome};
+use etcd_asg::controller::{Controller, ControllerError, Ignored, Outcome};
 use etcd_asg::event::{self, LifecycleEvent, Transition};
 use etcd_asg::function::{self, Delivery};
 use etcd_asg::services::Services;
@@ -22,8 +22,8 @@ async fn handle(services: Arc<Services>, delivery: Delivery) -> Result<Value, Co
         Ok(LifecycleEvent::Action(action)) => {
             Controller::new(&services, delivery.request, delivery.deadline)?.lifecycle(action).await?
         }
-        Ok(LifecycleEvent::Ignored(reason)) => Outcome::ignored(reason),
-        Err(error) => return Ok(function::refused(&error)),
+        Ok(LifecycleEvent::TestNotification) => Outcome::ignored(&Ignored::TestNotification),
+        Err(error) => Outcome::refused(&error),
     };
     Ok(json!(outcome))
 }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use etcd_asg::controller::{Controller, ControllerError};
+use etcd_asg::controller::{Controller, ControllerError, Outcome};
 use etcd_asg::event::{self, ReconcileEvent};
 use etcd_asg::function::{self, Delivery};
 use etcd_asg::services::Services;
@@ -20,7 +20,7 @@ async fn main() -> Result<(), Error> {
 async fn handle(services: Arc<Services>, delivery: Delivery) -> Result<Value, ControllerError> {
     let event = match event::reconcile(&delivery.body) {
         Ok(event) => event,
-        Err(error) => return Ok(function::refused(&error)),
+        Err(error) => return Ok(json!(Outcome::refused(&error))),
     };
     let controller = Controller::new(&services, delivery.request, delivery.deadline)?;
     Ok(match event {

@@ -1,8 +1,8 @@
 //! The guards: each condition that keeps a step from being taken, by name.
 //!
-//! A guard that no test misses when it is gone guards nothing. So every one has a name, and a test can take away
-//! exactly one and must see a golden change (`tests/mutants.rs`, and the table in `docs/SAFETY.md`). The functions
-//! never take one away.
+//! A guard whose absence no test notices guards nothing. So every guard has a name. A test takes away one guard at a
+//! time and must see a golden change (`tests/mutants.rs`, and the table in `docs/SAFETY.md`). The functions enforce
+//! every guard.
 
 macro_rules! guards {
     ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
@@ -23,7 +23,7 @@ macro_rules! guards {
                 }
             }
 
-            /// The condition that it is, in a sentence.
+            /// The condition in a sentence.
             pub fn condition(self) -> &'static str {
                 match self {
                     $(Guard::$name => concat!($($doc),+).trim_ascii(),)+
@@ -35,181 +35,181 @@ macro_rules! guards {
 
 guards! {
     // Whose group it is, and whether anything may be done at all.
-    /// The ledger's group, ARN and VPC are this group's.
+    /// The ledger is about this group: name, ARN and VPC are the same.
     SameGroup,
     /// The group is not paused.
     NotPaused,
-    /// No claim of another is open.
+    /// No other invocation holds an open claim.
     ClaimIsFree,
-    /// Until it has expired, a claim is closed by nobody else.
+    /// Until a claim has expired, only its claimant closes it.
     ClaimUntilExpiry,
     /// An expired claim of a membership change becomes an unanswered change.
     ExpiredClaimMayHaveHappened,
     // Who is proven.
-    /// A server of another cluster is not a member of ours.
+    /// A server of another cluster is not taken for a member of this cluster.
     SameCluster,
     /// The server that answered is the member that the list names.
     SameMember,
-    /// It follows the same leader in the same term as the leader itself.
+    /// A proven member follows the same leader in the same term as the leader itself.
     SameLeaderAndTerm,
-    /// Its applied index is near the leader's.
+    /// A proven member's applied index is near the leader's.
     CaughtUp,
-    /// Only EC2's `terminated`, or absence at two looks, is gone.
+    /// An instance is gone only if EC2 says `terminated`, or if the instance was absent at two looks.
     GoneIsProven,
     // Quorum arithmetic.
-    /// A change of voters keeps a proven majority, in every world of the unanswered changes.
+    /// A change of the voters keeps a proven majority, with and without each unanswered change.
     MajorityKept,
-    /// A kill keeps a proven majority, in every world of the unanswered changes.
+    /// A kill keeps a proven majority, with and without each unanswered change.
     KillKeepsMajority,
-    /// A live voter is not removed while another is doubtful.
+    /// A live voter is not removed while another voter is doubtful.
     NoDoubtfulVoter,
-    /// The unanswered changes count in the arithmetic.
+    /// The quorum arithmetic counts the unanswered changes.
     UnansweredCount,
     // Generations.
-    /// Every instance was seen launching or leaving before a first cluster is born.
+    /// The first generation opens only if every instance was seen launching or leaving.
     NothingInService,
-    /// No server answers on any instance before a first cluster is born.
+    /// The first generation opens only if no server answers on any instance.
     NothingAnswers,
-    /// Every server that answers is of the one cluster that is adopted.
+    /// A cluster is adopted only if every server that answers belongs to it.
     OneClusterAnswers,
     /// A cluster is adopted only with a leader and a proven quorum.
     AdoptedWithQuorum,
-    /// A cluster is adopted only when none of its voters may be on an instance that does not answer.
+    /// A cluster is adopted only if no silent instance may run a voter of it.
     NoVoterUnseen,
-    /// A cluster is adopted only when its members can be reached by a joiner.
+    /// A cluster is adopted only if a joiner can reach its members.
     PeersReachable,
     /// A member that something else starts is given no env.
     ForeignHasNoEnv,
-    /// A seed answers nothing yet.
+    /// No server answers yet on an instance that becomes the seed.
     SeedIsQuiet,
-    /// The identity is recorded only from the seed's own list.
+    /// The identity is recorded only from the seed's own list, in which the seed stands alone.
     IdentityFromSeed,
-    /// Nobody joins before the seed is sealed.
+    /// No instance joins before the seed is sealed.
     SeedSealedFirst,
     /// A generation has formed only when its voters have proven themselves and are sealed.
     FormedIsProven,
-    /// A generation has formed only with all its voters, or when launching has stalled with a majority of them.
+    /// A generation has formed only with all its voters, or with a majority once launching has stalled.
     FormedIsComplete,
-    /// A generation that formed is never abandoned.
+    /// A generation that has formed is never abandoned.
     FormedIsNeverAbandoned,
-    /// A generation is abandoned for silence only after its patience.
+    /// A generation is abandoned for its silence only after the formation patience.
     SilenceNeedsPatience,
-    /// The seed was not heard of for the join patience.
+    /// A generation whose seed was not heard of is abandoned only after the join patience.
     SeedNeedsPatience,
-    /// The next generation opens only when all who might be members are gone.
+    /// The next generation opens only when every instance that may be a member is gone.
     AllGoneBeforeNext,
-    /// Of an unformed generation no instance is ever dropped from the ledger.
+    /// The ledger forgets an instance only in a generation that has formed.
     NoneDroppedUnformed,
     /// The next generation opens only when no claim is open.
     NoClaimBeforeNext,
-    /// A cluster ends only at maximum size zero.
+    /// A cluster ends only at maximum size 0.
     EndsOnlyAtMaxZero,
     // Dead members.
-    /// A dead voter has been gone for six seconds.
+    /// A dead voter is removed only after it has been gone for six seconds.
     GoneForSixSeconds,
-    /// A voter of no known instance is never removed.
+    /// A voter that belongs to no known instance is not removed as dead.
     UnownedIsKept,
-    /// A voter that answers is not removed for a joiner's sake.
+    /// A voter that answers is not removed for a joiner, or because it was once given up.
     ProvenIsKept,
     // Promotion.
-    /// The learner has just answered a probe of its own.
+    /// A learner is promoted only if it has just answered its own probe.
     LearnerAnswered,
-    /// A new voter answers once before the next change.
+    /// A new voter answers for the first time before the next change is made.
     FirstVoteFirst,
-    /// No removal of this learner may still land.
+    /// A learner is promoted only if no removal of it may still be made.
     NoRemovalPending,
     // Versions.
-    /// A joiner's minor is the cluster's lowest, or the one above.
+    /// A joiner runs the cluster's lowest minor, or the next minor.
     OneMinorAtATime,
-    /// Before 3.6 joins, every 3.5 member is 3.5.32 or newer.
+    /// Before the first 3.6 joins, every 3.5 member is 3.5.32 or newer.
     PromotionsPersist,
-    /// Before the first of a minor joins, every member's version is known.
+    /// Before the first member of a minor joins, every member's version is known.
     VersionsKnown,
-    /// Before the first 3.7 joins, the log has moved on by more than 200 entries since the last 3.5 member left.
+    /// Before the first 3.7 joins, the log has grown by more than 200 entries since the last 3.5 member left.
     OldEntriesGone,
-    /// Where the log stood is read in a later look than the one that saw the last 3.5 member gone.
+    /// The log's index is read in a later look than the look that saw the last 3.5 member gone.
     IndexAfterTheLastLeft,
     /// A learner that runs a version which may not join is not promoted.
     VersionMayVote,
     // Leaving.
     /// A leaving voter waits for its replacement.
     ReplacementFirst,
-    /// Only voters on in-service instances count as replacements.
+    /// Only voters on instances in service count as replacements.
     OnlyInServiceCounts,
     /// Leadership moves before the leader is removed.
     LeadershipMovesFirst,
     /// Leadership moves only to a proven voter.
     SuccessorIsProven,
-    /// A termination is abandoned only where the group retains the instance.
+    /// A termination is abandoned only where the group then retains the instance.
     AbandonRetains,
-    /// The last voter stays.
+    /// The last voter is not removed.
     LastVoterStays,
     /// A terminate hook is completed only when the member is out of a linearizable list.
     MemberIsOut,
-    /// Without a list, only the hook of an instance that was never given an env is completed.
+    /// Without a list, a terminate hook is completed only for an instance that was never given an env.
     NeverAMember,
     // Healing.
-    /// An in-service voter was unproven for the grace period.
+    /// An instance is healed only after its voter was unproven for the grace period.
     UnprovenForGrace,
-    /// It was also missed repeatedly in this invocation.
+    /// Silence leads to an act only if it was also missed repeatedly in this invocation.
     MissedRepeatedly,
-    /// One at a time.
+    /// Only one instance is being healed at a time.
     HealOneAtATime,
     // Joining.
-    /// No other learner and no unstarted member.
+    /// No instance is added while another learner or an unstarted member is listed.
     OneLearner,
-    /// Nobody joins while a dead voter is still listed.
+    /// No instance is added while a dead voter is still listed.
     DeadFirst,
-    /// The joiner's hook still has the time.
+    /// An instance is added only if its launch hook still has the time.
     HookHasTime,
-    /// The joiner was not given up.
+    /// An instance that was given up is not added again.
     NotGivenUp,
-    /// Its address is not listed under another member.
+    /// An instance is added only if its address is not listed under another member.
     AddressIsFree,
-    /// An add comes at least a second after a removal.
+    /// An instance is added only in a later second than a removal.
     SecondApart,
-    /// A joiner is given up only after its patience, or near its hook's deadline.
+    /// A joiner is given up only after the join patience, or at its hook's end.
     JoinPatienceOver,
     /// A joiner that was given up leaves the list before its launch is abandoned.
     OutBeforeAbandon,
     // Publishing.
-    /// Endpoints are published only once the cluster formed.
+    /// The endpoints are published only once the cluster has formed.
     EndpointsOnceFormed,
-    /// What an earlier generation published is deleted before the next one's seed gets its env.
+    /// What an earlier generation published is deleted before the next seed gets its env.
     OldEndpointsGo,
-    /// A joiner is added only once `endpoints` does not name its address, which another had before it.
+    /// An instance is added only if `endpoints` does not name its address.
     AddressUnpublished,
-    /// One whose removal may be on its way is not published while its launch waits.
+    /// A voter whose removal may be on its way is not published while its launch waits.
     StaysBeforeEndpoints,
-    /// A launch is completed only for a published, proven voter.
+    /// A launch is completed only for a published voter.
     PublishedBeforeContinue,
     /// A launch is completed only for a voter that has just proven itself.
     VotesBeforeContinue,
-    /// An env is deleted only when its instance is gone and out of the list.
+    /// An env is deleted only when its instance is gone and its member is out of the list.
     EnvOfTheGone,
-    /// An env that allows an empty disk is written only from a list that shows its member, not started.
+    /// An env that allows an empty disk is written only from a list that shows its member unstarted.
     EnvFromList,
-    // Maybes.
-    /// An unanswered change lapses only by the word of every voter of then and now.
+    // Unanswered changes.
+    /// An unanswered change lapses only if every voter of then and of now has answered without it.
     LapsedByAll,
     /// An unanswered change lapses only after two rounds.
     LapsedTwice,
-    /// Both rounds were under one leader in one term.
+    /// Both rounds before a change lapses are under one leader in one term.
     LapsedUnderOneLeader,
     /// An unanswered change lapses only after its request's deadline.
     LapsedAfterDeadline,
     // The protocol.
-    /// The claimed change is decided again, wholly, before it is made.
+    /// After the claim everything is observed and decided again before the change is made.
     LookAgain,
-    /// A claim that does not stand in the ledger is not acted on.
+    /// An invocation acts only under a claim that stands in the ledger.
     ClaimStands,
-    /// No claim is taken without the time to close it.
+    /// A claim is taken only with enough time to close it.
     TimeForAClaim,
-    /// An unanswered change of the membership becomes an unanswered change.
+    /// A membership change without an answer is recorded as an unanswered change.
     UnansweredIsNoted,
-    /// An unanswered overwrite or kill keeps its claim until it expires.
+    /// An overwrite or a kill without an answer keeps its claim until the claim expires.
     LateLandingKeepsClaim,
-    /// The env is sealed before its learner is promoted.
+    /// A learner's env is sealed before the learner is promoted.
     SealedBeforePromote,
 }
 

@@ -85,6 +85,29 @@ impl Lifecycle {
             _ => Lifecycle::Other(text.to_owned()),
         }
     }
+
+    /// The state as `DescribeAutoScalingGroups` spells it. Where several states are one here, the common part.
+    pub fn name(&self) -> &str {
+        match self {
+            Lifecycle::Pending => "Pending",
+            Lifecycle::PendingWait => "Pending:Wait",
+            Lifecycle::PendingProceed => "Pending:Proceed",
+            Lifecycle::InService => "InService",
+            Lifecycle::Standby => "Standby",
+            Lifecycle::Terminating => "Terminating",
+            Lifecycle::TerminatingWait => "Terminating:Wait",
+            Lifecycle::TerminatingProceed => "Terminating:Proceed",
+            Lifecycle::Retained => "Terminating:Retained",
+            Lifecycle::Terminated => "Terminated",
+            Lifecycle::Detached => "Detached",
+            Lifecycle::ReplacingRootVolume => "ReplacingRootVolume",
+            Lifecycle::ReplacingRootVolumeWait => "ReplacingRootVolume:Wait",
+            Lifecycle::Warmed(WarmHook::None) => "Warmed",
+            Lifecycle::Warmed(WarmHook::Launch) => "Warmed:Pending:Wait",
+            Lifecycle::Warmed(WarmHook::Terminate) => "Warmed:Terminating:Wait",
+            Lifecycle::Other(text) => text,
+        }
+    }
 }
 
 /// What EC2 says of an instance.
@@ -236,6 +259,31 @@ impl Instance {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_state_is_named_as_it_was_spelled() {
+        for text in [
+            "Pending",
+            "Pending:Wait",
+            "Pending:Proceed",
+            "InService",
+            "Standby",
+            "Terminating",
+            "Terminating:Wait",
+            "Terminating:Proceed",
+            "Terminating:Retained",
+            "Terminated",
+            "Detached",
+            "ReplacingRootVolume",
+            "ReplacingRootVolume:Wait",
+            "Warmed:Pending:Wait",
+            "Warmed:Terminating:Wait",
+            "Quarantined",
+        ] {
+            assert_eq!(Lifecycle::parse(text).name(), text);
+        }
+        assert_eq!(Lifecycle::parse("Warmed:Hibernated").name(), "Warmed");
+    }
 
     #[test]
     fn in_no_group_it_is_missing_only_once_ec2_does_not_know_it_either() {

@@ -21,6 +21,7 @@ pub mod quorum;
 mod recent;
 pub mod seen;
 pub mod settings;
+pub mod summary;
 pub mod version;
 mod view;
 pub mod words;

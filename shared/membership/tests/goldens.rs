@@ -1,6 +1,6 @@
-//! Every rule, every refusal and every story as a golden: a scene, and the whole decision that it comes to.
+//! Goldens: a scene, and the whole decision that follows from it. Every rule, refusal and story has its own.
 //!
-//! `REWRITE=1 cargo test -p membership --test goldens` writes the decisions anew; read the difference.
+//! `REWRITE=1 cargo test -p membership --test goldens` writes the decisions anew. Read the difference.
 #![allow(missing_docs)]
 
 mod common;

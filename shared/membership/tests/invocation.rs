@@ -1,6 +1,6 @@
-//! The protocol of one invocation, claim by claim: scripts of what it looks at, writes and is answered.
+//! Scripts: the protocol of an invocation, step by step.
 //!
-//! `REWRITE=1 cargo test -p membership --test invocation` writes what they come to anew; read the difference.
+//! `REWRITE=1 cargo test -p membership --test invocation` writes the outcomes anew. Read the difference.
 #![allow(missing_docs)]
 
 mod common;

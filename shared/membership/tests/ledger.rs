@@ -1,4 +1,4 @@
-//! The ledger as a document, and what its edits leave alone.
+//! The ledger as a document, and what edits leave unchanged.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -48,7 +48,7 @@ fn unanswered(ledger: &Ledger, member: u64) -> &UnansweredChange {
 }
 
 #[test]
-fn it_reads_back_as_written_under_names_that_an_operator_knows() {
+fn a_ledger_reads_back_as_written_under_names_that_an_operator_knows() {
     let ledger = ledger();
     let text = ledger.to_json().unwrap();
     assert_eq!(Ledger::from_json(&text).unwrap(), ledger);
@@ -57,7 +57,7 @@ fn it_reads_back_as_written_under_names_that_an_operator_knows() {
 }
 
 #[test]
-fn another_format_is_refused_as_such() {
+fn an_unknown_format_is_refused() {
     let text = String::from_utf8(ledger().to_json().unwrap()).unwrap();
     let other = text.replace("\"format\": 1", "\"format\": 2");
     assert!(matches!(Ledger::from_json(other.as_bytes()), Err(LedgerError::UnknownFormat(2))));
@@ -74,7 +74,7 @@ fn the_next_generation_is_numbered_one_higher() {
 }
 
 #[test]
-fn an_edit_about_one_leaves_the_other_alone() {
+fn an_edit_of_one_entry_leaves_the_others_unchanged() {
     let again =
         UnansweredChange { deadline: NOW.plus(Duration::from_secs(70)), ..unanswered(&ledger(), 2).clone() };
     let after = edited(ledger(), &[Edit::NoteUnanswered(again.clone())]);
@@ -117,12 +117,12 @@ fn a_claim_names_the_voters_that_the_member_it_asks_lists() {
     assert!(invocation.holds_claim());
 }
 
-/// Each moment once, so that one which stays where it was is seen.
+/// The ledger has each kind of timestamp, so a timestamp that is not mapped is noticed.
 #[test]
-fn every_moment_moves() {
+fn every_timestamp_of_a_ledger_is_mapped() {
     let mut ledger = ledger();
     ledger.unanswered[0].clean = Some(CleanRound { at: NOW, leader: MemberId(1), term: 5 });
-    let ledger = edited(ledger, &[Edit::GiveUp(InstanceId::from("i-3"), "tired".to_owned())]);
+    let ledger = edited(ledger, &[Edit::GiveUp(InstanceId::from("i-3"), "no progress".to_owned())]);
     let later = |t: Timestamp| t.plus(Duration::from_secs(3_600));
     let moved = ledger.map_timestamps(&later);
     assert_eq!(
@@ -146,9 +146,9 @@ fn every_moment_moves() {
     assert_eq!(moved.map_timestamps(&|t| t.minus(Duration::from_secs(3_600))), ledger);
 }
 
-/// What it holds is its own affair: its moments are found where it shows itself.
+/// An invocation's fields are private, so its timestamps are found in its debug output.
 #[test]
-fn every_moment_of_an_invocation_moves() {
+fn every_timestamp_of_an_invocation_is_mapped() {
     let scene = Scene::parse("i-1 InService voter=1 leader\ni-4 Pending:Wait\ninitial-cluster stale");
     let mut claimed = Invocation::new(RequestId::from("r1"), NOW.plus(Duration::from_secs(60)));
     let mut resting = claimed.clone();
@@ -157,11 +157,11 @@ fn every_moment_of_an_invocation_moves() {
     let (_, next) = resting.look(&settled.obs, NOW, Nonce::from("n1"));
     assert!(matches!(next, Next::Perform(_)), "{next:?}");
     for invocation in [claimed, resting] {
-        let moments = |i: &Invocation| format!("{i:?}").matches("Timestamp(").count();
+        let timestamps = |i: &Invocation| format!("{i:?}").matches("Timestamp(").count();
         let moved = invocation.map_timestamps(&|_| Timestamp(7));
-        assert!(moments(&moved) > 3, "{moved:?}");
-        assert_eq!(moments(&moved), moments(&invocation));
-        assert_eq!(moments(&moved), format!("{moved:?}").matches("Timestamp(7)").count(), "{moved:?}");
+        assert!(timestamps(&moved) > 3, "{moved:?}");
+        assert_eq!(timestamps(&moved), timestamps(&invocation));
+        assert_eq!(timestamps(&moved), format!("{moved:?}").matches("Timestamp(7)").count(), "{moved:?}");
         assert_eq!(moved.holds_claim(), invocation.holds_claim());
     }
 }

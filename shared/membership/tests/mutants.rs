@@ -1,7 +1,7 @@
-//! Every guard taken away in turn: at least one golden or script must come out differently, and the table of
-//! `docs/SAFETY.md` says which.
+//! Each guard is taken away in turn: at least one golden or script must then differ from what is expected. The table
+//! in `docs/SAFETY.md` names one of them.
 //!
-//! `REWRITE=1 cargo test -p membership --test mutants` writes the generated columns of the table anew.
+//! `REWRITE=1 cargo test -p membership --test mutants` writes the generated columns of the table.
 #![allow(missing_docs, clippy::panic)]
 
 mod common;
@@ -23,7 +23,7 @@ fn outcome(golden: &Golden, guards: Guards) -> String {
             render(&decide_with(&scene.obs, NOW, scene.me.as_ref(), guards))
         }
         "script" => script::run(&golden.input, guards),
-        other => panic!("no directive: {other}"),
+        other => panic!("{other:?} is no directive, in {}", golden.name()),
     }
 }
 
@@ -31,7 +31,7 @@ fn all() -> Vec<Golden> {
     golden::all("goldens").into_iter().chain(golden::all("scripts")).collect()
 }
 
-/// For each guard, the goldens that miss it, the most telling first: the one that misses the fewest others.
+/// For each guard, the goldens that miss it. A golden that misses few other guards comes first: it tells most.
 fn killers(goldens: &[Golden]) -> BTreeMap<Guard, Vec<String>> {
     let kills = |guard: Guard| -> Vec<usize> {
         let differs = |i: &usize| outcome(&goldens[*i], Guards::without(guard)) != goldens[*i].expected;
@@ -55,8 +55,8 @@ fn safety() -> PathBuf {
 const BEGIN: &str = "<!-- guards: begin -->";
 const END: &str = "<!-- guards: end -->";
 
-/// What a person wrote of a guard: what it keeps from happening, the invariants, the stories; and the golden that
-/// was chosen among those that miss it.
+/// The columns that are written by hand: what the guard keeps from happening, the invariants, the stories, and the
+/// golden that was chosen among the goldens that miss the guard.
 type Words = [String; 4];
 
 fn words(table: &str) -> BTreeMap<String, Words> {
@@ -91,16 +91,16 @@ fn table(words: &BTreeMap<String, Words>, killers: &BTreeMap<Guard, Vec<String>>
 }
 
 fn check_words(guard: &str, [prevents, invariants, stories, _]: &Words) {
-    assert!(prevents.len() > 5, "{guard}: what does it keep from happening?");
+    assert!(prevents.len() > 5, "{guard}: the table does not say what it keeps from happening");
     let one_of = |text: &str, prefix: &str, last: u32| {
         let number = text.strip_prefix(prefix).and_then(|n| n.parse::<u32>().ok());
         assert!(
             number.is_some_and(|n| (1..=last).contains(&n)),
-            "{guard}: {text:?} is none of {prefix}1 to {last}"
+            "{guard}: {text:?} is not one of {prefix}1 to {prefix}{last}"
         );
     };
     invariants.split(", ").for_each(|i| one_of(i, "I", 12));
-    stories.split(", ").filter(|s| *s != "–").for_each(|s| one_of(s, "", 22));
+    stories.split(", ").filter(|s| *s != "–").for_each(|s| one_of(s, "", STORIES));
 }
 
 #[test]
@@ -121,13 +121,17 @@ fn every_mutant_is_killed_and_the_table_says_by_what() {
         assert_eq!(
             stands.trim(),
             wanted,
-            "docs/SAFETY.md is not up to date: run with REWRITE=1, and read it"
+            "the table in docs/SAFETY.md is not up to date: run this test with REWRITE=1, and read the difference"
         );
     }
     for guard in Guard::ALL {
         check_words(guard.name(), words.get(guard.name()).expect("a row for every guard"));
     }
-    assert_eq!(words.len(), Guard::ALL.len(), "the table has a row that is no guard's");
+    assert_eq!(
+        words.len(),
+        Guard::ALL.len(),
+        "the table in docs/SAFETY.md has a row for a guard that does not exist"
+    );
 }
 
 #[test]
@@ -136,40 +140,38 @@ fn every_golden_has_a_title_of_its_own() {
     assert!(all().iter().all(|g| !g.title.is_empty()), "a golden has no title");
     names.sort();
     let twice: Vec<_> = names.windows(2).filter(|w| w[0] == w[1]).map(|w| &w[0]).collect();
-    assert!(twice.is_empty(), "two goldens of one name: {twice:?}");
+    assert!(twice.is_empty(), "two goldens have the same name: {twice:?}");
+}
+
+/// How many stories `docs/STORIES.md` tells.
+const STORIES: u32 = 22;
+
+/// The stories of `docs/STORIES.md` as goldens name them: `## 5. The sleeper` is `Story 5, The sleeper`.
+fn stories() -> Vec<String> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/STORIES.md");
+    let page = std::fs::read_to_string(&page).unwrap_or_else(|e| panic!("{}: {e}", page.display()));
+    let headings = page.lines().filter_map(|l| l.strip_prefix("## "));
+    let numbered = headings.filter_map(|h| {
+        let (number, title) = h.split_once(". ")?;
+        Some(format!("Story {}, {title}", number.parse::<u32>().ok()?))
+    });
+    numbered.collect()
 }
 
 #[test]
 fn every_story_is_told() {
-    let goldens = all();
-    for (number, title) in STORIES.iter().enumerate() {
-        let name = format!("Story {}, {title}:", number + 1);
-        assert!(goldens.iter().any(|g| g.title.starts_with(&name)), "no golden tells {name}");
+    let (goldens, stories) = (all(), stories());
+    for number in 1..=STORIES {
+        let start = format!("Story {number}, ");
+        let headings = stories.iter().filter(|s| s.starts_with(&start)).count();
+        assert_eq!(headings, 1, "docs/STORIES.md has {headings} headings that begin with \"## {number}. \"");
+    }
+    for story in &stories {
+        let told = goldens.iter().any(|g| g.title.starts_with(&format!("{story}: ")));
+        assert!(told, "no golden has a title that begins with {story:?}");
+    }
+    for golden in goldens.iter().filter(|g| g.title.starts_with("Story ")) {
+        let known = stories.iter().any(|s| golden.title.starts_with(&format!("{s}: ")));
+        assert!(known, "docs/STORIES.md does not tell the story of {:?}", golden.name());
     }
 }
-
-/// The stories of the design's section 6a, by number.
-const STORIES: [&str; 22] = [
-    "The half-formed pair",
-    "The race to a verdict",
-    "Born twice",
-    "The late publisher",
-    "The sleeper",
-    "Frozen since the probe",
-    "The letter in the frozen leader's socket",
-    "The replacement removed",
-    "Healing the messenger",
-    "After you",
-    "In and out",
-    "The undead launch",
-    "Waiting in the doorway",
-    "Nobody's claim",
-    "Seven silent seconds",
-    "The way back",
-    "The twin journal",
-    "The abandoned who waits",
-    "The silent new voter",
-    "The letter handed on",
-    "The slow image",
-    "The idle upgrade",
-];

@@ -1,6 +1,6 @@
-//! The invariants of the pure core on a simulated world (design, section 6).
+//! The invariants of the pure core (`docs/SAFETY.md`), checked on a simulated world.
 //!
-//! `SEEDS=n` runs that many seeds, `SEED=x` runs one and prints its whole story.
+//! `SEEDS=n` runs n seeds, from `FIRST` on; `SEED=x` runs seed x and prints its whole story.
 #![allow(missing_docs)]
 
 mod long;
@@ -11,7 +11,7 @@ use world::{Outcome, run};
 
 /// How many seeds an ordinary run takes.
 const SEEDS: u64 = 100;
-/// How much of a story is printed when an invariant breaks.
+/// How many lines of a story are printed when an invariant breaks.
 const LINES: usize = 100;
 
 fn number(name: &str) -> Option<u64> {
@@ -21,7 +21,8 @@ fn number(name: &str) -> Option<u64> {
 fn tell(outcome: &Outcome, lines: usize) -> String {
     let skipped = outcome.story.len().saturating_sub(lines);
     let story = outcome.story[skipped..].join("\n");
-    format!("seed {}, {skipped} lines left out (SEED={} tells all)\n{story}", outcome.seed, outcome.seed)
+    let seed = outcome.seed;
+    format!("seed {seed}, {skipped} lines left out (SEED={seed} prints all)\n{story}")
 }
 
 #[test]
@@ -47,7 +48,7 @@ fn every_invariant_holds_on_every_seed() {
         );
     }
     let applied: u64 = outcomes.iter().map(|o| o.tally.applied).sum();
-    assert!(applied > 5 * seeds, "too little happened to prove anything: {applied} changes");
+    assert!(applied > 5 * seeds, "only {applied} changes were applied: too few to prove anything");
 }
 
 #[test]
@@ -58,7 +59,7 @@ fn the_same_seed_tells_the_same_story() {
     }
 }
 
-/// What each guard serves: without it, some seed breaks one of these. The seed is tried first: it was found to do so.
+/// Guards; invariants, one of which breaks on some seed without the guard; and the seed that is tried first.
 const SERVES: [(Guard, &[&str], u64); 7] = [
     (Guard::MajorityKept, &["I3"], 126),
     (Guard::ReplacementFirst, &["I12"], 8),
@@ -68,7 +69,7 @@ const SERVES: [(Guard, &[&str], u64); 7] = [
     (Guard::SealedBeforePromote, &["I5"], 389),
     (Guard::LookAgain, &["I3"], 11),
 ];
-/// The world changes with every rule: where the seed no longer shows it, another one does.
+/// How many other seeds are tried: what happens in a seed changes with every rule.
 const TRIES: u64 = 400;
 
 #[test]

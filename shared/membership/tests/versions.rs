@@ -1,5 +1,5 @@
-//! Every cluster of up to three versions, and every joiner: what the env lets start, and what is promoted, against
-//! the design's words on versions, each asked on its own.
+//! Every cluster of up to three versions, and every joiner: the minors that the env lets start, and the learners that
+//! are promoted, checked against each fact about versions on its own.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -12,7 +12,7 @@ use membership::version::{Minor, Version};
 
 const MEMBERS: [&str; 7] = ["3.4.23", "3.5.31", "3.5.32", "3.6.16", "3.7.3", "3.8.0", "?"];
 const JOINERS: [&str; 6] = ["3.4.23", "3.5.31", "3.5.32", "3.6.16", "3.7.3", "3.8.0"];
-/// How far the log has moved since a 3.5 was last there; whether that is known at all.
+/// How many entries the log has moved on since the last 3.5 member left; `None` if that is not known.
 const MOVED: [Option<u64>; 3] = [None, Some(200), Some(201)];
 
 fn scene(members: &[&str], joiner: &str, moved: Option<u64>) -> Scene {
@@ -27,14 +27,14 @@ fn scene(members: &[&str], joiner: &str, moved: Option<u64>) -> Scene {
     Scene::parse(&text.join("\n"))
 }
 
-/// The minors that the env of a joiner lets start, and the one that it holds.
+/// The minors that the env of a joiner lets start, and the minor that it holds back.
 fn open(members: &[&str], moved: Option<u64>) -> (Vec<Minor>, Option<Minor>) {
     let decision = decide(&scene(members, "unstarted unpublished", moved).obs, NOW, None);
-    let published = decision.effects.iter().find_map(|e| match e {
+    let created = decision.effects.iter().find_map(|e| match e {
         Effect::CreateEnv { env, .. } => Some(env.clone()),
         _ => None,
     });
-    let env = published.unwrap_or_else(|| panic!("{members:?}: no env is published"));
+    let env = created.unwrap_or_else(|| panic!("{members:?}: no env is created"));
     let minors = env::value(&env, "ETCD_ASG_MINORS").unwrap().split(' ');
     let held = env::value(&env, "ETCD_ASG_MINOR_HELD").map(|m| Minor::parse(m).unwrap());
     (minors.map(|m| Minor::parse(m).unwrap()).collect(), held)
@@ -45,7 +45,7 @@ fn promoted(members: &[&str], joiner: &str, moved: Option<u64>) -> bool {
     decision.proposal.is_some_and(|p| matches!(p.change, Change::Promote { .. }))
 }
 
-/// The leader, who answers, and up to two others.
+/// A leader of a known version, alone or with two other members.
 fn clusters() -> Vec<Vec<&'static str>> {
     let leaders = MEMBERS.into_iter().filter(|m| *m != "?");
     let two = |leader: &'static str| {
@@ -62,27 +62,31 @@ fn what_may_start_is_safe_beside_every_member() {
         let lowest = known.iter().map(|v| v.minor).min().unwrap();
         let (open, held) = open(members, moved);
         let about = format!("{members:?}, moved {moved:?}: {open:?}, held {held:?}");
-        assert!(open.contains(&lowest), "one like the lowest may always replace it: {about}");
+        assert!(open.contains(&lowest), "the lowest minor may always join: {about}");
         assert!(open.iter().all(|m| *m == lowest || *m == lowest.next()), "one minor at a time: {about}");
-        assert_eq!(held.is_some(), !open.contains(&lowest.next()), "what is not open is held: {about}");
+        assert_eq!(
+            held.is_some(),
+            !open.contains(&lowest.next()),
+            "the next minor may start or is held: {about}"
+        );
         for minor in open.iter().filter(|m| **m != lowest) {
             if *minor == Minor(3, 6) {
                 let good = |v: &Version| v.minor > Minor(3, 5) || v.patch >= Some(32);
-                assert!(known.iter().all(good), "a 3.5 below 3.5.32 is there: {about}");
+                assert!(known.iter().all(good), "a member is a 3.5 below 3.5.32: {about}");
             }
             if *minor == Minor(3, 7) {
-                assert_eq!(moved, Some(201), "entries of 3.5 may be in the log: {about}");
+                assert_eq!(moved, Some(201), "a joiner may be sent entries of a 3.5: {about}");
             }
             let runs = known.iter().any(|v| v.minor == *minor);
-            assert!(runs || !members.contains(&"?"), "the first, and a version is not known: {about}");
+            assert!(runs || !members.contains(&"?"), "first of its minor beside an unknown version: {about}");
         }
     }
 }
 
 #[test]
-fn who_may_start_may_vote_and_nobody_else() {
+fn a_learner_is_promoted_exactly_if_its_version_may_start() {
     for (members, moved) in clusters().iter().flat_map(|c| MOVED.map(|moved| (c, moved))) {
-        // A quorum of those that answer, so that nothing but the version can stand against a promotion.
+        // All members answer, so only the version can stand against a promotion.
         if members.iter().filter(|m| **m == "?").count() > 0 {
             continue;
         }

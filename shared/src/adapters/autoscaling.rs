@@ -8,43 +8,52 @@ use aws_sdk_autoscaling::Client;
 use aws_sdk_autoscaling::config::Config;
 use aws_sdk_autoscaling::config::retry::RetryConfig;
 use aws_sdk_autoscaling::types::{AutoScalingGroup, Filter, LifecycleHook, RetentionAction};
+use membership::codes;
 use membership::ids::InstanceId;
-use membership::instance::Lifecycle;
+use membership::instance::{Lifecycle, Transition};
+use membership::invocation::Retry;
 use membership::observation::Hook;
 use thiserror::Error;
 
-use super::aws::AwsFailure;
+use super::{AwsFailure, Ended};
+use crate::event::transition_name;
 
-/// The tag that makes a group ours; its value is the cluster's name.
+/// The tag that puts a group under the functions' management. Its value is the cluster's name.
 pub const CLUSTER_TAG: &str = "etcd-asg:cluster";
-const LAUNCHING: &str = "autoscaling:EC2_INSTANCE_LAUNCHING";
-const TERMINATING: &str = "autoscaling:EC2_INSTANCE_TERMINATING";
-/// What AWS sets where a hook names no heartbeat timeout (EC2 Auto Scaling API reference, PutLifecycleHook).
+/// What AWS sets where a hook has no heartbeat timeout of its own (EC2 Auto Scaling API reference, PutLifecycleHook).
 const DEFAULT_HEARTBEAT: Duration = Duration::from_secs(3600);
 
 /// Why a call to Auto Scaling failed.
 #[derive(Debug, Error)]
 pub enum AutoScalingError {
-    /// There is no such action now. No proof that it was ever completed: describe the group again.
+    /// There is no such action now. That does not prove that the action was completed: describe the group again.
     #[error("no lifecycle action of {instance} is active")]
     Gone {
-        /// The instance.
+        /// The EC2 instance ID.
         instance: InstanceId,
     },
     /// The call failed.
     #[error(transparent)]
     Call(#[from] AwsFailure),
-    /// The answer lacks what it must have.
+    /// The answer lacks a field that every answer has.
     #[error("DescribeAutoScalingGroups answered a group without {0}")]
     Malformed(&'static str),
 }
 
+codes!(AutoScalingError {
+    AutoScalingError::Gone { .. } => "action-gone",
+    AutoScalingError::Malformed(_) => "group-malformed",
+    ; AutoScalingError::Call(failure) => failure,
+});
+
 impl AutoScalingError {
-    /// Whether the same call may succeed a moment later.
-    pub fn retryable(&self) -> bool {
+    /// What is known of the call.
+    pub fn ended(&self) -> Ended {
         match self {
-            AutoScalingError::Call(failure) => failure.retryable(),
-            AutoScalingError::Gone { .. } | AutoScalingError::Malformed(_) => false,
+            AutoScalingError::Call(failure) => failure.ended(),
+            AutoScalingError::Gone { .. } | AutoScalingError::Malformed(_) => {
+                Ended::NotDone(Retry::Pointless)
+            }
         }
     }
 }
@@ -52,48 +61,48 @@ impl AutoScalingError {
 /// A group as Auto Scaling describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DescribedGroup {
-    /// Its name.
+    /// The group's name.
     pub name: String,
-    /// Its ARN.
+    /// The group's ARN.
     pub arn: String,
-    /// Desired capacity.
+    /// The desired capacity.
     pub desired: usize,
-    /// Maximum size.
+    /// The maximum size.
     pub max: usize,
-    /// An instance whose terminate hook is abandoned is retained.
+    /// Whether an instance whose terminate hook is abandoned is retained.
     pub retains: bool,
-    /// Its tags.
+    /// The values of the group's tags, by key.
     pub tags: BTreeMap<String, String>,
-    /// Its instances.
+    /// The instances of the group and of its warm pool.
     pub instances: Vec<ListedInstance>,
 }
 
 /// An instance as its group lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedInstance {
-    /// Its ID.
+    /// The EC2 instance ID.
     pub id: InstanceId,
-    /// Where it stands.
+    /// The lifecycle state.
     pub lifecycle: Lifecycle,
     /// Whether the group counts it as healthy.
     pub healthy: bool,
 }
 
-/// The hooks of ours, or why there is none, as one sentence each.
+/// The two lifecycle hooks that etcd-asg works with. In place of a hook that is missing: why, in a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hooks {
-    /// The launch hook.
+    /// The hook of launching instances.
     pub launch: Result<Hook, String>,
-    /// The terminate hook.
+    /// The hook of terminating instances.
     pub terminate: Result<Hook, String>,
 }
 
 /// How a lifecycle action ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ActionResult {
-    /// `CONTINUE`.
+    /// `CONTINUE`: the instance goes on to the next state.
     Continue,
-    /// `ABANDON`.
+    /// `ABANDON`: a launching instance is terminated; a terminating one is retained where the group's policy says so.
     Abandon,
 }
 
@@ -109,7 +118,7 @@ impl AutoScaling {
         Self { client: Client::new(config) }
     }
 
-    /// One group; `None` where there is none of this name.
+    /// Describes the group of this name; `None` where there is no such group.
     pub async fn group(&self, name: &str) -> Result<Option<DescribedGroup>, AutoScalingError> {
         let call = self.client.describe_auto_scaling_groups().auto_scaling_group_names(name);
         let answer = call.send().await.map_err(|e| AwsFailure::of("DescribeAutoScalingGroups", e))?;
@@ -119,7 +128,7 @@ impl AutoScaling {
         }
     }
 
-    /// All groups that bear the tag `etcd-asg:cluster`.
+    /// Describes every group that has the tag `etcd-asg:cluster`.
     pub async fn tagged_groups(&self) -> Result<Vec<DescribedGroup>, AutoScalingError> {
         let filter = Filter::builder().name("tag-key").values(CLUSTER_TAG).build();
         let mut pages = self
@@ -139,8 +148,8 @@ impl AutoScaling {
         Ok(groups)
     }
 
-    /// A group's own list leaves out the instances of its warm pool (EC2 Auto Scaling API, DescribeWarmPool); without
-    /// them, one in the pool would look like one that was detached.
+    /// A group's own list leaves out the instances of its warm pool (EC2 Auto Scaling API, DescribeWarmPool). Without
+    /// them, an instance in the pool would look like a detached instance.
     async fn with_warm_pool(&self, group: &AutoScalingGroup) -> Result<DescribedGroup, AutoScalingError> {
         let mut described = described(group)?;
         if group.warm_pool_configuration().is_none() {
@@ -157,15 +166,19 @@ impl AutoScaling {
         Ok(described)
     }
 
-    /// The group's hooks of ours.
+    /// Reads the group's hooks and finds the two that etcd-asg works with.
     pub async fn hooks(&self, group: &str) -> Result<Hooks, AutoScalingError> {
         let call = self.client.describe_lifecycle_hooks().auto_scaling_group_name(group);
         let answer = call.send().await.map_err(|e| AwsFailure::of("DescribeLifecycleHooks", e))?;
         let all = answer.lifecycle_hooks();
-        Ok(Hooks { launch: choose_hook(all, LAUNCHING), terminate: choose_hook(all, TERMINATING) })
+        Ok(Hooks {
+            launch: choose_hook(all, Transition::Launch),
+            terminate: choose_hook(all, Transition::Terminate),
+        })
     }
 
-    /// Completes the instance's action at this hook. Sent once: whoever asks wants to know whether it may still land.
+    /// Completes the instance's action at this hook. The request is sent once, so that
+    /// the caller knows whether it may still be done.
     pub async fn complete(
         &self,
         group: &str,
@@ -207,7 +220,7 @@ impl AutoScaling {
         answer.map(drop).map_err(|e| action_error(e, instance))
     }
 
-    /// Sets the instance unhealthy, also within its grace period. Sent once.
+    /// Sets the instance unhealthy, also within its grace period. The request is sent once.
     pub async fn set_unhealthy(&self, instance: &InstanceId) -> Result<(), AutoScalingError> {
         let call = self
             .client
@@ -226,7 +239,7 @@ fn sent_once() -> aws_sdk_autoscaling::config::Builder {
     Config::builder().retry_config(RetryConfig::disabled())
 }
 
-/// The words are AWS's own; its code for it is only `ValidationError`.
+/// Recognised by AWS's message: the error code is only `ValidationError`.
 fn action_error(failure: AwsFailure, instance: &InstanceId) -> AutoScalingError {
     match &failure {
         AwsFailure::Refused { message, .. } if message.contains("No active Lifecycle Action found") => {
@@ -236,8 +249,9 @@ fn action_error(failure: AwsFailure, instance: &InstanceId) -> AutoScalingError 
     }
 }
 
-/// Ours is the only hook of its transition, or the one whose notification metadata says `etcd-asg`.
-fn choose_hook(all: &[LifecycleHook], transition: &str) -> Result<Hook, String> {
+/// The only hook of the transition, or the only hook whose notification metadata says `etcd-asg`.
+fn choose_hook(all: &[LifecycleHook], transition: Transition) -> Result<Hook, String> {
+    let transition = transition_name(transition);
     let candidates: Vec<&LifecycleHook> =
         all.iter().filter(|h| h.lifecycle_transition() == Some(transition)).collect();
     let says = |h: &&&LifecycleHook| h.notification_metadata().is_some_and(|m| m.contains("etcd-asg"));
@@ -293,35 +307,36 @@ fn listed(instance: &aws_sdk_autoscaling::types::Instance) -> Result<ListedInsta
 mod tests {
     use super::*;
 
-    fn hook(name: &str, transition: &str, metadata: &str) -> LifecycleHook {
+    fn hook(name: &str, transition: Transition, metadata: &str) -> LifecycleHook {
         LifecycleHook::builder()
             .lifecycle_hook_name(name)
-            .lifecycle_transition(transition)
+            .lifecycle_transition(transition_name(transition))
             .notification_metadata(metadata)
             .heartbeat_timeout(300)
             .build()
     }
 
     #[test]
-    fn the_only_hook_of_its_transition_is_ours_else_the_marked_one() {
-        let only = [hook("a", LAUNCHING, ""), hook("b", TERMINATING, "etcd-asg")];
-        assert_eq!(choose_hook(&only, LAUNCHING).unwrap().name, "a");
-        let two = [hook("a", LAUNCHING, "x"), hook("b", LAUNCHING, r#"{"owner":"etcd-asg"}"#)];
-        assert_eq!(choose_hook(&two, LAUNCHING).unwrap().name, "b");
-        assert!(choose_hook(&two, TERMINATING).unwrap_err().contains("no hook"));
-        let unclear = [hook("a", LAUNCHING, ""), hook("b", LAUNCHING, "")];
-        assert!(choose_hook(&unclear, LAUNCHING).unwrap_err().contains("2 hooks"));
-        let both = [hook("a", LAUNCHING, "etcd-asg"), hook("b", LAUNCHING, "etcd-asg")];
-        assert!(choose_hook(&both, LAUNCHING).unwrap_err().contains("exactly one"));
+    fn the_only_hook_of_a_transition_is_used_else_the_only_marked_hook() {
+        let only = [hook("a", Transition::Launch, ""), hook("b", Transition::Terminate, "etcd-asg")];
+        assert_eq!(choose_hook(&only, Transition::Launch).unwrap().name, "a");
+        let two =
+            [hook("a", Transition::Launch, "x"), hook("b", Transition::Launch, r#"{"owner":"etcd-asg"}"#)];
+        assert_eq!(choose_hook(&two, Transition::Launch).unwrap().name, "b");
+        assert!(choose_hook(&two, Transition::Terminate).unwrap_err().contains("no hook"));
+        let unclear = [hook("a", Transition::Launch, ""), hook("b", Transition::Launch, "")];
+        assert!(choose_hook(&unclear, Transition::Launch).unwrap_err().contains("2 hooks"));
+        let both = [hook("a", Transition::Launch, "etcd-asg"), hook("b", Transition::Launch, "etcd-asg")];
+        assert!(choose_hook(&both, Transition::Launch).unwrap_err().contains("exactly one"));
     }
 
     #[test]
-    fn a_missing_action_has_a_class_of_its_own() {
+    fn a_missing_action_is_told_from_other_refusals() {
         let failure = |message: &str| AwsFailure::Refused {
             call: "CompleteLifecycleAction",
-            code: "ValidationError".to_owned(),
+            service_code: "ValidationError".to_owned(),
             message: message.to_owned(),
-            again: false,
+            retry: Retry::Pointless,
         };
         let id = InstanceId::from("i-1234abcd");
         let gone = action_error(failure("No active Lifecycle Action found with instance ID i-1234abcd"), &id);

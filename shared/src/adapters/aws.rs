@@ -1,4 +1,4 @@
-//! What the AWS services have in common: how their clients are set up, and how a failed call is classed.
+//! What the AWS services have in common: how their clients are set up, and what is known of a call that failed.
 
 use std::error::Error;
 use std::io;
@@ -9,17 +9,21 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_autoscaling::config::http::HttpResponse;
 use aws_sdk_autoscaling::config::retry::RetryConfig;
 use aws_sdk_autoscaling::error::{ProvideErrorMetadata, SdkError};
+use membership::codes;
+use membership::invocation::Retry;
 use thiserror::Error;
 
-/// A call with all its attempts.
+use super::Ended;
+
+/// How long a call may take with all its attempts.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
-/// One attempt.
+/// How long one attempt may take.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// An invocation looks again within seconds: the clients' own retries only bridge a blip.
+/// An invocation looks again within seconds, so the clients' own retries need to bridge only a moment.
 const ATTEMPTS: u32 = 2;
 
-/// Region, credentials and endpoints as Lambda's environment gives them, with timeouts inside an invocation's own.
+/// Region, credentials and endpoints from Lambda's environment, and timeouts that fit into an invocation.
 pub async fn aws_configuration() -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .operation_timeout(OPERATION_TIMEOUT)
@@ -37,10 +41,10 @@ pub async fn aws_configuration() -> SdkConfig {
         .await
 }
 
-/// A call to an AWS service that failed, classed by whether it may have been done.
+/// A call to an AWS service that failed.
 #[derive(Debug, Error)]
 pub enum AwsFailure {
-    /// It never reached the service.
+    /// The call never reached the service.
     #[error("{call} was not sent")]
     NotSent {
         /// The call.
@@ -48,41 +52,48 @@ pub enum AwsFailure {
         /// What went wrong.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The service refused it.
-    #[error("{call} was refused: {code}: {message}")]
+    /// The service refused the call.
+    #[error("{call} was refused: {service_code}: {message}")]
     Refused {
         /// The call.
         call: &'static str,
         /// The service's error code.
-        code: String,
+        service_code: String,
         /// The service's message.
         message: String,
-        /// The same call may succeed a moment later.
-        again: bool,
+        /// Whether the same call may succeed when it is made again.
+        retry: Retry,
     },
-    /// Nobody knows whether it was done.
+    /// It is not known whether the call was done.
     #[error("{call} was not answered")]
     Unanswered {
         /// The call.
         call: &'static str,
-        /// What happened instead.
+        /// What happened instead of an answer.
         source: Box<dyn Error + Send + Sync>,
     },
 }
 
+codes!(AwsFailure {
+    AwsFailure::NotSent { .. } => "aws-not-sent",
+    AwsFailure::Refused { .. } => "aws-refused",
+    AwsFailure::Unanswered { .. } => "aws-unanswered",
+});
+
 impl AwsFailure {
-    /// Whether the same call may succeed a moment later.
-    pub fn retryable(&self) -> bool {
+    /// What is known of the call.
+    pub fn ended(&self) -> Ended {
         match self {
-            AwsFailure::NotSent { .. } | AwsFailure::Unanswered { .. } => true,
-            AwsFailure::Refused { again, .. } => *again,
+            AwsFailure::NotSent { .. } => Ended::NotDone(Retry::Soon),
+            AwsFailure::Refused { retry, .. } => Ended::NotDone(*retry),
+            AwsFailure::Unanswered { .. } => Ended::Unknown,
         }
     }
 
-    /// The service's error code, where it answered with one.
-    pub fn code(&self) -> Option<&str> {
+    /// The service's error code, where the service answered with an error.
+    pub(super) fn service_code(&self) -> Option<&str> {
         match self {
-            AwsFailure::Refused { code, .. } => Some(code),
+            AwsFailure::Refused { service_code, .. } => Some(service_code),
             AwsFailure::NotSent { .. } | AwsFailure::Unanswered { .. } => None,
         }
     }
@@ -98,13 +109,14 @@ impl AwsFailure {
             }
             SdkError::ServiceError(answer) => {
                 let status = answer.raw().status().as_u16();
-                let code = answer.err().code().unwrap_or("no error code").to_owned();
+                let service_code = answer.err().code().unwrap_or("no error code").to_owned();
                 let message = answer.err().message().unwrap_or("no message").to_owned();
-                let again = passes(&code);
-                if status >= 500 && !again {
+                let passing = is_passing(&service_code);
+                if status >= 500 && !passing {
                     AwsFailure::Unanswered { call, source: error.into() }
                 } else {
-                    AwsFailure::Refused { call, code, message, again }
+                    let retry = if passing { Retry::Soon } else { Retry::Pointless };
+                    AwsFailure::Refused { call, service_code, message, retry }
                 }
             }
             _ => AwsFailure::Unanswered { call, source: error.into() },
@@ -112,8 +124,8 @@ impl AwsFailure {
     }
 }
 
-/// Codes that say of themselves that nothing was done and that the call may be repeated.
-fn passes(code: &str) -> bool {
+/// Whether AWS documents of this error code that nothing was done and that the call may be repeated.
+fn is_passing(service_code: &str) -> bool {
     const PASSING: [&str; 11] = [
         "Throttling",
         "ThrottlingException",
@@ -127,7 +139,7 @@ fn passes(code: &str) -> bool {
         "ServiceUnavailable",
         "RequestThrottledException",
     ];
-    PASSING.contains(&code)
+    PASSING.contains(&service_code)
 }
 
 fn refused_connection(error: &(dyn Error + 'static)) -> bool {
@@ -141,7 +153,7 @@ fn refused_connection(error: &(dyn Error + 'static)) -> bool {
     false
 }
 
-/// An error and all that caused it, in one line.
+/// An error and its causes, in one line.
 pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();

@@ -1,8 +1,9 @@
-//! EC2: whether an instance lives, and at which address.
+//! EC2: the state and the address of each instance.
 
 use aws_config::SdkConfig;
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{Filter, Instance, InstanceStateName};
+use membership::codes;
 use membership::ids::{InstanceId, Timestamp};
 use membership::instance::Ec2State;
 use thiserror::Error;
@@ -18,33 +19,28 @@ pub enum Ec2Error {
     /// The call failed.
     #[error(transparent)]
     Call(#[from] AwsFailure),
-    /// The answer lacks what it must have.
+    /// The answer lacks a field that every answer has.
     #[error("DescribeInstances answered an instance without {0}")]
     Malformed(&'static str),
 }
 
-impl Ec2Error {
-    /// Whether the same call may succeed a moment later.
-    pub fn retryable(&self) -> bool {
-        match self {
-            Ec2Error::Call(failure) => failure.retryable(),
-            Ec2Error::Malformed(_) => false,
-        }
-    }
-}
+codes!(Ec2Error {
+    Ec2Error::Malformed(_) => "instance-malformed",
+    ; Ec2Error::Call(failure) => failure,
+});
 
 /// A machine as EC2 describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Machine {
-    /// Its instance ID.
+    /// The EC2 instance ID.
     pub id: InstanceId,
-    /// Whether it lives.
+    /// The state of the machine.
     pub ec2_state: Ec2State,
-    /// Its private IPv4 address, while it has one.
+    /// The primary private IPv4 address. `None` once EC2 has taken it back.
     pub address: Option<String>,
-    /// Its VPC, while it has one.
+    /// The ID of the VPC. `None` once the machine has left it.
     pub vpc: Option<String>,
-    /// When it was launched.
+    /// When EC2 launched it, by EC2's clock.
     pub launched_at: Timestamp,
 }
 
@@ -60,13 +56,13 @@ impl Ec2 {
         Self { client: Client::new(config) }
     }
 
-    /// All machines that EC2 still lists for the group, in whatever state.
+    /// All machines that EC2 still lists for the group, in every state.
     pub async fn of_group(&self, group: &str) -> Result<Vec<Machine>, Ec2Error> {
         self.by_filter("tag:aws:autoscaling:groupName", &[group.to_owned()]).await
     }
 
-    /// Those of these instances that EC2 still lists. Asked by filter: asked by ID, EC2 answers an error for all as
-    /// soon as it has forgotten one.
+    /// The machines among these that EC2 still lists. The request uses a filter: a request by ID fails for all IDs when
+    /// EC2 has forgotten one of them.
     pub async fn of_ids(&self, ids: &[InstanceId]) -> Result<Vec<Machine>, Ec2Error> {
         let mut found = Vec::new();
         for chunk in ids.chunks(FILTER_VALUES) {
@@ -102,7 +98,7 @@ fn machine(instance: &Instance) -> Result<Machine, Ec2Error> {
     })
 }
 
-/// A state that this version does not know is one of a machine that is not gone.
+/// A machine in a state that this version does not know counts as not gone.
 fn ec2_state(state: &InstanceStateName) -> Ec2State {
     match state {
         InstanceStateName::Terminated => Ec2State::Terminated,

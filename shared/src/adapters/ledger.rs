@@ -1,10 +1,11 @@
-//! The ledgers: one S3 object per cluster, `{prefix}/{cluster}/ledger.json`, written only by compare-and-swap.
+//! The ledgers: one S3 object for each cluster, `{prefix}/{cluster}/ledger.json`, written only by compare-and-swap.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use membership::codes;
 use membership::ids::ClusterName;
-use membership::invocation;
+use membership::invocation::{Retry, Written};
 use membership::ledger::{Ledger, LedgerError};
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::path::Path;
@@ -14,9 +15,9 @@ use object_store::{
 };
 use thiserror::Error;
 
-use crate::adapters::chain;
+use crate::adapters::{Ended, chain};
 
-/// One read or write, all in all.
+/// How long a read or a write may take with all its attempts.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// A read is repeated once for each of these pauses.
@@ -29,31 +30,31 @@ pub struct LedgerStore {
     prefix: String,
 }
 
-/// Which write of a ledger was read: what a compare-and-swap compares (the object's ETag).
+/// The ETag of a ledger's object: what a compare-and-swap compares.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ETag(UpdateVersion);
 
-/// A ledger and which write of it this is.
+/// A ledger as it was read.
 #[derive(Clone, Debug)]
 pub struct StoredLedger {
     /// The ledger.
     pub ledger: Ledger,
-    /// For [`LedgerStore::replace`].
-    pub version: ETag,
+    /// The ETag that [`LedgerStore::replace`] compares.
+    pub etag: ETag,
 }
 
 /// What came of a write.
 #[derive(Debug)]
 pub enum Write {
-    /// It is there, under this version.
+    /// The ledger is written and has this ETag.
     Done(ETag),
-    /// Another write came first; nothing was written.
+    /// Another write came first, and nothing was written.
     Conflict,
-    /// Nobody knows, or it is not worth telling apart: it may be there now, or even come later.
+    /// It is not known whether the ledger was written. The write may still land.
     Unclear(LedgerStoreError),
 }
 
-impl From<&Write> for invocation::Written {
+impl From<&Write> for Written {
     fn from(write: &Write) -> Self {
         match write {
             Write::Done(_) => Self::Yes,
@@ -62,26 +63,27 @@ impl From<&Write> for invocation::Written {
     }
 }
 
-/// Why a ledger could not be read, or certainly not be written.
+/// Why a ledger could not be read or written.
 #[derive(Debug, Error)]
 pub enum LedgerStoreError {
     /// The object store's settings cannot be used.
     #[error("the ledgers' bucket {bucket:?} cannot be used")]
     Settings {
-        /// The bucket.
+        /// The bucket's name.
         bucket: String,
-        /// What is wrong with it.
+        /// What is wrong with the settings.
         source: object_store::Error,
     },
-    /// What stands there is no ledger that this version can use.
+    /// The object is no ledger that this version can use.
     #[error("{key} cannot be used")]
     Unusable {
         /// The object's key.
         key: String,
-        /// Why.
+        /// What is wrong with the object.
         source: LedgerError,
     },
-    /// The role may not. S3 also answers so for an absent object where the role lacks `s3:ListBucket`.
+    /// The function's role has no permission. S3 answers the same for an absent object where the role lacks
+    /// `s3:ListBucket`.
     #[error("{key} is denied: the function's role needs s3:GetObject, s3:PutObject and s3:ListBucket for it")]
     Denied {
         /// The object's key.
@@ -97,9 +99,9 @@ pub enum LedgerStoreError {
         /// S3's answer.
         source: object_store::Error,
     },
-    /// The store gave no ETag: without it there is no compare-and-swap.
+    /// The store did what was asked and gave no ETag. Without an ETag there is no compare-and-swap.
     #[error("{key} came without an ETag: the object store does not support conditional writes")]
-    NoVersion {
+    NoETag {
         /// The object's key.
         key: String,
     },
@@ -109,7 +111,7 @@ pub enum LedgerStoreError {
         /// The object's key.
         key: String,
     },
-    /// The store was not reached, or failed.
+    /// The store was not reached, or it failed.
     #[error("{key}: the object store failed")]
     Failed {
         /// The object's key.
@@ -119,16 +121,26 @@ pub enum LedgerStoreError {
     },
 }
 
+codes!(LedgerStoreError {
+    LedgerStoreError::Settings { .. } => "ledger-bucket-unusable",
+    LedgerStoreError::Unusable { .. } => "ledger-unusable",
+    LedgerStoreError::Denied { .. } => "ledger-denied",
+    LedgerStoreError::NoBucket { .. } => "ledger-no-bucket",
+    LedgerStoreError::NoETag { .. } => "ledger-no-etag",
+    LedgerStoreError::TimedOut { .. } => "ledger-timeout",
+    LedgerStoreError::Failed { .. } => "ledger-store-failed",
+});
+
 impl LedgerStoreError {
-    /// Whether the same call may succeed a moment later.
-    pub fn retryable(&self) -> bool {
+    /// What is known of the call.
+    pub fn ended(&self) -> Ended {
         match self {
-            LedgerStoreError::TimedOut { .. } | LedgerStoreError::Failed { .. } => true,
+            LedgerStoreError::TimedOut { .. } | LedgerStoreError::Failed { .. } => Ended::Unknown,
+            LedgerStoreError::NoETag { .. } => Ended::Done,
             LedgerStoreError::Settings { .. }
             | LedgerStoreError::Unusable { .. }
             | LedgerStoreError::Denied { .. }
-            | LedgerStoreError::NoBucket { .. }
-            | LedgerStoreError::NoVersion { .. } => false,
+            | LedgerStoreError::NoBucket { .. } => Ended::NotDone(Retry::Pointless),
         }
     }
 
@@ -137,7 +149,7 @@ impl LedgerStoreError {
         match source {
             source @ (object_store::Error::PermissionDenied { .. }
             | object_store::Error::Unauthenticated { .. }) => Self::Denied { key, source },
-            // An absent object and an absent bucket share the status 404; only S3's code tells them apart.
+            // An absent object and an absent bucket both have the status 404. Only S3's code tells them apart.
             source if chain(&source).contains("NoSuchBucket") => Self::NoBucket { key, source },
             source => Self::Failed { key, source },
         }
@@ -153,8 +165,8 @@ impl LedgerStore {
 
     /// The bucket in S3, with region, credentials and endpoint from elsewhere.
     ///
-    /// The library's own retries are off: a write that it repeats after a lost answer comes back as a conflict with
-    /// itself. Reads are repeated here.
+    /// The library's own retries are off: a write that is repeated after a lost answer conflicts with itself. Reads are
+    /// repeated here.
     pub fn s3_with(
         environment: AmazonS3Builder,
         bucket: &str,
@@ -188,7 +200,9 @@ impl LedgerStore {
         let attempts = async {
             loop {
                 match (self.read_once(&key).await, pauses.next()) {
-                    (Err(error), Some(pause)) if error.retryable() => tokio::time::sleep(pause).await,
+                    (Err(error), Some(pause)) if error.ended().read_again() => {
+                        tokio::time::sleep(pause).await;
+                    }
                     (outcome, _) => return outcome,
                 }
             }
@@ -197,12 +211,12 @@ impl LedgerStore {
         in_time.unwrap_or_else(|_| Err(LedgerStoreError::TimedOut { key: key.to_string() }))
     }
 
-    /// Writes the first ledger of a cluster, if there still is none.
+    /// Writes the first ledger of a cluster, if there is still no ledger.
     pub async fn create(&self, cluster: &ClusterName, ledger: &Ledger) -> Result<Write, LedgerStoreError> {
         self.put(cluster, ledger, PutMode::Create).await
     }
 
-    /// Writes the ledger over the one that was read, if that one still stands.
+    /// Overwrites the ledger that was read, if that ledger still stands.
     pub async fn replace(
         &self,
         cluster: &ClusterName,
@@ -227,7 +241,7 @@ impl LedgerStore {
         let bytes = found.bytes().await.map_err(|error| LedgerStoreError::of(key, error))?;
         let ledger = Ledger::from_json(&bytes)
             .map_err(|source| LedgerStoreError::Unusable { key: key.to_string(), source })?;
-        Ok(Some(StoredLedger { ledger, version: version(key, e_tag)? }))
+        Ok(Some(StoredLedger { ledger, etag: etag(key, e_tag)? }))
     }
 
     async fn put(
@@ -243,9 +257,9 @@ impl LedgerStore {
         let options = PutOptions { mode, attributes, ..PutOptions::default() };
         let put = self.objects.put_opts(&key, PutPayload::from(json), options);
         match tokio::time::timeout(CALL_TIMEOUT, put).await {
-            Err(_) => Ok(Write::Unclear(LedgerStoreError::TimedOut { key: key.to_string() })),
-            Ok(Ok(put)) => Ok(version(&key, put.e_tag).map_or_else(Write::Unclear, Write::Done)),
-            // 412, and 409 while another conditional write is under way.
+            Err(_) => unwritten(LedgerStoreError::TimedOut { key: key.to_string() }),
+            Ok(Ok(put)) => etag(&key, put.e_tag).map_or_else(unwritten, |etag| Ok(Write::Done(etag))),
+            // S3 answers 412, and 409 while another conditional write is under way.
             Ok(Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. })) => {
                 Ok(Write::Conflict)
             }
@@ -262,14 +276,17 @@ fn absence(key: &Path, error: object_store::Error) -> Result<Option<StoredLedger
     }
 }
 
-/// A retryable failure of a write leaves it open; any other is S3's plain refusal.
+/// A write that failed is an error only where the ledger was certainly not written.
 fn unwritten(error: LedgerStoreError) -> Result<Write, LedgerStoreError> {
-    if error.retryable() { Ok(Write::Unclear(error)) } else { Err(error) }
+    match error.ended() {
+        Ended::NotDone(_) => Err(error),
+        Ended::Done | Ended::Unknown => Ok(Write::Unclear(error)),
+    }
 }
 
-fn version(key: &Path, e_tag: Option<String>) -> Result<ETag, LedgerStoreError> {
+fn etag(key: &Path, e_tag: Option<String>) -> Result<ETag, LedgerStoreError> {
     match e_tag {
         Some(e_tag) => Ok(ETag(UpdateVersion { e_tag: Some(e_tag), version: None })),
-        None => Err(LedgerStoreError::NoVersion { key: key.to_string() }),
+        None => Err(LedgerStoreError::NoETag { key: key.to_string() }),
     }
 }

@@ -1,4 +1,4 @@
-//! The Parameter Store: what hosts and clients read.
+//! The Parameter Store: the parameters that instances and etcd's clients read.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +7,15 @@ use aws_sdk_ssm::Client;
 use aws_sdk_ssm::config::Config;
 use aws_sdk_ssm::config::retry::RetryConfig;
 use aws_sdk_ssm::types::ParameterType;
+use membership::codes;
 use membership::ids::{ClusterName, InstanceId};
+use membership::invocation::Retry;
 use membership::observation::Parameters;
 use thiserror::Error;
 
-use super::aws::AwsFailure;
+use super::{AwsFailure, Ended};
 
-/// Empty pages with a token are allowed; an endless chain of them is not followed.
+/// Empty pages with a token are allowed. An endless chain of pages is not followed.
 const MOST_PAGES: usize = 100;
 
 /// Why a call to the Parameter Store failed.
@@ -22,27 +24,32 @@ pub enum ParametersError {
     /// The call failed.
     #[error(transparent)]
     Call(#[from] AwsFailure),
-    /// The listing does not end.
+    /// The listing has more pages than are followed.
     #[error("GetParametersByPath of {0} answered more than {MOST_PAGES} pages")]
     Endless(String),
 }
 
+codes!(ParametersError {
+    ParametersError::Endless(_) => "parameters-endless",
+    ; ParametersError::Call(failure) => failure,
+});
+
 impl ParametersError {
-    /// Whether the same call may succeed a moment later.
-    pub fn retryable(&self) -> bool {
+    /// What is known of the call.
+    pub fn ended(&self) -> Ended {
         match self {
-            ParametersError::Call(failure) => failure.retryable(),
-            ParametersError::Endless(_) => true,
+            ParametersError::Call(failure) => failure.ended(),
+            ParametersError::Endless(_) => Ended::NotDone(Retry::Pointless),
         }
     }
 }
 
-/// What became of a parameter that was to be created.
+/// What a call that creates a parameter came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Put {
-    /// It was created.
+    /// The parameter was created.
     Created,
-    /// There was one already; it is unchanged.
+    /// The parameter existed already and is unchanged.
     Existed,
 }
 
@@ -62,17 +69,17 @@ impl ParameterPath {
         Self(format!("{prefix}/{cluster}"))
     }
 
-    /// The env file of an instance.
+    /// The parameter with the env file of an instance.
     pub fn env(&self, instance: &InstanceId) -> String {
         format!("{}/instances/{instance}", self.0)
     }
 
-    /// The member string.
+    /// The parameter with the string for etcd's `initial-cluster`.
     pub fn initial_cluster(&self) -> String {
         format!("{}/initial-cluster", self.0)
     }
 
-    /// The healthy voters' client URLs.
+    /// The parameter with the client URLs of the published voters.
     pub fn endpoints(&self) -> String {
         format!("{}/endpoints", self.0)
     }
@@ -84,7 +91,7 @@ impl ParameterStore {
         Self { client: Client::new(config) }
     }
 
-    /// All parameters of a cluster.
+    /// Reads all parameters of a cluster.
     pub async fn read_all(&self, path: &ParameterPath) -> Result<Parameters, ParametersError> {
         let mut all = BTreeMap::new();
         let mut token = None;
@@ -105,22 +112,22 @@ impl ParameterStore {
         Err(ParametersError::Endless(path.0.clone()))
     }
 
-    /// Creates a parameter; one that exists is left as it is.
+    /// Creates a parameter. A parameter that exists is left as it is.
     pub async fn put_if_absent(&self, name: &str, value: &str) -> Result<Put, ParametersError> {
         let call = self.client.put_parameter().name(name).value(value).r#type(ParameterType::String);
         match call.overwrite(false).send().await.map_err(|e| AwsFailure::of("PutParameter", e)) {
             Ok(_) => Ok(Put::Created),
-            Err(failure) if failure.code() == Some("ParameterAlreadyExists") => Ok(Put::Existed),
+            Err(failure) if failure.service_code() == Some("ParameterAlreadyExists") => Ok(Put::Existed),
             Err(failure) => Err(failure.into()),
         }
     }
 
-    /// Creates or overwrites a parameter. Sent once: whoever asks wants to know whether it may still land.
+    /// Creates or overwrites a parameter. The request is sent once, so that the caller knows whether it may still land.
     pub async fn overwrite(&self, name: &str, value: &str) -> Result<(), ParametersError> {
         self.put(name, value, ParameterType::String).await
     }
 
-    /// Creates or overwrites a list.
+    /// Creates or overwrites a parameter that is a list. The request is sent once.
     pub async fn overwrite_list(&self, name: &str, values: &[String]) -> Result<(), ParametersError> {
         self.put(name, &values.join(","), ParameterType::StringList).await
     }
@@ -132,19 +139,19 @@ impl ParameterStore {
         Ok(())
     }
 
-    /// Deletes a parameter; that there is none is as good.
+    /// Deletes a parameter, if it exists.
     pub async fn delete(&self, name: &str) -> Result<(), ParametersError> {
         match self.client.delete_parameter().name(name).send().await {
             Ok(_) => Ok(()),
             Err(error) => match AwsFailure::of("DeleteParameter", error) {
-                failure if failure.code() == Some("ParameterNotFound") => Ok(()),
+                failure if failure.service_code() == Some("ParameterNotFound") => Ok(()),
                 failure => Err(failure.into()),
             },
         }
     }
 }
 
-/// Names that are not ours are left alone.
+/// Picks out the parameters of etcd-asg by their names. Other parameters are ignored.
 fn sorted_out(path: &ParameterPath, all: BTreeMap<String, String>) -> Parameters {
     let mut parameters = Parameters::default();
     for (name, value) in all {

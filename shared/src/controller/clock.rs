@@ -5,22 +5,22 @@ use std::time::{Duration, SystemTime};
 use membership::ids::{Nonce, Timestamp};
 use uuid::Uuid;
 
-/// No invocation lives longer (AWS Lambda quotas).
+/// The longest that an invocation can live (AWS Lambda quotas).
 const LONGEST: Duration = Duration::from_secs(900);
 
-/// Now.
+/// The present time, by the machine's clock.
 pub fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// Something that nobody has written before.
+/// A new nonce: a random UUID.
 pub fn nonce() -> Nonce {
     Nonce(Uuid::new_v4().to_string())
 }
 
-/// The moment at which the platform kills the invocation. Some local runtimes tell a moment in 1970 or none at all:
-/// then now plus the function's configured timeout.
+/// The moment at which the platform kills the invocation. Some local runtimes tell a moment in 1970 or no moment at all.
+/// Then it is now plus the function's configured timeout.
 pub fn deadline(told: u64, now: Timestamp, timeout: Duration) -> Timestamp {
     let told = Timestamp(told);
     if told > now && told <= now.plus(LONGEST) { told } else { now.plus(timeout) }

@@ -1,12 +1,12 @@
 //! When an invocation may stop before its time is up.
 
 use membership::decision::{Decision, Subject, Verdict};
-use membership::instance::{InstanceState, Lifecycle};
+use membership::instance::{InstanceState, Lifecycle, Transition};
 use membership::observation::Observation;
 
-use crate::event::{LifecycleAction, Transition};
+use crate::event::LifecycleAction;
 
-/// Nothing is to be done; or the cluster as a whole is refused and nothing else is expected to happen.
+/// Whether nothing is to be done, or the cluster as a whole is refused and nothing else is expected to happen.
 pub fn nothing_to_wait_for(decision: &Decision) -> bool {
     let refused = decision
         .notes
@@ -17,7 +17,8 @@ pub fn nothing_to_wait_for(decision: &Decision) -> bool {
     decision.is_settled() || (refused && !waiting && !acting)
 }
 
-/// A launch is done once its instance is in service or on its way out; a termination once its hook is completed.
+/// Whether the event's own instance is done. A launch is done once its instance is in service or on its way out. A
+/// termination is done once its hook is completed.
 pub fn is_done(action: &LifecycleAction, observation: &Observation) -> bool {
     let Some(group) = observation.group.known() else {
         return false;
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_seen_is_not_done() {
+    fn an_action_is_not_done_while_the_group_is_not_seen() {
         let unseen = Observation { group: Seen::Unknown("throttled".to_owned()), ..seen(&[]) };
         assert!(!done(Transition::Launch, &unseen));
         assert!(!done(Transition::Terminate, &unseen));

@@ -1,22 +1,24 @@
-//! Keeps pending lifecycle actions alive: the controller's routine, no decision.
+//! Keeps waiting lifecycle actions alive. The core decides which; the times are the controller's.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use membership::decision::KeepAlive;
+use membership::decision::{Coded, KeepAlive};
 use membership::ids::Timestamp;
 use membership::ledger::ConditionKey;
 use membership::observation::{Group, Hook, Observation};
 
 use crate::adapters::chain;
 use crate::execute::Executor;
+use crate::telemetry::Warning;
 
 /// When this invocation last sent each heartbeat.
 #[derive(Debug, Default)]
 pub struct Heartbeats(BTreeMap<KeepAlive, Timestamp>);
 
 impl Heartbeats {
-    /// Sends those that are due. One that fails is logged and sent again later: the action may just have ended.
+    /// Sends the heartbeats that are due. A heartbeat that fails is logged and sent again later: its action may just have
+    /// ended.
     pub async fn send(
         &mut self,
         wanted: &[KeepAlive],
@@ -31,38 +33,35 @@ impl Heartbeats {
             }
             let instance = &action.instance;
             self.0.insert(action.clone(), now);
-            match executor.heartbeat(instance, action.launch).await {
+            match executor.heartbeat(instance, action.transition).await {
                 Ok(()) => tracing::debug!(cluster = %observation.cluster, %instance, "heartbeat"),
                 Err(error) => {
-                    let reason = chain(&error);
-                    tracing::warn!(cluster = %observation.cluster, %instance, reason, "heartbeat failed");
+                    let (warning, cause, reason) = (Warning::HeartbeatFailed, error.code(), chain(&error));
+                    let (cluster, code) = (&observation.cluster, warning.code());
+                    tracing::warn!(%cluster, %instance, code, cause, reason, "{warning}");
                 }
             }
         }
     }
 }
 
-/// The hook at which the instance waits, and since when.
+/// The hook at which the instance waits, and since when it waits.
 fn wait<'a>(
     action: &KeepAlive,
     group: &'a Group,
     observation: &Observation,
 ) -> Option<(&'a Hook, Timestamp)> {
-    let id = action.instance.clone();
-    let (hook, condition) = if action.launch {
-        (&group.launch_hook, ConditionKey::LaunchWaiting(id))
-    } else {
-        (&group.terminate_hook, ConditionKey::TerminateWaiting(id))
-    };
+    let condition = ConditionKey::waiting(action.transition, &action.instance);
     let ledger = observation.ledger.known();
-    let marked = ledger.and_then(Option::as_ref).and_then(|ledger| ledger.since(&condition));
-    // While a group is paused nothing is written, so a wait that began since has no condition; and none is seen where the
-    // ledger cannot be read. Such a wait counts as old.
-    let since = marked.or_else(|| (group.settings.paused || ledger.is_none()).then_some(Timestamp(0)));
-    Some((hook.as_ref().ok()?, since?))
+    let written = ledger.and_then(Option::as_ref).and_then(|ledger| ledger.since(&condition));
+    // While a group is paused, no condition is written. While the ledger cannot be read, no condition is seen. A wait
+    // without a condition counts as old then.
+    let since = written.or_else(|| (group.settings.paused || ledger.is_none()).then_some(Timestamp(0)));
+    Some((group.hook(action.transition).ok()?, since?))
 }
 
-/// At most every third of the heartbeat timeout, and not in the first quarter of the wait: most waits are over before.
+/// Whether a heartbeat is due: at most one in a third of the heartbeat timeout, and no heartbeat in the first quarter of
+/// the wait, because most waits are over before.
 fn due(timeout: Duration, since: Timestamp, last: Option<Timestamp>, now: Timestamp) -> bool {
     let rested = last.is_none_or(|last| now.since(last) >= timeout / 3);
     rested && now.since(since) >= timeout / 4
@@ -71,6 +70,7 @@ fn due(timeout: Duration, since: Timestamp, last: Option<Timestamp>, now: Timest
 #[cfg(test)]
 mod tests {
     use membership::etcd::EtcdView;
+    use membership::instance::Transition;
     use membership::ledger::GroupIdentity;
     use membership::observation::Seen;
     use membership::settings::Settings;
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wait_counts_as_old_where_nobody_could_write_down_or_read_since_when() {
+    fn a_wait_counts_as_old_where_its_condition_cannot_be_written_or_read() {
         let hook = Ok(Hook { name: "launch".to_owned(), heartbeat: Duration::from_secs(60) });
         let mut group = Group {
             identity: GroupIdentity { name: "g".to_owned(), arn: "a".to_owned(), vpc: String::new() },
@@ -97,7 +97,7 @@ mod tests {
             parameters: Seen::Unknown("not needed".to_owned()),
             etcd: EtcdView::default(),
         };
-        let action = KeepAlive { instance: "i-1234abcd".into(), launch: true };
+        let action = KeepAlive { instance: "i-1234abcd".into(), transition: Transition::Launch };
         assert_eq!(wait(&action, &group, &observation), None, "the next look will have written it");
         group.settings.paused = true;
         let since = wait(&action, &group, &observation).map(|(_, since)| since);

@@ -10,39 +10,52 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::join_all;
+use membership::codes;
 use membership::decide::decide;
+use membership::decision::{Coded, Decision};
 use membership::ids::{ClusterName, RequestId, Timestamp};
+use membership::observation::Observation;
+use membership::summary::Summary;
 use serde::Serialize;
 use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::time::sleep;
 
+pub use self::clock::{deadline, now};
+pub use self::report::{Ignored, Outcome, WrongInput};
 use self::run::Run;
-pub use self::{clock::deadline, clock::now, report::Outcome};
 use crate::adapters::autoscaling::{AutoScalingError, CLUSTER_TAG, DescribedGroup};
 use crate::adapters::etcd::{EtcdClient, EtcdError};
 use crate::config::Config;
 use crate::event::LifecycleAction;
 use crate::observe::Observer;
 use crate::services::Services;
+use crate::telemetry::Warning;
 
-/// What an invocation keeps in reserve of its time: the longest call, and its report.
+/// How much of its time an invocation keeps in reserve: the longest call, and its report.
 const MARGIN: Duration = Duration::from_secs(8);
+/// How long an invocation waits before it asks again for the groups.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Why an invocation failed as a whole: worth a retry by the platform.
+/// Why an invocation failed as a whole. Lambda tries it again.
 #[derive(Debug, Error)]
 pub enum ControllerError {
     /// The groups could not be described in the time there was.
     #[error("the groups could not be described")]
     Groups(#[from] AutoScalingError),
-    /// No client of etcd could be set up.
-    #[error("no client of etcd could be set up")]
+    /// The client of etcd could not be set up.
+    #[error("the client of etcd could not be set up")]
     Etcd(#[from] EtcdError),
-    /// What was seen could not be written as JSON.
-    #[error("the observation could not be written as JSON")]
+    /// The answer to a dry run could not be written as JSON.
+    #[error("the answer could not be written as JSON")]
     Json(#[from] serde_json::Error),
 }
+
+codes!(ControllerError {
+    ControllerError::Groups(_) => "groups-not-described",
+    ControllerError::Etcd(_) => "etcd-client-failed",
+    ControllerError::Json(_) => "report-failed",
+});
 
 /// One invocation of a function.
 #[derive(Debug)]
@@ -53,13 +66,14 @@ pub struct Controller<'a> {
     deadline: Timestamp,
 }
 
-/// What one look at a cluster came to, for an operator.
+/// The answer to a dry run. `observation` and `decision` are for experts and may change from version to version.
 #[derive(Serialize)]
-struct Report<O: Serialize, D: Serialize> {
+struct Report {
     cluster: ClusterName,
     generation: Option<u32>,
-    observation: O,
-    decision: D,
+    summary: Summary,
+    observation: Observation,
+    decision: Decision,
 }
 
 impl<'a> Controller<'a> {
@@ -72,15 +86,15 @@ impl<'a> Controller<'a> {
         Ok(Self { services, etcd: services.etcd()?, request, deadline })
     }
 
-    /// Works on the group of this lifecycle action until the action's instance is done, nothing is left to do, or
-    /// the time is up.
+    /// Works on the group of this lifecycle action until the action's instance is done, nothing is left to do, or the
+    /// time is up.
     pub async fn lifecycle(&self, action: LifecycleAction) -> Result<Outcome, ControllerError> {
         let autoscaling = &self.services.autoscaling;
         let Some(group) = self.insist(async || autoscaling.group(&action.group).await).await? else {
-            return Ok(Outcome::ignored(format!("there is no group {}", action.group)));
+            return Ok(Outcome::ignored(&Ignored::NoSuchGroup(action.group)));
         };
         if !group.tags.contains_key(CLUSTER_TAG) {
-            return Ok(Outcome::ignored(format!("the group {} has no tag {CLUSTER_TAG}", group.name)));
+            return Ok(Outcome::ignored(&Ignored::NotTagged(group.name)));
         }
         Ok(self.run(group, Some(action)).await)
     }
@@ -99,21 +113,21 @@ impl<'a> Controller<'a> {
         }
     }
 
-    /// Looks at one cluster once, changes nothing, and tells what was seen and what would be done.
+    /// Looks at one cluster once, changes nothing, and answers with what was seen and what would be done.
     pub async fn dry_run(&self, cluster: &ClusterName) -> Result<Value, ControllerError> {
         let Some(group) = self.find(cluster).await? else {
             return Ok(json!(no_such_cluster(cluster)));
         };
-        if let Err(reason) = self.services.config.settings(&group.tags) {
-            return Ok(json!(Outcome::refused(reason)));
+        if let Err(error) = self.services.config.settings(&group.tags) {
+            return Ok(json!(Outcome::refused(&error)));
         }
         let mut observer = Observer::new(self.services, &self.etcd, cluster.clone(), group.name.clone());
         let observation = observer.look(Some(group)).await.observation;
-        let decision = decide(&observation, now(), None);
-        let ledger = observation.ledger.known().and_then(Option::as_ref);
-        let generation = ledger.map(|l| l.generation.number);
-        let report = Report { cluster: cluster.clone(), generation, observation, decision };
-        Ok(serde_json::to_value(report)?)
+        let at = now();
+        let decision = decide(&observation, at, None);
+        let summary = Summary::of(&observation, &decision, at);
+        let (cluster, generation) = (cluster.clone(), summary.generation);
+        Ok(serde_json::to_value(Report { cluster, generation, summary, observation, decision })?)
     }
 
     async fn find(&self, cluster: &ClusterName) -> Result<Option<DescribedGroup>, ControllerError> {
@@ -123,22 +137,27 @@ impl<'a> Controller<'a> {
     }
 
     async fn run(&self, group: DescribedGroup, action: Option<LifecycleAction>) -> Outcome {
-        let name = group.tags.get(CLUSTER_TAG).map(String::as_str).unwrap_or_default();
-        let checked = ClusterName::parse(name)
-            .map_err(|reason| format!("the tag {CLUSTER_TAG} of the group {}: {reason}", group.name))
-            .and_then(|cluster| self.services.config.settings(&group.tags).map(|_| cluster));
-        match checked {
-            Ok(cluster) => {
-                for tag in Config::unknown_tags(&group.tags) {
-                    tracing::warn!(%cluster, tag, "this tag is no setting");
-                }
-                Run::new(self.services, &self.etcd, &self.request, self.deadline, cluster, action)
-                    .finish(group)
-                    .boxed()
-                    .await
-            }
-            Err(reason) => Outcome::refused(reason),
+        let cluster = match self.checked(&group) {
+            Ok(cluster) => cluster,
+            Err(error) => return Outcome::refused(&error),
+        };
+        for tag in Config::unknown_tags(&group.tags) {
+            let warning = Warning::UnknownTag;
+            tracing::warn!(%cluster, code = warning.code(), tag, "{warning}");
         }
+        Run::new(self.services, &self.etcd, &self.request, self.deadline, cluster, action)
+            .finish(group)
+            .boxed()
+            .await
+    }
+
+    /// The cluster's name, if the group's tags can be used.
+    fn checked(&self, group: &DescribedGroup) -> Result<ClusterName, WrongInput> {
+        let name = group.tags.get(CLUSTER_TAG).map(String::as_str).unwrap_or_default();
+        let cluster = ClusterName::parse(name)
+            .map_err(|reason| WrongInput::ClusterTag { group: group.name.clone(), reason })?;
+        self.services.config.settings(&group.tags)?;
+        Ok(cluster)
     }
 
     /// Asks until there is an answer or the time is up.
@@ -148,7 +167,9 @@ impl<'a> Controller<'a> {
     ) -> Result<T, AutoScalingError> {
         loop {
             match ask().await {
-                Err(error) if error.retryable() && now().plus(MARGIN) < self.deadline => sleep(PAUSE).await,
+                Err(error) if error.ended().read_again() && now().plus(MARGIN) < self.deadline => {
+                    sleep(PAUSE).await;
+                }
                 outcome => return outcome,
             }
         }
@@ -156,5 +177,5 @@ impl<'a> Controller<'a> {
 }
 
 fn no_such_cluster(cluster: &ClusterName) -> Outcome {
-    Outcome::refused(format!("no group has the tag {CLUSTER_TAG} with the value {cluster}"))
+    Outcome::refused(&WrongInput::NoSuchCluster(cluster.clone()))
 }

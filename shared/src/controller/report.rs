@@ -1,10 +1,15 @@
-//! What an invocation answers.
+//! What an invocation answers and logs.
 
-use std::collections::BTreeSet;
+use std::fmt;
 
-use membership::decision::Decision;
+use membership::codes;
+use membership::decision::{Coded, Decision, Note};
 use membership::ids::ClusterName;
 use serde::Serialize;
+use thiserror::Error;
+
+use crate::adapters::autoscaling::CLUSTER_TAG;
+use crate::config::WrongSetting;
 
 /// What an invocation came to on one cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -12,62 +17,159 @@ use serde::Serialize;
 pub enum Outcome {
     /// Nothing is left to do, or the event's own instance is done.
     Settled {
-        /// The cluster.
+        /// The cluster's name.
         cluster: ClusterName,
-        /// Why nothing is done about something.
-        notes: Vec<String>,
+        /// What is waited for and what is refused, all the same.
+        notes: Vec<Note>,
     },
-    /// The time is up, or an operator is waited for; the next scheduled run goes on.
+    /// The time is up, or an operator is waited for. The next scheduled run goes on.
     Waiting {
-        /// The cluster.
+        /// The cluster's name.
         cluster: ClusterName,
-        /// On what.
-        notes: Vec<String>,
+        /// What is waited for and what is refused.
+        notes: Vec<Note>,
     },
-    /// Not ours, or nothing to do.
+    /// The event is not about a cluster of etcd-asg, or nothing is to be done.
     Ignored {
-        /// Why.
+        /// The code of the reason.
+        code: &'static str,
+        /// Why, in a sentence.
         reason: String,
     },
-    /// Wrong input that no retry can help.
+    /// The event or the group's tags are wrong. No retry can help.
     Refused {
-        /// Why.
+        /// The code of the reason.
+        code: &'static str,
+        /// What is wrong, in a sentence.
         reason: String,
     },
 }
+
+/// Why an event is ignored.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Ignored {
+    /// The event's group does not exist any more.
+    #[error("there is no group {0}")]
+    NoSuchGroup(String),
+    /// The event's group is not managed by etcd-asg.
+    #[error("the group {0} has no tag {CLUSTER_TAG}")]
+    NotTagged(String),
+    /// Auto Scaling tests the target of a hook.
+    #[error("it is a test notification")]
+    TestNotification,
+}
+
+codes!(Ignored {
+    Ignored::NoSuchGroup(_) => "no-such-group",
+    Ignored::NotTagged(_) => "group-not-tagged",
+    Ignored::TestNotification => "test-notification",
+});
+
+/// What is wrong with an operator's call or with a group's tags.
+#[derive(Debug, Error)]
+pub enum WrongInput {
+    /// A manual invocation names a cluster that no group has.
+    #[error("no group has the tag {CLUSTER_TAG} with the value {0}")]
+    NoSuchCluster(ClusterName),
+    /// The group's tag holds a name that no cluster can have.
+    #[error("the tag {CLUSTER_TAG} of the group {group}: {reason}")]
+    ClusterTag {
+        /// The group's name.
+        group: String,
+        /// The tag's value, and what is allowed.
+        reason: String,
+    },
+    /// A tag of the group has a value that its setting does not allow.
+    #[error(transparent)]
+    Setting(#[from] WrongSetting),
+}
+
+codes!(WrongInput {
+    WrongInput::NoSuchCluster(_) => "no-such-cluster",
+    WrongInput::ClusterTag { .. } => "cluster-tag-wrong",
+    ; WrongInput::Setting(error) => error,
+});
 
 impl Outcome {
-    /// Not ours, or nothing to do.
-    pub fn ignored(reason: String) -> Self {
-        tracing::info!(outcome = "ignored", reason);
-        Self::Ignored { reason }
+    /// The event is ignored. One INFO line says why.
+    pub fn ignored(why: &Ignored) -> Self {
+        let (code, reason) = (why.code(), why.to_string());
+        tracing::info!(outcome = "ignored", code, reason);
+        Self::Ignored { code, reason }
     }
 
-    /// Wrong input: one ERROR line and a successful answer, because a retry can never help.
-    pub fn refused(reason: String) -> Self {
-        tracing::error!(outcome = "refused", reason);
-        Self::Refused { reason }
+    /// The input is wrong. One ERROR line says what, and the invocation succeeds, because a retry can never help.
+    pub fn refused<E: Coded + fmt::Display>(error: &E) -> Self {
+        let (code, reason) = (error.code(), error.to_string());
+        tracing::error!(outcome = "refused", code, reason);
+        Self::Refused { code, reason }
+    }
+
+    pub(super) fn settled(cluster: ClusterName, notes: &Notes) -> Self {
+        tracing::info!(%cluster, outcome = "settled", notes = notes.codes());
+        Self::Settled { cluster, notes: notes.0.clone() }
+    }
+
+    pub(super) fn waiting(cluster: ClusterName, notes: &Notes) -> Self {
+        tracing::info!(%cluster, outcome = "waiting", notes = notes.codes());
+        Self::Waiting { cluster, notes: notes.0.clone() }
     }
 }
 
-/// The notes of the round before: each is logged when it appears.
+/// The notes of the last look. Each note is logged when it appears.
 #[derive(Debug, Default)]
-pub struct Notes(BTreeSet<String>);
+pub struct Notes(Vec<Note>);
 
 impl Notes {
-    /// Logs what is new, and remembers. Whether anything has changed.
+    /// Takes the notes of this decision and logs the new ones. Returns whether a note has come or gone.
     pub fn tell(&mut self, cluster: &ClusterName, decision: &Decision) -> bool {
-        let notes: BTreeSet<String> = decision.notes.iter().map(ToString::to_string).collect();
-        for note in notes.difference(&self.0) {
-            tracing::info!(%cluster, note);
+        let mut notes: Vec<Note> = Vec::new();
+        for note in &decision.notes {
+            if !notes.contains(note) {
+                notes.push(note.clone());
+            }
         }
-        let changed = notes != self.0;
+        let mut changed = notes.len() != self.0.len();
+        for note in notes.iter().filter(|note| !self.0.contains(note)) {
+            changed = true;
+            let (about, verdict, code) = (&note.about, note.verdict.name(), note.verdict.code());
+            tracing::info!(%cluster, %about, verdict, code, note = %note.verdict);
+        }
         self.0 = notes;
         changed
     }
 
-    /// The present notes.
-    pub fn list(&self) -> Vec<String> {
-        self.0.iter().cloned().collect()
+    fn codes(&self) -> String {
+        let each: Vec<String> = self.0.iter().map(|n| format!("{}: {}", n.about, n.verdict.code())).collect();
+        each.join("; ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use membership::decision::{Subject, Verdict, Wait};
+
+    use super::*;
+
+    #[test]
+    fn a_note_is_news_when_it_comes_and_when_it_goes() {
+        let note = |wait| Note { about: Subject::Cluster, verdict: Verdict::Waiting(wait) };
+        let with = |notes| Decision { notes, ..Decision::default() };
+        let (cluster, mut notes) = ("c".into(), Notes::default());
+        assert!(!notes.tell(&cluster, &with(vec![])));
+        assert!(notes.tell(&cluster, &with(vec![note(Wait::List), note(Wait::List)])));
+        assert_eq!(notes.codes(), "cluster: no-member-list");
+        assert!(!notes.tell(&cluster, &with(vec![note(Wait::List)])));
+        assert!(notes.tell(&cluster, &with(vec![note(Wait::Formation)])));
+        assert!(notes.tell(&cluster, &with(vec![])));
+    }
+
+    #[test]
+    fn a_refusal_is_answered_with_its_code() {
+        let answer = serde_json::to_value(Outcome::ignored(&Ignored::TestNotification)).unwrap();
+        let expected = serde_json::json!({
+            "outcome": "ignored", "code": "test-notification", "reason": "it is a test notification"
+        });
+        assert_eq!(answer, expected);
     }
 }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use membership::change::Effect;
-use membership::decision::Decision;
+use membership::decision::{Coded, Decision};
 use membership::ids::{ClusterName, RequestId, Timestamp};
-use membership::invocation::{Answer, Invocation, Next, Written};
+use membership::invocation::{Answer, Invocation, Next, Retry, Written};
 use membership::ledger::Ledger;
 use membership::observation::{Group, Observation};
 use tokio::time::sleep;
@@ -24,14 +24,15 @@ use crate::event::LifecycleAction;
 use crate::execute::{EffectOutcome, ExecuteError, Executor, answer};
 use crate::observe::{Observer, Round};
 use crate::services::Services;
+use crate::telemetry::Warning;
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE_UNDER_CLAIM: Duration = Duration::from_secs(1);
-/// A claim that is held is closed even in the last seconds; then nothing more.
+/// How much time is kept in reserve under a claim. A claim is closed even in the last seconds.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
 
-/// What came of following the core's word.
+/// What following the core came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Followed {
     /// Something was done: look again at once.
@@ -54,7 +55,7 @@ pub struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// A run that has seen nothing yet. With an action, it may stop as soon as the action's instance is done.
+    /// Makes a run that has seen nothing yet. With an action, it stops as soon as the action's instance is done.
     pub fn new(
         services: &'a Services,
         etcd: &'a EtcdClient,
@@ -76,7 +77,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Runs, beginning with this description of the group.
+    /// Runs to the end, beginning with this description of the group.
     pub async fn finish(mut self, described: DescribedGroup) -> Outcome {
         let mut observer =
             Observer::new(self.services, self.etcd, self.cluster.clone(), described.name.clone());
@@ -101,28 +102,22 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Under a claim nobody else can act, and etcd often accepts a second later what it refuses now.
+    /// Under a claim no other invocation can act, and etcd often accepts a second later what it refuses now.
     fn longest_pause(&self) -> Duration {
         if self.invocation.holds_claim() { LONGEST_PAUSE_UNDER_CLAIM } else { LONGEST_PAUSE }
     }
 
-    /// How the invocation ends now, if it does. A claim is never left open while there is time to close it.
+    /// The outcome, if the invocation ends now. A claim is never left open while there is time to close it.
     fn ending(&self, decision: &Decision, observation: &Observation) -> Option<Outcome> {
-        let cluster = self.cluster.clone();
-        let reserve = if self.invocation.holds_claim() { LAST_MOMENT } else { MARGIN };
+        let claims = self.invocation.holds_claim();
         let done = self.action.as_ref().is_some_and(|a| is_done(a, observation));
-        if !self.invocation.holds_claim() && (done || decision.is_settled()) {
-            let notes = self.notes.list();
-            tracing::info!(%cluster, outcome = "settled", notes = notes.join("; "));
-            return Some(Outcome::Settled { cluster, notes });
+        if !claims && (done || decision.is_settled()) {
+            return Some(Outcome::settled(self.cluster.clone(), &self.notes));
         }
-        let in_vain = !self.invocation.holds_claim() && nothing_to_wait_for(decision);
-        if in_vain || now().plus(reserve) >= self.deadline {
-            let notes = self.notes.list();
-            tracing::info!(%cluster, outcome = "waiting", notes = notes.join("; "));
-            return Some(Outcome::Waiting { cluster, notes });
-        }
-        None
+        let reserve = if claims { LAST_MOMENT } else { MARGIN };
+        let in_vain = !claims && nothing_to_wait_for(decision);
+        (in_vain || now().plus(reserve) >= self.deadline)
+            .then(|| Outcome::waiting(self.cluster.clone(), &self.notes))
     }
 
     async fn follow(&mut self, first: Next, round: &Round) -> Followed {
@@ -150,8 +145,8 @@ impl<'a> Run<'a> {
 
     async fn write(&self, ledger: &Ledger, round: &Round) -> Written {
         let store = &self.services.ledgers;
-        let write = match &round.version {
-            Some(version) => store.replace(&self.cluster, ledger, version).await,
+        let write = match &round.etag {
+            Some(etag) => store.replace(&self.cluster, ledger, etag).await,
             None => store.create(&self.cluster, ledger).await,
         };
         let (cluster, revision) = (&self.cluster, ledger.revision);
@@ -164,14 +159,15 @@ impl<'a> Run<'a> {
                     }
                     Write::Conflict => tracing::info!(%cluster, revision, outcome = "conflict", "ledger"),
                     Write::Unclear(error) => {
-                        let reason = chain(error);
-                        tracing::warn!(%cluster, revision, outcome = "unclear", reason, "ledger");
+                        let (code, reason) = (error.code(), chain(error));
+                        tracing::warn!(%cluster, revision, outcome = "unclear", code, reason, "ledger");
                     }
                 }
                 Written::from(&write)
             }
             Err(error) => {
-                tracing::error!(%cluster, revision, reason = chain(&error), "the ledger cannot be written");
+                let (warning, cause, reason) = (Warning::LedgerNotWritten, error.code(), chain(&error));
+                tracing::error!(%cluster, revision, code = warning.code(), cause, reason, "{warning}");
                 Written::Unclear
             }
         }
@@ -179,24 +175,26 @@ impl<'a> Run<'a> {
 
     async fn ask(&self, effect: &Effect, observation: &Observation) -> Answer {
         let Some(group) = observation.group.known() else {
-            return Answer::Refused { why: "the group was not seen".to_owned(), again: true };
+            return Answer::Refused { why: "the group was not seen".to_owned(), retry: Retry::Soon };
         };
         let (cluster, change, sent) = (&self.cluster, effect.to_string(), now());
-        let answer = answer(self.executor(group).execute(effect).await, sent);
+        let result = self.executor(group).execute(effect).await;
+        let code = result.as_ref().err().map(Coded::code);
+        let answer = answer(result, sent);
         match &answer {
             Answer::Done => tracing::info!(%cluster, change, outcome = "done"),
             Answer::Added(member, _) => tracing::info!(%cluster, change, %member, outcome = "done"),
-            Answer::Refused { why, again } => {
-                tracing::warn!(%cluster, change, outcome = "refused", again, reason = why);
+            Answer::Refused { why, retry } => {
+                tracing::warn!(%cluster, change, outcome = "refused", code, ?retry, reason = why);
             }
             Answer::Unanswered { why, .. } => {
-                tracing::warn!(%cluster, change, outcome = "unanswered", reason = why);
+                tracing::warn!(%cluster, change, outcome = "unanswered", code, reason = why);
             }
         }
         answer
     }
 
-    /// Repeating what the last round did already is no progress: what was written may be read late.
+    /// Makes the calls. A call that the last round made already is no progress: its effect may be read late.
     async fn perform(&mut self, effects: Vec<Effect>, observation: &Observation) -> Followed {
         let Some(group) = observation.group.known() else {
             return Followed::Idle;
@@ -213,12 +211,13 @@ impl<'a> Run<'a> {
                         followed = Followed::Progress;
                     }
                 }
-                // Another invocation, or the instance itself, was quicker; the next look tells.
-                Err(ExecuteError::AutoScaling(AutoScalingError::Gone { .. })) => {
-                    tracing::info!(%cluster, change, outcome = "gone");
+                // Another invocation, or the instance itself, was quicker. The next look tells.
+                Err(error @ ExecuteError::AutoScaling(AutoScalingError::Gone { .. })) => {
+                    tracing::info!(%cluster, change, outcome = "gone", code = error.code());
                 }
                 Err(error) => {
-                    tracing::warn!(%cluster, change, outcome = "failed", reason = chain(&error));
+                    let (code, reason) = (error.code(), chain(&error));
+                    tracing::warn!(%cluster, change, outcome = "failed", code, reason);
                 }
             }
         }

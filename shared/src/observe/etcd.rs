@@ -1,9 +1,9 @@
-//! What etcd's servers say: a status probe of each, then linearizable lists where they are needed.
+//! What etcd's servers say: a status probe of each server, then linearizable lists where they are needed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
-use membership::etcd::{EtcdView, Member, MemberList, Probe, Status};
+use membership::etcd::{EtcdView, Member, MemberList, Probe, Status, leader_among};
 use membership::ids::InstanceId;
 use membership::instance::InstanceState;
 use membership::ledger::Ledger;
@@ -12,10 +12,7 @@ use membership::observation::{Group, Seen};
 use crate::adapters::chain;
 use crate::adapters::etcd::{EtcdClient, EtcdError};
 
-/// A follower further behind than this is asked once more: under load the leader's answer is only younger.
-const NEAR: u64 = 1000;
-
-/// Who did not answer, how often in a row within this invocation.
+/// How often in a row, within this invocation, a server did not answer and no list could be had.
 #[derive(Debug, Default)]
 pub struct Misses {
     by_url: BTreeMap<String, u32>,
@@ -64,8 +61,8 @@ impl Misses {
     }
 }
 
-/// Every instance that has an address and may run an etcd: all of them until the cluster has an identity, then not
-/// those that only wait for their turn to join.
+/// The client URL of every instance that has an address and may run an etcd. Once the cluster has an identity, the
+/// instances that only wait for their turn to join are left out.
 fn expected(group: &Group, ledger: Option<&Ledger>) -> BTreeSet<String> {
     let waits_for_its_turn = |id: &InstanceId, state: InstanceState| {
         let founded = ledger.filter(|l| l.generation.identity.is_some());
@@ -78,7 +75,7 @@ fn expected(group: &Group, ledger: Option<&Ledger>) -> BTreeSet<String> {
     there.filter_map(|i| i.client_url(&group.settings)).collect()
 }
 
-/// Without an identity, whoever answers may be of the cluster that is looked for.
+/// Whether the server is of the ledger's cluster. Before a cluster is recorded, every server may be.
 fn ours(status: &Status, ledger: Option<&Ledger>) -> bool {
     ledger.and_then(Ledger::cluster_id).is_none_or(|cluster| cluster == status.cluster)
 }
@@ -87,21 +84,21 @@ fn answered<'a>(
     probes: &'a BTreeMap<String, Probe>,
     ledger: Option<&'a Ledger>,
 ) -> impl Iterator<Item = (&'a String, &'a Status)> {
-    probes.iter().filter_map(move |(url, probe)| match probe {
-        Probe::Answered(status) if ours(status, ledger) => Some((url, status)),
-        Probe::Answered(_) | Probe::AuthenticationNeeded | Probe::Silent { .. } => None,
-    })
+    let answers = probes.iter().filter_map(|(url, probe)| Some((url, probe.answer()?)));
+    answers.filter(move |(_, status)| ours(status, ledger))
 }
 
 fn leader<'a>(
     probes: &'a BTreeMap<String, Probe>,
     ledger: Option<&'a Ledger>,
 ) -> Option<(&'a String, &'a Status)> {
-    answered(probes, ledger).filter(|(_, s)| s.leader == Some(s.member)).max_by_key(|(_, s)| s.term)
+    let leader = leader_among(answered(probes, ledger).map(|(_, s)| s))?;
+    answered(probes, ledger).find(|(_, s)| *s == leader)
 }
 
-/// The leader, else the freshest voter; the seed at first contact; each voter that has not answered a linearizable
-/// read yet; and every voter while a change is unsettled. With each the version that its status told.
+/// The servers that are asked for a list, each with the version that its status told: the leader, else the freshest
+/// voter; the seed at first contact; each voter that has not answered a linearizable read yet; and every voter while a
+/// change is unanswered.
 fn servers_to_list(
     group: &Group,
     ledger: Option<&Ledger>,
@@ -112,9 +109,9 @@ fn servers_to_list(
     let url_of = |id: &InstanceId| group.instance(id)?.client_url(&group.settings);
     let recorded = ledger.into_iter().flat_map(|l| &l.instances);
     let silent = recorded.filter(|(_, r)| !r.voted).filter_map(|(id, _)| url_of(id));
-    let unsettled = ledger.is_some_and(|l| !l.unanswered.is_empty());
+    let unanswered = ledger.is_some_and(|l| !l.unanswered.is_empty());
     let wanted: BTreeSet<String> = silent.collect();
-    let also = voters().filter(|(url, _)| unsettled || wanted.contains(*url));
+    let also = voters().filter(|(url, _)| unanswered || wanted.contains(*url));
     first.into_iter().chain(also).map(|(url, s)| (url.clone(), s.version.clone())).collect()
 }
 
@@ -132,8 +129,8 @@ async fn read_lists(
     join_all(all).await.into_iter().collect()
 }
 
-/// Where listed members serve that are on no instance asked so far. The address of an instance that is gone is not
-/// asked: nobody answers there, or somebody else does.
+/// The client URLs of listed members that were not probed yet. The address of an instance that is gone is left out:
+/// nothing answers there, or another server does.
 fn strangers(
     group: &Group,
     ledger: Option<&Ledger>,
@@ -156,11 +153,13 @@ fn strangers(
         .collect()
 }
 
+/// The followers that are not near the leader. They are asked once more: under load, the leader's answer may only be
+/// younger than theirs.
 fn laggards(ledger: Option<&Ledger>, probes: &BTreeMap<String, Probe>) -> BTreeSet<String> {
     let Some((_, leader)) = leader(probes, ledger) else {
         return BTreeSet::new();
     };
-    let behind = answered(probes, ledger).filter(|(_, s)| s.applied.saturating_add(NEAR) < leader.applied);
+    let behind = answered(probes, ledger).filter(|(_, s)| !s.is_near(leader));
     behind.map(|(url, _)| url.clone()).collect()
 }
 
@@ -202,7 +201,7 @@ mod tests {
         }
     }
 
-    /// Instance 1 is the seed and member 1 of cluster 7; the others joined as voters, not all of which have answered.
+    /// Instance 1 is the seed and member 1 of cluster 7. The others joined as voters; `true` for those that have voted.
     fn ledger(founded: bool, joined: &[(u64, bool)]) -> Ledger {
         let writer = Writer { request: "r".into(), nonce: "n".into() };
         let seed = Seed { instance: id(1), peer_url: "http://127.0.0.1:2380".to_owned() };
@@ -242,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn who_only_waits_for_its_turn_is_not_probed_once_the_cluster_is_founded() {
+    fn an_instance_that_waits_for_its_turn_is_not_probed_once_the_cluster_is_founded() {
         let group = group(&["InService", "Pending:Wait", "Pending:Wait", "terminated"]);
         let all = BTreeSet::from([url(1), url(2), url(3)]);
         assert_eq!(expected(&group, None), all);
@@ -251,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn the_leader_is_asked_for_the_list_and_whoever_has_not_answered_one() {
+    fn the_leader_is_asked_for_the_list_and_each_voter_that_has_not_answered_a_read() {
         let group = group(&["InService", "InService", "InService"]);
         let probes = [probe(1, 2, 50, 7), probe(2, 2, 60, 7), probe(3, 2, 55, 7)];
         assert_eq!(asked(&group, &ledger(true, &[(2, true), (3, true)]), &probes), [url(2)]);
@@ -266,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_elsewhere_is_probed_and_the_dead_ones_address_is_not() {
+    fn a_member_elsewhere_is_probed_and_the_address_of_a_dead_member_is_not() {
         let group = group(&["InService", "terminated"]);
         let member = |n: u64, name: &str| Member {
             id: MemberId(n),

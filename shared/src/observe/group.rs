@@ -1,4 +1,4 @@
-//! The group as the core knows it, put together from Auto Scaling and EC2.
+//! The group as the core knows it, from the answers of Auto Scaling and EC2.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,13 +14,13 @@ use crate::adapters::ec2::Machine;
 /// What the services said of one group.
 #[derive(Clone, Debug)]
 pub struct Parts {
-    /// The group.
+    /// The group, by Auto Scaling.
     pub group: DescribedGroup,
-    /// Its machines.
+    /// The group's machines, by EC2.
     pub machines: Vec<Machine>,
-    /// Its hooks.
+    /// The group's lifecycle hooks.
     pub hooks: Hooks,
-    /// How its cluster is run.
+    /// The settings, from the group's tags and the environment.
     pub settings: Settings,
 }
 
@@ -68,7 +68,7 @@ fn unlisted_by_the_group(machine: Machine) -> Instance {
     }
 }
 
-/// Without a launch time it comes after everyone else.
+/// EC2 does not list it, so its launch time is not known. It counts as launched last.
 fn unknown_to_ec2(id: InstanceId) -> Instance {
     let launched_at = Timestamp(u64::MAX);
     Instance { id, lifecycle: None, ec2_state: Ec2State::Absent, address: None, launched_at, healthy: true }
@@ -113,20 +113,20 @@ mod tests {
     }
 
     #[test]
-    fn whoever_either_service_lists_is_there() {
+    fn an_instance_that_either_service_lists_is_there() {
         let group = parts().assemble();
-        let standings: Vec<_> = group.instances.iter().map(|i| (i.id.as_str(), i.state())).collect();
+        let states: Vec<_> = group.instances.iter().map(|i| (i.id.as_str(), i.state())).collect();
         let expected = [
             ("i-aaaaaaaa", InstanceState::InService),
             ("i-bbbbbbbb", InstanceState::Launching),
             ("i-cccccccc", InstanceState::Missing),
         ];
-        assert_eq!(standings, expected);
+        assert_eq!(states, expected);
         assert_eq!(group.identity.vpc, "vpc-1");
     }
 
     #[test]
-    fn whom_ec2_did_not_list_under_the_group_is_asked_for_by_id() {
+    fn an_instance_that_ec2_did_not_list_under_the_group_is_asked_for_by_id() {
         assert_eq!(parts().unlisted(None), ["i-bbbbbbbb".into()]);
     }
 }

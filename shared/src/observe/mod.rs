@@ -1,6 +1,6 @@
 //! One round's observation: the instances first, then ledger and parameters, then etcd.
 //!
-//! The order matters: what the ledger says of an instance is never older than what is known of the instance.
+//! The order matters: what the ledger says of an instance must not be older than what is known of the instance.
 
 mod etcd;
 mod group;
@@ -35,22 +35,22 @@ pub struct Observer<'a> {
 /// What one round saw.
 #[derive(Debug)]
 pub struct Round {
-    /// For the core.
+    /// What was seen, for the core.
     pub observation: Observation,
-    /// Which write of the ledger was read; `None` where there is none, or it could not be read.
-    pub version: Option<ETag>,
+    /// The ETag of the ledger that was read. `None` where there is no ledger, or it could not be read.
+    pub etag: Option<ETag>,
 }
 
 impl<'a> Observer<'a> {
-    /// An observer that has seen nothing yet.
+    /// Makes an observer that has seen nothing yet.
     pub fn new(services: &'a Services, etcd: &'a EtcdClient, cluster: ClusterName, group: String) -> Self {
         Self { services, etcd, cluster, group, misses: Misses::default() }
     }
 
-    /// Looks at everything. `described` saves the description of a group that was made just now.
+    /// Looks at everything. `described` is a description of the group from just now, where there is one.
     pub async fn look(&mut self, described: Option<DescribedGroup>) -> Round {
         let parts = self.parts(described).await;
-        let (ledger, version, parameters) = self.documents(parts.as_ref().ok()).await;
+        let (ledger, etag, parameters) = self.documents(parts.as_ref().ok()).await;
         let group = match parts {
             Ok(parts) => self.complete(parts, ledger.known().and_then(Option::as_ref)).await,
             Err(why) => Seen::Unknown(why),
@@ -62,7 +62,7 @@ impl<'a> Observer<'a> {
             _ => EtcdView::default(),
         };
         let cluster = self.cluster.clone();
-        Round { observation: Observation { cluster, group, ledger, parameters, etcd }, version }
+        Round { observation: Observation { cluster, group, ledger, parameters, etcd }, etag }
     }
 
     async fn parts(&self, described: Option<DescribedGroup>) -> Result<Parts, String> {
@@ -78,7 +78,7 @@ impl<'a> Observer<'a> {
             self.services.autoscaling.hooks(&self.group)
         );
         let group = group.map_err(text)?.ok_or_else(|| format!("there is no group {}", self.group))?;
-        let settings = self.services.config.settings(&group.tags)?;
+        let settings = self.services.config.settings(&group.tags).map_err(text)?;
         Ok(Parts { group, machines: machines.map_err(text)?, hooks: hooks.map_err(text)?, settings })
     }
 
@@ -97,13 +97,13 @@ impl<'a> Observer<'a> {
         };
         let (ledger, parameters) = join!(self.services.ledgers.read(&self.cluster), parameters);
         match ledger {
-            Ok(Some(found)) => (Seen::Known(Some(found.ledger)), Some(found.version), parameters),
+            Ok(Some(found)) => (Seen::Known(Some(found.ledger)), Some(found.etag), parameters),
             Ok(None) => (Seen::Known(None), None, parameters),
             Err(error) => (Seen::Unknown(text(error)), None, parameters),
         }
     }
 
-    /// Whom the group or the ledger names and EC2 did not list under the group's tag is asked for by ID.
+    /// Asks EC2 by ID for each instance that the group or the ledger names and that EC2 did not list under the group's tag.
     async fn complete(&self, mut parts: Parts, ledger: Option<&Ledger>) -> Seen<Group> {
         let missing: Vec<InstanceId> = parts.unlisted(ledger);
         if !missing.is_empty() {

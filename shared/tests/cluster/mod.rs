@@ -1,4 +1,4 @@
-//! Members of a real etcd on loopback addresses, each a process of its own that ends with the test.
+//! Members of a real etcd on loopback addresses. Each is a process of its own that ends with the test.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-/// No condition that a test waits for takes nearly as long.
+/// How long a test waits for a condition. No condition takes nearly as long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The folder of the etcd that tests use, provided as everywhere in this project.
+/// The folder of the etcd that tests use, provided by `tools/provide-etcd.sh`.
 static ETCD: LazyLock<PathBuf> = LazyLock::new(|| {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/provide-etcd.sh");
     let output = Command::new(script).stderr(Stdio::inherit()).output().unwrap();
@@ -19,8 +19,8 @@ static ETCD: LazyLock<PathBuf> = LazyLock::new(|| {
     PathBuf::from(String::from_utf8(output.stdout).unwrap().lines().last().unwrap())
 });
 
-/// Members get addresses 127.77.x.y of their own, so that tests can run beside each other: x is the test
-/// process, y the member.
+/// Each member has an address 127.77.x.y of its own, so that tests can run beside each other: x is the test process, y
+/// the member.
 static NEXT: AtomicU8 = AtomicU8::new(1);
 
 pub struct Node {
@@ -33,7 +33,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// A member that is to serve `http` or `https`. It does not run yet.
+    /// Makes a member that serves `http` or `https`. It does not run yet.
     pub fn new(scheme: &'static str) -> Self {
         let (process, member) = (std::process::id() % 250 + 1, NEXT.fetch_add(1, Ordering::Relaxed));
         let address = format!("127.77.{process}.{member}");
@@ -51,7 +51,7 @@ impl Node {
         self.data.path()
     }
 
-    /// Starts it with the members that it is to find (`name=peer URL`), itself among them.
+    /// Starts it with the members that it is to find (`name=peer URL`), including itself.
     pub fn start(&mut self, state: &str, members: &[(&str, &str)], extra: &[String]) {
         let members: Vec<String> = members.iter().map(|(name, url)| format!("{name}={url}")).collect();
         let process = Command::new(ETCD.join("etcd"))
@@ -84,7 +84,7 @@ impl Node {
         self.start("new", &[(&name, &peer_url)], extra);
     }
 
-    /// Stops it where it stands, as a frozen machine does: its connections stay open.
+    /// Stops its process as on a frozen machine: the connections stay open.
     pub fn freeze(&self) {
         self.signal("-STOP");
     }
@@ -107,7 +107,7 @@ impl Drop for Node {
     }
 }
 
-/// Waits until the call succeeds, and returns what it gave.
+/// Waits until the call succeeds, and returns its result.
 pub async fn eventually<T, E: std::fmt::Debug>(what: &str, mut call: impl AsyncFnMut() -> Result<T, E>) -> T {
     let begin = std::time::Instant::now();
     loop {

@@ -1,4 +1,4 @@
-//! An HTTP server on a loopback port whose every answer is the test's own, down to the silence.
+//! An HTTP server on a loopback port. The test gives each of its answers, also silence.
 
 // Compiled into each test binary, none of which uses all of it.
 #![allow(dead_code)]

@@ -1,7 +1,7 @@
-//! What the parsers refer to of the crate that they were taken from.
+//! The names of the shell's crate that the parsers use.
 
 /// As in `shared/src/adapters/autoscaling.rs`.
 pub mod autoscaling {
-    /// The tag that makes a group ours.
+    /// The tag that puts a group under the functions' management.
     pub const CLUSTER_TAG: &str = "etcd-asg:cluster";
 }

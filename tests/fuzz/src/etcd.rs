@@ -1,4 +1,4 @@
-//! Answers of etcd's gateway.
+//! The answers of etcd's gateway.
 
 use membership::etcd::{MemberList, Status};
 use membership::ids::MemberId;
@@ -13,7 +13,7 @@ mod answer;
 #[allow(dead_code, reason = "the paths are the client's")]
 mod message;
 
-const OPERATIONS: [Operation; 7] = [
+const OPERATIONS: [Operation; 8] = [
     Operation::Status,
     Operation::Range,
     Operation::List,
@@ -21,13 +21,14 @@ const OPERATIONS: [Operation; 7] = [
     Operation::Promote,
     Operation::Remove,
     Operation::MoveLeader,
+    Operation::GrantLease,
 ];
 
-/// Every call may be answered by anything.
+/// Any call may get any answer.
 pub fn answers(data: &[u8]) {
     if let Some(answer) = read::<StatusAnswer>(data) {
         let status = Status::from(answer);
-        assert_ne!(status.leader, Some(MemberId(0)), "nobody leads, and that is somebody");
+        assert_ne!(status.leader, Some(MemberId(0)), "no leader is read as a leader");
         assert!(status.alarms.iter().all(|a| a.contains("alarm:")), "{:?}", status.alarms);
     }
     if let Some(answer) = read::<Members>(data) {
@@ -56,13 +57,13 @@ fn well_formed(list: &MemberList) {
     list.members.iter().for_each(|m| assert!(list.get(m.id).is_some(), "{} is listed and not found", m.id));
 }
 
-/// Words that are not known leave a change open; only a removal and a promotion can be done already.
+/// A message that is not known leaves a change open. Only a removal and a promotion can be done already.
 fn understood(operation: Operation, failure: &Failure) {
     let found = meaning(operation, &failure.message, failure.code);
     let known = failure.message.is_ascii() && failure.message.len() < 100;
     let unread = matches!(failure.code, Some(3 | 12));
     if !known && !unread {
-        assert_eq!(found, Meaning::Unanswered, "{:?} is taken for words of etcd's", failure.message);
+        assert_eq!(found, Meaning::Unanswered, "{:?} counts as a message of etcd", failure.message);
     }
     if found == Meaning::AlreadyDone {
         assert!(matches!(operation, Operation::Remove | Operation::Promote), "{operation:?}");

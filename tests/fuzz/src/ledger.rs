@@ -1,10 +1,10 @@
-//! The ledger, as it may stand in the bucket.
+//! The ledger as it may be in the bucket.
 
 use membership::ledger::{Ledger, LedgerError};
 
 use crate::one_sentence;
 
-/// What is read reads back as written, to the byte; everything else is refused.
+/// A ledger that is read reads back as written, to the byte. Every other text is refused.
 pub fn ledger(data: &[u8]) {
     match Ledger::from_json(data) {
         Ok(ledger) => {

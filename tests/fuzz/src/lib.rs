@@ -1,25 +1,25 @@
-//! What must hold of everything that is parsed from outside, whatever it is: nothing panics, what was read reads back
-//! as written, and a refusal is one sentence of a length that a log can bear.
+//! What must hold for every input from outside: no parser panics, what was read reads back as written, and a refusal is
+//! one short sentence.
 //!
-//! Each target takes bytes and asserts. libFuzzer drives them (`make fuzz`, in `libfuzzer/`), and so does an ordinary
-//! test with a seeded mutator. The parsers of the shell are compiled here by their path: the crate that they live in
-//! depends on the AWS SDKs, and an instrumented build of those takes longer than the fuzzing.
+//! Each target takes bytes and asserts. libFuzzer drives the targets (`make fuzz`, in `libfuzzer/`), and so does an
+//! ordinary test with a seeded mutator. The parsers of the shell are compiled here by their path: their own crate depends
+//! on the AWS SDKs, and an instrumented build of the SDKs takes longer than the fuzzing.
 #![allow(clippy::panic, clippy::expect_used, reason = "a finding is a panic")]
 
 mod adapters;
 #[path = "../../../shared/src/config.rs"]
-#[allow(dead_code, reason = "only what reads text from outside is driven")]
+#[allow(dead_code, reason = "only the parts that read text from outside are driven")]
 mod config;
 mod etcd;
 #[path = "../../../shared/src/event.rs"]
-#[allow(dead_code, reason = "what the functions do with an event is theirs")]
+#[allow(dead_code, reason = "only the parsers are driven")]
 mod event;
 mod events;
 mod ledger;
 mod settings;
 mod texts;
 
-/// A target: it panics on a finding.
+/// A target. It panics on a finding.
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names of their corpora.
@@ -38,10 +38,10 @@ pub fn drive(name: &str, data: &[u8]) {
     target(data);
 }
 
-/// Longer than this, a refusal drowns what it is about.
+/// The longest refusal, in bytes. A longer text hides what it is about.
 const SENTENCE: usize = 1_000;
 
-/// A refusal is one sentence: one line, without control characters, and not the input all over again.
+/// A refusal is one line without control characters, and it does not repeat the whole input.
 fn one_sentence(text: &str) {
     assert!(!text.is_empty(), "a refusal without words");
     assert!(!text.chars().any(char::is_control), "a refusal of more than one line: {text:?}");

@@ -7,7 +7,7 @@ use membership::settings::Settings;
 use crate::config::Config;
 use crate::one_sentence;
 
-/// Lines of `name=value`: a value is taken as a whole, or refused and nothing changes.
+/// Lines of `name=value`. A value is taken as a whole, or it is refused and nothing changes.
 pub fn settings(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let pairs: Vec<(&str, &str)> = text.lines().filter_map(|line| line.split_once('=')).collect();
@@ -46,7 +46,7 @@ fn configured(pairs: &[(&str, &str)]) {
                 pairs.iter().map(|(n, v)| (format!("etcd-asg:{n}"), (*v).to_owned())).collect();
             match config.settings(&tags) {
                 Ok(settings) => in_range(&settings),
-                Err(why) => one_sentence(&why),
+                Err(error) => one_sentence(&error.to_string()),
             }
         }
     }

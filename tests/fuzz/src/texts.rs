@@ -1,9 +1,9 @@
-//! The env files that stand in the Parameter Store, and versions as servers tell them.
+//! The env files in the Parameter Store, and versions as servers tell them.
 
 use membership::env;
 use membership::version::{Minor, Version};
 
-/// What is asked of an env that may hold anything.
+/// The questions that the core asks of an env, which may hold anything.
 pub fn env(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let (first, second) = text.split_once("\n---\n").unwrap_or((&text, &text));
@@ -17,11 +17,11 @@ pub fn env(data: &[u8]) {
     assert!(env::agrees(first, first), "an env disagrees with itself");
     assert_eq!(env::agrees(first, second), env::agrees(second, first));
     if env::holds_back(first, second) {
-        assert!(env::value(first, "ETCD_ASG_MINOR_HELD").is_some(), "nothing is held and it holds back");
+        assert!(env::value(first, "ETCD_ASG_MINOR_HELD").is_some(), "an env without a held minor holds back");
     }
 }
 
-/// A version that is read is the one that is written, and no pre-release passes for its release.
+/// A version reads back as written, and a pre-release is older than its release.
 pub fn versions(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Some(version) = Version::parse(text) {

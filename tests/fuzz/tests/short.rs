@@ -1,6 +1,7 @@
-//! The targets under a seeded mutator of the corpora, on the stable toolchain: seconds, and the same inputs each time.
+//! The targets under a seeded mutator of the corpora, on the stable toolchain. It takes seconds, and each run has the
+//! same inputs.
 //!
-//! `INPUTS=n` gives each target so many, `TARGET=name` one of them alone.
+//! `INPUTS=n` sets the number of inputs for each target. `TARGET=name` drives one target alone.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test ends where its surroundings fail")]
 
 use std::path::Path;
@@ -8,7 +9,7 @@ use std::path::Path;
 use fuzz_targets::ALL;
 
 const INPUTS: u64 = 20_000;
-/// Words that a parser looks for, so that a mutation reaches more than the lexer.
+/// Words that the parsers look for, so that mutations get past the lexers.
 const WORDS: [&str; 24] = [
     "{",
     "}",

@@ -1,29 +1,29 @@
-//! What can happen, each in a sentence.
+//! Everything that can happen in a world, and the sentence that tells it.
 
 use std::fmt;
 
 use crate::state::{Faults, HOSTS, MOST_IN_FLIGHT, RUNS, State};
 
-/// One thing that happens. Hosts, invocations and in_flight are named by their number.
+/// An action. Its numbers are indices of invocations, calls in flight and hosts in the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum Action {
-    /// An invocation begins and looks; an instance may be hidden from it.
+    /// An invocation begins and looks. An instance may be hidden from this look.
     Begin(u8, Option<u8>),
-    /// It looks again.
+    /// An invocation looks again.
     Look(u8, Option<u8>),
-    /// What it is about to do happens, and it hears so.
+    /// An invocation's next write or call happens, and the invocation hears the answer.
     Land(u8),
-    /// It happens, and the answer is lost.
+    /// An invocation's next write or call happens, and the answer is lost.
     Unheard(u8),
-    /// It gives the call up, which arrives later or never.
+    /// An invocation gives up its call; the call arrives later or never.
     Late(u8),
-    /// It dies before it does it.
+    /// An invocation dies before its next write or call.
     Die(u8),
-    /// It dies having sent it.
+    /// An invocation dies after its call was sent.
     DieSent(u8),
-    /// A letter arrives.
+    /// A call in flight arrives.
     Deliver(u8),
+    /// A boot script looks at its env, and starts etcd if the env lets it.
     Boot(u8),
     /// An instance that `endpoints` names completes its own launch.
     Ready(u8),
@@ -31,14 +31,15 @@ pub enum Action {
     Notice(u8),
     /// EC2 says `terminated`.
     Terminated(u8),
-    /// A replaced root volume is there.
+    /// An instance has its new root volume.
     Return(u8),
-    /// The group launches an instance, at the address of another that is gone, if one is named.
+    /// The group launches an instance, at a free address or at that of a terminated instance.
     Launch(Option<u8>),
+    /// The group has more instances than desired and terminates this one.
     ScaleIn(u8),
-    /// It does everything again.
+    /// A frozen or deaf instance is heard again.
     Recover(u8),
-    /// A few seconds pass.
+    /// One step of time passes.
     Wait,
     Kill(u8),
     Freeze(u8),
@@ -47,12 +48,17 @@ pub enum Action {
     LoseDisk(u8),
     Terminate(u8),
     HookTimeout(u8),
+    /// A wait that is longer than any step of time is over: the leave patience, or a launch hook's time.
     PatienceOver(u8),
+    /// Nothing has launched for ten minutes.
     Stalled,
-    Scale(bool),
+    /// The desired capacity grows by one.
+    DesireMore,
+    /// The desired capacity shrinks by one.
+    DesireLess,
 }
 
-/// Everything that can happen at all; what cannot in this state is tried and found out.
+/// Every action, also those that cannot happen in this state: [`crate::step::Step::take`] tells which can.
 pub fn all(s: &State) -> Vec<Action> {
     let mut all = Vec::with_capacity(64);
     let Faults { hidden, .. } = s.faults;
@@ -89,12 +95,12 @@ pub fn all(s: &State) -> Vec<Action> {
         all.extend(of_host.map(|a| a(host)));
         all.push(Action::Launch(Some(host)));
     }
-    all.extend([Action::Wait, Action::Stalled, Action::Scale(true), Action::Scale(false)]);
+    all.extend([Action::Wait, Action::Stalled, Action::DesireMore, Action::DesireLess]);
     all
 }
 
-/// An instance's name.
-pub fn name(host: u8) -> String {
+/// The instance ID of a host.
+fn name(host: u8) -> String {
     format!("i-{}", host + 1)
 }
 
@@ -110,7 +116,7 @@ impl fmt::Display for Action {
             Action::Late(r) => write!(f, "{} gives up its call, which is still on its way", run(r)),
             Action::Die(r) => write!(f, "{} dies", run(r)),
             Action::DieSent(r) => write!(f, "{} dies, its call on its way", run(r)),
-            Action::Deliver(_) => f.write_str("a call of before arrives"),
+            Action::Deliver(_) => f.write_str("an earlier call arrives"),
             Action::Boot(h) => write!(f, "{} boots", name(*h)),
             Action::Ready(h) => write!(f, "{} completes its own launch", name(*h)),
             Action::Notice(h) => write!(f, "the group replaces {}", name(*h)),
@@ -120,21 +126,20 @@ impl fmt::Display for Action {
             Action::Launch(Some(h)) => {
                 write!(f, "the group launches an instance at the address of {}", name(*h))
             }
-            Action::ScaleIn(h) => write!(f, "the group scales in: {} is to terminate", name(*h)),
+            Action::ScaleIn(h) => write!(f, "the group scales in: {} terminates", name(*h)),
             Action::Recover(h) => write!(f, "{} is heard again", name(*h)),
             Action::Wait => f.write_str("ten seconds pass"),
             Action::Kill(h) => write!(f, "the machine of {} dies", name(*h)),
             Action::Freeze(h) => write!(f, "{} freezes", name(*h)),
-            Action::Deafen(h) => write!(f, "{} does not answer the functions any more", name(*h)),
+            Action::Deafen(h) => write!(f, "{} no longer answers the functions", name(*h)),
             Action::Crash(h) => write!(f, "the etcd of {} ends and starts again", name(*h)),
             Action::LoseDisk(h) => write!(f, "the root volume of {} is replaced", name(*h)),
-            Action::Terminate(h) => write!(f, "{} is to terminate", name(*h)),
+            Action::Terminate(h) => write!(f, "{} terminates", name(*h)),
             Action::HookTimeout(h) => write!(f, "the hook of {} times out", name(*h)),
-            Action::PatienceOver(h) => write!(f, "the long wait of {} is over", name(*h)),
-            Action::Stalled => f.write_str("launching has stalled for ten minutes"),
-            Action::Scale(up) => {
-                write!(f, "the desired capacity is one {}", if *up { "more" } else { "less" })
-            }
+            Action::PatienceOver(h) => write!(f, "the long wait for {} is over", name(*h)),
+            Action::Stalled => f.write_str("nothing has launched for ten minutes"),
+            Action::DesireMore => f.write_str("the desired capacity grows by one"),
+            Action::DesireLess => f.write_str("the desired capacity shrinks by one"),
         }
     }
 }

@@ -1,9 +1,9 @@
-//! Time, counted from the present: it is always [`NOW`], and what is remembered grows older.
+//! Time, counted from the present: the present is always [`NOW`], and remembered moments grow older.
 //!
 //! One step is ten seconds, longer than every short span of the rules (one, two, three, five and six seconds) and as
-//! long as every patience of these worlds. So a moment that has passed is either of this step ([`NOW`]), or older than
-//! any of them ([`OLD`]), or older than the spans that only an action of the world ends ([`ANCIENT`]): a hook's end,
-//! the leave patience, a stalled launch. More is not told apart by any rule, so more is not kept.
+//! long as every patience of these worlds. So a past moment is of this step ([`NOW`]), or older than all of these
+//! spans ([`OLD`]), or older than the spans that only an action of the world ends ([`ANCIENT`]): a hook's end, the
+//! leave patience, a stalled launch. No rule distinguishes more, so nothing more is kept.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use membership::map_timestamps::MapTimestamps;
 pub const STEP: Duration = Duration::from_secs(10);
 /// The present.
 pub const NOW: Timestamp = Timestamp(1_000_000_000_000);
-/// At least one step ago.
-pub const OLD: Timestamp = Timestamp(1_000_000_000_000 - 10_000);
-/// Longer ago than any hook lasts.
+/// A moment at least one step ago.
+const OLD: Timestamp = Timestamp(1_000_000_000_000 - 10_000);
+/// A moment longer ago than any hook lasts.
 pub const ANCIENT: Timestamp = Timestamp(1_000_000_000_000 - 10 * 24 * 3_600_000);
-/// An invocation is killed so long after its start: it lives through one step of time and dies in the second; with
-/// the 5 s for clocks its claim stands until the third.
+/// Lambda ends an invocation this long after its start: it lives through one step of time and dies in the second. Its
+/// claim holds until the third, because an expiry allows 5 s for clocks that differ.
 pub const LIFETIME: Duration = Duration::from_secs(17);
 
 /// What a moment becomes when one step has passed.
@@ -35,8 +35,8 @@ pub fn a_step_later(at: Timestamp) -> Timestamp {
     }
 }
 
-/// The ledger without what no rule reads: its history, its writer, its revision (a write that follows another is
-/// told by [`crate::state::Stage::Write`]), and when it was written.
+/// The ledger without what no rule reads: its history, its writer, its time, and its revision
+/// ([`crate::state::Stage::Write`] notices a write in between).
 pub fn essential(ledger: &Ledger) -> Ledger {
     let mut ledger = ledger.clone();
     ledger.history.clear();

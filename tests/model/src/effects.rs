@@ -1,17 +1,17 @@
-//! What each call does to the world, and that it may be repeated (I7).
+//! What each call does to the world, and the check that it may be repeated (I7).
 
 use membership::change::Effect;
 use membership::env;
 use membership::ids::InstanceId;
 
-use crate::observe::{address, number};
+use crate::observe::{address, id, number};
 use crate::state::{Basis, Invariant, State};
 use crate::step::Step;
 
 impl Step<'_> {
-    /// Makes a call, and sees that a second time changes nothing more.
+    /// Makes a call, and checks that the same call made again changes nothing more.
     pub fn execute(&mut self, effect: &Effect, basis: Basis) {
-        self.tell(|| format!("it is done: {effect}"));
+        self.tell(|| format!("done: {effect}"));
         self.execute_once(effect, basis);
         let once = State { broken: None, ..self.s };
         let broken = self.s.broken;
@@ -19,15 +19,21 @@ impl Step<'_> {
         let twice = State { broken: None, ..self.s };
         self.s = State { broken, ..once };
         if twice != once {
-            self.broken(Invariant::I7, || format!("done twice, it does something else: {effect}"));
+            self.broken(Invariant::I7, || format!("made twice, the call changes more: {effect}"));
         }
     }
 
     fn execute_once(&mut self, effect: &Effect, basis: Basis) {
         match effect {
-            Effect::CreateEnv { instance, env } => self.put_env(instance, env, false),
-            Effect::OverwriteEnv { instance, env } => self.put_env(instance, env, true),
-            // No learner of this world waits for an entry.
+            Effect::CreateEnv { instance, env } => self.with(instance, |step, host| {
+                if step.s.envs[host] == 0 {
+                    step.put_env(host, env);
+                }
+            }),
+            Effect::OverwriteEnv { instance, env } => {
+                self.with(instance, |step, host| step.put_env(host, env));
+            }
+            // A lease is an entry for a learner that waits for one; no learner of this world does.
             Effect::GrantLease { .. } => {}
             Effect::MoveLeader { via, to } => self.move_leader(via, to.0 as u8),
             Effect::ContinueLaunch(id) => self.with(id, |step, host| {
@@ -51,7 +57,7 @@ impl Step<'_> {
             Effect::DeleteEnv(id) => self.with(id, |step, host| step.s.envs[host] = 0),
             // See `Step::up_to_date`.
             Effect::PutInitialCluster(_) => {}
-            // Asked of etcd: `Step::arrive`.
+            // `Step::arrive` makes these: they are asked of etcd.
             Effect::AddLearner { .. } | Effect::Promote { .. } | Effect::RemoveMember { .. } => {}
         }
     }
@@ -62,15 +68,11 @@ impl Step<'_> {
         }
     }
 
-    /// I1 and I5: who is told to found a cluster, and an env that was sealed stays sealed.
-    fn put_env(&mut self, instance: &InstanceId, text: &str, over: bool) {
-        let Some(host) = number(instance).filter(|h| *h < self.s.hosts.len()) else { return };
+    /// Checks I1 (each generation has one seed) and I5 (a sealed env stays sealed).
+    fn put_env(&mut self, host: usize, text: &str) {
         let before = self.t.texts.get(self.s.envs[host]);
-        if !before.is_empty() && !over {
-            return;
-        }
         if env::is_sealed(&before) && !env::is_sealed(text) {
-            self.broken(Invariant::I5, || format!("the sealed env of {instance} is opened again"));
+            self.broken(Invariant::I5, || format!("the sealed env of {} is opened again", id(host)));
         }
         let founds = |text: &str| env::value(text, "ETCD_INITIAL_CLUSTER_STATE") == Some("new");
         let token = |text: &str| env::value(text, "ETCD_INITIAL_CLUSTER_TOKEN").map(str::to_owned);
@@ -79,7 +81,7 @@ impl Step<'_> {
             other != host && founds(&env) && token(&env) == token(text)
         });
         if founds(text) && other {
-            self.broken(Invariant::I1, || format!("{instance} is a second seed of its generation"));
+            self.broken(Invariant::I1, || format!("{} is a second seed of its generation", id(host)));
         }
         self.s.envs[host] = self.t.texts.number(text.to_owned());
     }

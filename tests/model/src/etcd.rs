@@ -1,9 +1,10 @@
-//! etcd's membership as it really behaves: changes are asked of one member, taken by the leader, wait in frozen
-//! sockets and in logs without a quorum; its own checks see who is connected, not who is well.
+//! etcd's membership as it really behaves: a change is asked of one member and taken by the leader; it waits in the
+//! socket of a frozen member and in the log of a leader without a quorum. etcd's own checks see which members are
+//! connected, not which are well.
 //!
-//! The log is a bit for each disk: whether it holds every acknowledged write. Clients write all the time, so whoever
-//! does not take part falls behind at once, and whoever does has caught up at once. An election takes no time: what
-//! an invocation sees in the middle of one is that nobody serves a list, and a frozen quorum shows that too.
+//! The log is a bit for each disk: whether it holds every acknowledged write. Clients write all the time, so a member
+//! that does not take part falls behind at once, and a member that takes part has caught up at once. An election takes
+//! no time: during an election no member serves a list, and a frozen quorum shows the invocations the same.
 
 use membership::change::{Change, Effect};
 use membership::ids::MemberId;
@@ -15,29 +16,29 @@ use crate::observe::{address, list, token_of};
 use crate::state::{Basis, Cluster, Etcd, InFlight, Listed, MEMBERS, Place};
 use crate::step::Step;
 
-/// What became of a call.
+/// What happened to a call.
 pub enum Reply {
-    /// It was answered.
+    /// The call was answered.
     Answered(Answer),
-    /// It waits somewhere.
+    /// The call waits here and may happen later.
     Waits(Place),
-    /// Nobody has it any more, and nobody answers.
+    /// The call is lost without an answer.
     Lost,
 }
 
 fn refused(why: &str) -> Reply {
-    // Ten repetitions under one claim, and one, end alike.
+    // A repetition under the same claim would end as the first call did.
     Reply::Answered(Answer::Refused { why: why.to_owned(), retry: Retry::Pointless })
 }
 
 impl Step<'_> {
-    /// The voters that take part now.
-    pub fn live_voters(&self, cluster: &Cluster) -> usize {
+    /// How many voters take part now.
+    fn live_voters(&self, cluster: &Cluster) -> usize {
         let live = |m: &&Listed| self.s.host_of(cluster.token, m.id).is_some_and(|h| self.s.hosts[h].well());
         cluster.voters().filter(live).count()
     }
 
-    /// Its leader, where it has one with a quorum right now.
+    /// The cluster's leader, if the leader has a quorum right now.
     pub fn leads(&self, cluster: &Cluster) -> Option<u8> {
         let live = self.s.host_of(cluster.token, cluster.leader).is_some_and(|h| self.s.hosts[h].well());
         let quorum = self.live_voters(cluster) >= majority(cluster.voters().count());
@@ -66,7 +67,7 @@ impl Step<'_> {
         if host.answers() { reply } else { Reply::Lost }
     }
 
-    /// A change is handed on to a member.
+    /// A change arrives at a member to which another member handed it on.
     pub fn handed_on(&mut self, token: u8, to: u8, change: &Change, basis: Basis) -> Reply {
         let Some(host) = self.s.host_of(token, to).map(|h| self.s.hosts[h]) else { return Reply::Lost };
         match host.condition {
@@ -76,8 +77,8 @@ impl Step<'_> {
         }
     }
 
-    /// Whoever leads takes the change; a leader without a quorum keeps it in its log.
-    pub fn at_the_leader(&mut self, token: u8, asked: Option<u8>, change: &Change, basis: Basis) -> Reply {
+    /// A leader with a quorum takes the change; a leader without a quorum that was asked itself keeps it in its log.
+    fn at_the_leader(&mut self, token: u8, asked: Option<u8>, change: &Change, basis: Basis) -> Reply {
         let Some(cluster) = self.s.cluster(token).copied() else { return Reply::Lost };
         if self.leads(&cluster).is_some() {
             return self.commit(&cluster, change, basis);
@@ -94,11 +95,11 @@ impl Step<'_> {
             Change::AddLearner { peer_url, .. } => self.commit_add(cluster, change, basis, address(peer_url)),
             Change::Promote { member, .. } => self.commit_promote(cluster, change, basis, member.0 as u8),
             Change::Remove { member, .. } => self.commit_remove(cluster, change, basis, member.0 as u8),
-            _ => refused("no change of the membership"),
+            _ => refused("not a change of the membership"),
         }
     }
 
-    /// etcd's strict check: voters that are connected, which a frozen one still is.
+    /// How many voters etcd's strict check counts: the connected ones. A frozen voter is still connected.
     fn connected(&self, cluster: &Cluster) -> usize {
         let there = |m: &&Listed| {
             let host = self.s.host_of(cluster.token, m.id).map(|h| self.s.hosts[h]);
@@ -134,8 +135,8 @@ impl Step<'_> {
         Reply::Answered(Answer::Added(MemberId(new.into()), list(&after, cluster.leader)))
     }
 
-    /// An ID that nothing of this state knows: etcd hashes URL and second, and an add comes later than the second
-    /// of a removal (guard `SecondApart`, which the goldens prove).
+    /// An ID that occurs nowhere in this state. etcd makes an ID from the URL and the second; an add comes at least a
+    /// second after a removal (guard `SecondApart`, which the goldens prove), so no ID comes back.
     fn free_id(&self, at: u8) -> Option<u8> {
         let ledger = self.ledger();
         let known = |id: u8| {
@@ -156,7 +157,7 @@ impl Step<'_> {
         (1..8).map(|n| at * 8 + n).find(|id| !known(*id))
     }
 
-    /// Only what the learner once held counts: a dead learner that had caught up is promoted.
+    /// etcd counts only how far the learner once had caught up: it promotes a dead learner that had.
     fn commit_promote(&mut self, cluster: &Cluster, change: &Change, basis: Basis, member: u8) -> Reply {
         match cluster.member(member) {
             None => return refused("member not found"),
@@ -195,14 +196,14 @@ impl Step<'_> {
         self.put_cluster(after);
     }
 
-    /// Stores a cluster under its token.
+    /// Replaces the cluster with the same token.
     pub fn put_cluster(&mut self, cluster: Cluster) {
         if let Some(slot) = self.s.clusters.iter_mut().find(|c| c.token == cluster.token) {
             *slot = cluster;
         }
     }
 
-    /// Leadership moves to a voter that takes part, asked of the leader.
+    /// The member behind this URL is asked to move leadership. It does so if it leads and `to` is a live voter.
     pub fn move_leader(&mut self, via: &str, to: u8) {
         let at = address(via);
         let Some(host) = self.s.hosts.iter().copied().find(|h| h.answers() && h.address == at) else {
@@ -218,7 +219,7 @@ impl Step<'_> {
         }
     }
 
-    /// Removed members stop, leaders are elected, members publish their names and catch up, in_flight move on.
+    /// Leaders are elected, members set their names and catch up, removed members stop, waiting calls move on.
     pub fn etcd_settles(&mut self) {
         for number in 0..self.s.clusters.len() {
             if self.s.clusters[number].token == 0 {
@@ -250,7 +251,7 @@ impl Step<'_> {
         self.s.clusters[number].term = next_term(cluster.term);
         if cluster.formed && !full {
             self.broken(crate::state::Invariant::I4, || {
-                format!("member {:x} leads without writes that were acknowledged", winner.id)
+                format!("member {:x} leads and lacks acknowledged writes", winner.id)
             });
         }
     }
@@ -275,21 +276,22 @@ impl Step<'_> {
         }
     }
 
-    /// A thawed member works off its socket, a leader that has its quorum back its log; what a dead one held is lost.
+    /// A thawed member handles the calls in its socket, and a leader that has its quorum back the calls in its log.
+    /// The calls that a dead member held are lost.
     fn deliver_in_flight(&mut self) {
         for number in 0..self.s.in_flight.len() {
-            let letter = self.s.in_flight[number];
-            let (Some(Place::Socket(member)) | Some(Place::Log(member))) = letter.place else { continue };
-            let host = self.s.host_of(letter.cluster, member).map(|h| self.s.hosts[h]);
+            let call = self.s.in_flight[number];
+            let (Some(Place::Socket(member)) | Some(Place::Log(member))) = call.place else { continue };
+            let host = self.s.host_of(call.cluster, member).map(|h| self.s.hosts[h]);
             let Some(host) = host.filter(|h| h.runs()) else {
                 self.s.in_flight[number] = InFlight::default();
                 continue;
             };
-            let in_socket = matches!(letter.place, Some(Place::Socket(_)));
-            let cluster = self.s.cluster(letter.cluster).copied();
+            let in_socket = matches!(call.place, Some(Place::Socket(_)));
+            let cluster = self.s.cluster(call.cluster).copied();
             let leader = cluster.and_then(|c| self.leads(&c));
             if in_socket && host.well() || !in_socket && leader.is_some() {
-                // A leader that froze and thaws mostly leads no more: it hands on to whoever does.
+                // A leader that froze mostly leads no more when it thaws: it hands the call on to the new leader.
                 self.s.in_flight[number].place = Some(Place::Flying(0));
                 self.s.in_flight[number].to = leader.unwrap_or(member);
             }
@@ -305,12 +307,12 @@ fn names(change: &Change, member: u8) -> bool {
     }
 }
 
-/// The answer that a lost call comes to, for whoever waits for it.
+/// The answer to a call that got none: the caller's timeout.
 pub fn unanswered() -> Answer {
     Answer::Unanswered { why: "timed out".to_owned(), deadline: NOW }
 }
 
-/// The token of the cluster that a ledger is about.
+/// The token of the ledger's cluster, 0 while the ledger knows no cluster ID.
 pub fn token(ledger: &membership::ledger::Ledger) -> u8 {
     ledger.cluster_id().map_or(0, token_of)
 }

@@ -1,53 +1,53 @@
 //! Explores a model wholly, or to a bound: breadth first, so that the first broken state has the shortest story; then
-//! backwards from the settled states, so that what cannot reach one is found.
+//! backwards from the settled states, to find the states that cannot reach a settled state.
 //!
-//! Of a state only its fingerprint is kept, its parent and where it leads: stateright's own checker keeps as much, but
-//! not the edges, which the search for dead ends needs.
+//! For each state the search keeps its fingerprint, its parent and the steps that lead to it. stateright's own checker
+//! does not keep the steps, which the search for dead ends needs.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
 
 use stateright::Model;
 
-/// What the search needs to know beside the model.
+/// What the search asks of a model beyond stateright's trait.
 pub trait Explored: Model {
-    /// The invariant that is broken in this state.
+    /// The invariant that is broken in this state, if any.
     fn broken(&self, state: &Self::State) -> Option<String>;
-    /// All is as it should be, and nothing is left to do.
+    /// Whether all is as it should be and nothing is left to do.
     fn settled(&self, state: &Self::State) -> bool;
-    /// Whether something went wrong between these two.
+    /// Whether the step between these states is a fault.
     fn fault(&self, before: &Self::State, after: &Self::State) -> bool;
-    /// What a step is, in sentences.
+    /// The story of a step: the action, then what followed from it.
     fn sentences(&self, before: &Self::State, action: Self::Action) -> Vec<String>;
 }
 
-/// When to stop.
+/// When the search stops.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// After so many states.
+    /// The most states to keep; further states are left out.
     pub states: usize,
-    /// At the first settled state.
+    /// Whether to stop at the first settled state.
     pub until_settled: bool,
 }
 
-/// What was found.
+/// What the search found.
 #[derive(Debug)]
 pub struct Found<S> {
     /// How many states there are.
     pub states: usize,
-    /// How many steps lead from one to another.
+    /// How many steps there are between these states.
     pub edges: usize,
-    /// The longest of the shortest ways to a state.
+    /// How many steps the state takes to reach that is furthest from the start.
     pub depth: usize,
-    /// How many of them are settled.
+    /// How many states are settled.
     pub settled: usize,
-    /// No state was left out.
+    /// Whether no state was left out.
     pub exhausted: bool,
-    /// The first that broke an invariant, and its story.
+    /// The first broken invariant, and the story of how it broke.
     pub broken: Option<(String, Vec<String>)>,
-    /// How many can reach no settled state without another fault, and the story of the first.
+    /// How many states can reach no settled state without a further fault.
     pub dead_ends: usize,
-    /// Its story.
+    /// The story of the first of these dead ends.
     pub dead_end: Option<Vec<String>>,
     /// The first settled state.
     pub first_settled: Option<S>,
@@ -57,14 +57,15 @@ struct Graph {
     numbers: HashMap<u64, u32>,
     parents: Vec<u32>,
     depths: Vec<u16>,
-    /// Steps without a fault, by the state that they lead to.
+    /// The steps that are no faults: the state that the step leads to, then the state that it starts from.
     calm: Vec<(u32, u32)>,
     settled: Vec<u32>,
 }
 
-const NOBODY: u32 = u32::MAX;
+/// The parent of an initial state.
+const NO_PARENT: u32 = u32::MAX;
 
-/// Explores the model.
+/// Explores the model from its initial states.
 pub fn explore<M: Explored>(model: &M, bounds: Bounds) -> Found<M::State>
 where
     M::State: Hash + Clone + PartialEq,
@@ -86,7 +87,7 @@ where
     };
     let mut layer: Vec<(u32, M::State)> = Vec::new();
     for state in model.init_states() {
-        let number = graph.add(hasher.hash_one(&state), NOBODY);
+        let number = graph.add(hasher.hash_one(&state), NO_PARENT);
         layer.push((number, state));
     }
     let mut actions = Vec::new();
@@ -149,12 +150,12 @@ impl Graph {
         let number = self.parents.len() as u32;
         self.numbers.insert(fingerprint, number);
         self.parents.push(parent);
-        let depth = if parent == NOBODY { 0 } else { self.depths[parent as usize] + 1 };
+        let depth = if parent == NO_PARENT { 0 } else { self.depths[parent as usize] + 1 };
         self.depths.push(depth);
         number
     }
 
-    /// The states from which no settled one is reached without a fault, the nearest first.
+    /// The states from which no settled state is reached without a fault, those nearest the start first.
     fn dead_ends(&mut self) -> Vec<u32> {
         self.calm.sort_unstable();
         let mut alive = vec![false; self.parents.len()];
@@ -174,14 +175,14 @@ impl Graph {
         (0..self.parents.len() as u32).filter(|s| !alive[*s as usize]).collect()
     }
 
-    /// The shortest way to this state, told step by step.
+    /// The story of the shortest way to this state, a line for each step.
     fn story<M: Explored>(&self, model: &M, to: u32, hasher: &RandomState) -> Vec<String>
     where
         M::State: Hash + Clone + PartialEq,
         M::Action: Clone,
     {
         let mut way = vec![to];
-        while let Some(parent) = way.last().map(|s| self.parents[*s as usize]).filter(|p| *p != NOBODY) {
+        while let Some(parent) = way.last().map(|s| self.parents[*s as usize]).filter(|p| *p != NO_PARENT) {
             way.push(parent);
         }
         way.reverse();

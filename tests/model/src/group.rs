@@ -8,7 +8,8 @@ impl Step<'_> {
         self.s.hosts.iter().filter(|h| h.stays()).count()
     }
 
-    /// One more, where fewer stay than are desired.
+    /// Launches an instance if the group has fewer than desired: at a free address, or at that of the terminated
+    /// instance `reuse`.
     pub fn launch(&mut self, reuse: Option<usize>) -> bool {
         let wanted = self.staying() < usize::from(self.s.desired);
         let Some(slot) = self.s.hosts.iter().position(|h| h.life == Life::Nowhere).filter(|_| wanted) else {
@@ -19,7 +20,7 @@ impl Step<'_> {
         let free = (1..8).find(|a| !taken(*a) && !listed(*a));
         let address = match reuse {
             None => free,
-            Some(old) => self.address_of_the_gone(old),
+            Some(old) => self.address_of_terminated(old),
         };
         let Some(address) = address else { return false };
         if reuse.is_some() && !spend(&mut self.s.faults.reuse) {
@@ -31,14 +32,14 @@ impl Step<'_> {
         true
     }
 
-    fn address_of_the_gone(&self, old: usize) -> Option<u8> {
+    fn address_of_terminated(&self, old: usize) -> Option<u8> {
         let gone = self.s.hosts[old];
         let alone =
             self.s.hosts.iter().filter(|h| h.life != Life::Nowhere && h.address == gone.address).count();
         (gone.machine == Machine::Terminated && alone == 1).then_some(gone.address)
     }
 
-    /// One that stays, where more stay than are desired.
+    /// Terminates an instance if the group has more than desired.
     pub fn scale_in(&mut self, host: usize) -> bool {
         let may = self.staying() > usize::from(self.s.desired) && self.s.hosts[host].stays();
         may && self.leaves(host)
@@ -49,18 +50,18 @@ impl Step<'_> {
         true
     }
 
-    /// An instance is terminated in order: its hook waits.
+    /// Terminates an instance in order: its terminate hook waits.
     pub fn terminate(&mut self, host: usize) -> bool {
         matches!(self.s.hosts[host].life, Life::InService | Life::Pending) && self.leaves(host)
     }
 
-    /// What is dead, or was set unhealthy, is replaced.
+    /// The group replaces an instance that is dead or was set unhealthy.
     pub fn notice(&mut self, host: usize) -> bool {
         let h = self.s.hosts[host];
         h.stays() && (!h.healthy || h.machine != Machine::Running) && self.leaves(host)
     }
 
-    /// EC2 says that it is terminated.
+    /// EC2 says that the instance is terminated.
     pub fn terminated(&mut self, host: usize) -> bool {
         let h = &mut self.s.hosts[host];
         let may = h.life != Life::Nowhere && h.machine == Machine::Stopping;
@@ -68,7 +69,7 @@ impl Step<'_> {
         may
     }
 
-    /// Its launch goes on.
+    /// The launch hook is completed with CONTINUE.
     pub fn continue_launch(&mut self, host: usize, who: &str) -> bool {
         if self.s.hosts[host].life != Life::Pending {
             return false;
@@ -78,7 +79,7 @@ impl Step<'_> {
         true
     }
 
-    /// Its launch is abandoned: the group ends the machine without another hook.
+    /// The launch hook is completed with ABANDON: the group ends the machine without a terminate hook.
     pub fn abandon_launch(&mut self, host: usize) -> bool {
         if self.s.hosts[host].life != Life::Pending {
             return false;
@@ -88,7 +89,7 @@ impl Step<'_> {
         true
     }
 
-    /// Its termination goes on.
+    /// The terminate hook is completed.
     pub fn continue_termination(&mut self, host: usize) -> bool {
         if self.s.hosts[host].life != Life::Leaving {
             return false;
@@ -99,7 +100,7 @@ impl Step<'_> {
         true
     }
 
-    /// A hook times out, where the promise allows what comes of it.
+    /// A hook times out, unless the promise excludes the loss of this disk.
     pub fn hook_timeout(&mut self, host: usize) -> bool {
         if !self.may_be_lost(host) {
             return false;

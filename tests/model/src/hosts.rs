@@ -1,4 +1,4 @@
-//! Instances: what the boot script does with its env, and what can become of a machine.
+//! Instances: what the boot script does with its env, and what can happen to a machine.
 
 use membership::env;
 use membership::ledger::ConditionKey;
@@ -8,7 +8,7 @@ use crate::state::{Cluster, Condition, Etcd, Host, Invariant, Life, Listed, Mach
 use crate::step::Step;
 
 impl Step<'_> {
-    /// The boot script looks, and starts etcd if it may.
+    /// The boot script looks at its env, and starts etcd if the env lets it.
     pub fn boot(&mut self, host: usize) -> bool {
         let h = self.s.hosts[host];
         let waits = h.runs() && h.etcd == Etcd::Booting && h.condition != Condition::Frozen;
@@ -52,18 +52,19 @@ impl Step<'_> {
             return false;
         };
         *slot = cluster;
-        self.runs_as(host, token, member, true);
+        self.runs_as(host, token, member);
+        self.s.hosts[host].full = true;
         self.tell(|| format!("i-{} founds the cluster of generation {token}", host + 1));
         true
     }
 
-    fn runs_as(&mut self, host: usize, token: u8, member: u8, full: bool) {
+    fn runs_as(&mut self, host: usize, token: u8, member: u8) {
         let h = &mut self.s.hosts[host];
-        (h.stamp, h.cluster, h.member, h.full) = (token, token, member, full);
+        (h.stamp, h.cluster, h.member) = (token, token, member);
         h.etcd = Etcd::Running;
     }
 
-    /// etcd compares the string with the list that any peer serves, and exits at once where they differ.
+    /// etcd compares the string with the list that a peer serves, and exits at once if they differ.
     fn start_as_joiner(&mut self, host: usize, env: &str) -> bool {
         let own = self.s.hosts[host].address;
         let string = env::value(env, "ETCD_INITIAL_CLUSTER").unwrap_or_default();
@@ -86,11 +87,11 @@ impl Step<'_> {
             listed.started = true;
         }
         self.put_cluster(cluster);
-        self.runs_as(host, token, member.id, false);
+        self.runs_as(host, token, member.id);
         true
     }
 
-    /// Published means a healthy voter of a formed cluster: the instance completes its own launch.
+    /// An instance that `endpoints` names completes its own launch: it is a healthy voter of a formed cluster.
     pub fn ready(&mut self, host: usize) -> bool {
         let h = self.s.hosts[host];
         let named = self.s.endpoints.is_some_and(|mask| mask & (1 << h.address) != 0);
@@ -113,7 +114,7 @@ impl Step<'_> {
         (h.stamp, h.cluster, h.member, h.full) = (0, 0, 0, false);
     }
 
-    /// A machine dies, where the promise allows it.
+    /// A machine dies, unless the promise excludes the loss of its disk.
     pub fn kill(&mut self, host: usize) -> bool {
         let may = self.s.hosts[host].runs() && self.may_be_lost(host);
         if may {
@@ -122,15 +123,15 @@ impl Step<'_> {
         may
     }
 
-    /// Nobody hears it, or only the functions do not.
-    pub fn freeze(&mut self, host: usize, wholly: bool) -> bool {
+    /// The instance freezes, or becomes deaf to the functions.
+    pub fn falls_silent(&mut self, host: usize, condition: Condition) -> bool {
         let h = &mut self.s.hosts[host];
         let may = h.well() && h.condition == Condition::Well;
-        h.condition = if wholly { Condition::Frozen } else { Condition::Deaf };
+        h.condition = condition;
         may
     }
 
-    /// It is heard again.
+    /// A frozen or deaf instance is heard again.
     pub fn recover(&mut self, host: usize) -> bool {
         let h = &mut self.s.hosts[host];
         let may = h.condition != Condition::Well;
@@ -138,7 +139,7 @@ impl Step<'_> {
         may
     }
 
-    /// Its etcd ends, and the boot script starts it again.
+    /// The instance's etcd ends, and the boot script starts it again.
     pub fn crash(&mut self, host: usize) -> bool {
         let h = &mut self.s.hosts[host];
         let may = h.well();
@@ -160,7 +161,7 @@ impl Step<'_> {
         may
     }
 
-    /// It has its new root volume.
+    /// The instance has its new root volume.
     pub fn comes_back(&mut self, host: usize) -> bool {
         let h = &mut self.s.hosts[host];
         let may = h.life == Life::Replacing && h.machine == Machine::Running;
@@ -168,7 +169,7 @@ impl Step<'_> {
         may
     }
 
-    /// I1 and I2, at the birth of a cluster.
+    /// Checks I1 and I2 when a cluster is founded.
     fn check_founding(&mut self, host: usize, token: u8) {
         let second = self.s.cluster(token).is_some_and(|c| c.formed || c.listed().count() > 1);
         if second {
@@ -177,13 +178,16 @@ impl Step<'_> {
         let others: Vec<Cluster> = self.s.clusters.iter().copied().filter(|c| c.token != token).collect();
         if let Some(other) = others.iter().find(|c| c.token != 0 && self.majority_lives(c)) {
             let other = other.token;
-            self.broken(Invariant::I2, || format!("{token} is founded while a majority of {other} lives"));
+            self.broken(Invariant::I2, || {
+                format!("generation {token} is founded while a majority of generation {other} lives")
+            });
         }
     }
 
-    /// I5, and I6: the member that etcd makes of the string was added for this instance, and is the one that the env is
-    /// about. One that is on its way out may start as what a late twin of its own add made of its address: the string
-    /// names the same members at the same addresses, the disk is empty, and rule 6 or 11 removes that learner again.
+    /// Checks I5, and I6: the member that etcd derives from the string was added for this instance, and the env names
+    /// this member. An instance on its way out may start as a learner that a late repetition of its own add created:
+    /// the string names the same members at the same addresses, and the disk is empty. The rule `remove_dead` or
+    /// `give_up` removes that learner.
     fn check_empty_start(&mut self, host: usize, member: &Listed, env: &str) {
         if member.started && !member.learner {
             self.broken(Invariant::I5, || format!("i-{} starts a voter on an empty disk", host + 1));
@@ -201,8 +205,8 @@ impl Step<'_> {
     }
 }
 
-/// The generation of an env's token.
-pub fn token_in(text: &str) -> u8 {
+/// The number of the generation that the token in an env names, 0 for none.
+fn token_in(text: &str) -> u8 {
     let token = env::value(text, "ETCD_INITIAL_CLUSTER_TOKEN").unwrap_or_default();
     token.rsplit('-').next().and_then(|n| n.parse().ok()).unwrap_or(0)
 }

@@ -1,5 +1,5 @@
-//! The invariants of the design's section 6, each checked where it could break. A voter counts as healthy if it took
-//! part at any moment since the look that the step rests on: what fails after that is nobody's fault.
+//! The invariants (`docs/SAFETY.md`), each checked where it could break. A voter counts as healthy if it took part at
+//! any moment since the look that the step rests on: the invocation cannot know of a failure after its look.
 
 use membership::change::{Change, Effect};
 use membership::ledger::{ConditionKey, Ledger, Phase};
@@ -21,8 +21,8 @@ impl Step<'_> {
         living >= majority(cluster.voters().count())
     }
 
-    /// What must hold in every state. I2: no two clusters have a quorum. I4: nothing but a fault that the promise
-    /// does not cover takes a majority of the disks, and none of those happens here (see [`Step::may_be_lost`]).
+    /// Checks what must hold in every state. I2: no two clusters have a quorum. I4: a formed cluster keeps a majority
+    /// of its disks, because no fault here costs more than the promise allows (see [`Step::may_be_lost`]).
     pub fn check_state(&mut self) {
         let clusters = self.s.clusters;
         let leading = clusters.iter().filter(|c| c.token != 0 && self.leads(c).is_some()).count();
@@ -36,7 +36,7 @@ impl Step<'_> {
         }
     }
 
-    /// What was done since a look is judged by who was well since.
+    /// Notes the instances that are well now in the basis of every invocation and every call in flight.
     pub fn bases_grow(&mut self) {
         let well = self.s.mask(crate::state::Host::well);
         for run in &mut self.s.runs {
@@ -44,19 +44,19 @@ impl Step<'_> {
                 run.basis.well |= well;
             }
         }
-        for letter in &mut self.s.in_flight {
-            if letter.place.is_some() {
-                letter.basis.well |= well;
+        for call in &mut self.s.in_flight {
+            if call.place.is_some() {
+                call.basis.well |= well;
             }
         }
     }
 
-    /// How many of the voters are of these instances: by the name that each published, for its disk may be lost since.
+    /// How many voters belong to these instances, by the members' names: a disk may be lost since.
     fn among(&self, cluster: &Cluster, mask: u8) -> usize {
         cluster.voters().filter(|m| m.name != 0 && mask & (1 << (m.name - 1)) != 0).count()
     }
 
-    /// I3 and I12, as etcd applies a change of ours.
+    /// Checks I3 and I12 when etcd applies a change that an invocation asked for.
     pub fn check_change(&mut self, before: &Cluster, after: &Cluster, change: &Change, basis: Basis) {
         let had = (self.among(before, basis.well), majority(before.voters().count()));
         let left = (self.among(after, basis.well), majority(after.voters().count()));
@@ -74,14 +74,14 @@ impl Step<'_> {
         }
     }
 
-    /// The leaving instance's time is over.
+    /// Whether the leave patience for this instance is over.
     fn forced(&self, instance: Option<&membership::ids::InstanceId>) -> bool {
         let ledger = self.ledger();
         let Some((ledger, id)) = (*ledger).as_ref().zip(instance) else { return false };
         ledger.since(&ConditionKey::TerminateWaiting(id.clone())) == Some(ANCIENT)
     }
 
-    /// I3: a kill of ours.
+    /// Checks I3 when an invocation ends an instance.
     pub fn check_kill(&mut self, host: usize, effect: &Effect, basis: Basis) {
         let h = self.s.hosts[host];
         let Some(cluster) = self.s.cluster(h.cluster).copied().filter(|c| c.formed && h.runs()) else {
@@ -98,49 +98,49 @@ impl Step<'_> {
         }
     }
 
-    /// I8: the member is out before its termination goes on. What a late add makes of its address after that look is a
-    /// learner of a machine that is gone, which costs nobody anything: rule 6 removes it.
+    /// Checks I8: the member is removed before its termination goes on. A late add may still list the address again as
+    /// a learner after the look. Its machine is gone, it costs no quorum, and the rule `remove_dead` removes it.
     pub fn check_continue_termination(&mut self, host: usize) {
         let h = self.s.hosts[host];
         let cluster = self.s.cluster(h.cluster).filter(|c| c.formed);
         let listed = cluster.and_then(|c| c.member(h.member)).is_some_and(|m| !(m.learner && m.late));
         if h.life == Life::Leaving && listed {
             self.broken(Invariant::I8, || {
-                format!("the termination of {} goes on and its member is listed", id(host))
+                format!("the termination of {} goes on while its member is listed", id(host))
             });
         }
     }
 
-    /// I8: whose launch goes on is a voter of a formed cluster.
+    /// Checks I8: a launch goes on only for a voter of a formed cluster.
     pub fn check_continue_launch(&mut self, host: usize, who: &str) {
         let h = self.s.hosts[host];
         let votes = |c: &Cluster| c.member(h.member).is_some_and(|m| !m.learner);
         if !self.s.cluster(h.cluster).is_some_and(|c| c.formed && votes(c)) {
             self.broken(Invariant::I8, || {
-                format!("the launch of {} goes on and it is no voter, by {who}", id(host))
+                format!("{who} continues the launch of {}, which is no voter", id(host))
             });
         }
     }
 
-    /// I10: no change of the membership is sent while another may be in flight that the arithmetic did not count.
-    pub fn check_one_at_a_time(&mut self, letter: &InFlight) {
-        if letter.change == 0 {
+    /// Checks I10: no change of the membership is sent while another is in flight that the arithmetic does not count.
+    pub fn check_one_at_a_time(&mut self, call: &InFlight) {
+        if call.change == 0 {
             return;
         }
         let ledger = self.ledger();
         let unanswered = (*ledger).as_ref().map(|l| l.unanswered.as_slice()).unwrap_or_default();
         let in_flight = self.s.in_flight;
-        for other in in_flight.iter().filter(|l| l.place.is_some() && l.cluster == letter.cluster) {
+        for other in in_flight.iter().filter(|l| l.place.is_some() && l.cluster == call.cluster) {
             let change = self.t.changes.get(other.change);
             let Some(change) = &*change else { continue };
             let counted = unanswered.iter().any(|m| m.change == *change);
             if !counted && self.would_change(other.cluster, change) {
-                return self.broken(Invariant::I10, || format!("another may still happen: {change}"));
+                return self.broken(Invariant::I10, || format!("another change may still happen: {change}"));
             }
         }
     }
 
-    /// Whether this change would do anything as the membership stands: a late twin of what was done is refused.
+    /// Whether this change would change the membership now. etcd refuses the late repetition of a change that was made.
     fn would_change(&self, token: u8, change: &Change) -> bool {
         let Some(cluster) = self.s.cluster(token) else { return false };
         match change {
@@ -154,14 +154,14 @@ impl Step<'_> {
         }
     }
 
-    /// I4: a generation that formed is never left behind.
+    /// Checks I4: a generation that formed is never abandoned and no other is opened after it.
     pub fn check_ledger(&mut self, before: Option<&Ledger>, after: &Ledger) {
         let next = &after.generation;
         let formed = before.filter(|l| l.generation.phase == Phase::Formed);
         let left =
             formed.is_some_and(|l| next.number != l.generation.number || next.phase == Phase::Abandoned);
         if left {
-            self.broken(Invariant::I4, || "a generation that formed is left behind".to_owned());
+            self.broken(Invariant::I4, || "a generation that formed is given up".to_owned());
         }
         let token = crate::etcd::token(after);
         let Some(mut cluster) = self.s.cluster(token).copied() else { return };
@@ -173,8 +173,8 @@ impl Step<'_> {
         self.put_cluster(cluster);
     }
 
-    /// Whether this host's disk may be lost: of a cluster that formed, a majority of the voters lives at each moment
-    /// (I4), whatever becomes of the changes in flight.
+    /// Whether the promise allows the loss of this host's disk: a majority of the voters of a formed cluster lives at
+    /// each moment (I4), whichever of the changes in flight are made.
     pub fn may_be_lost(&self, host: usize) -> bool {
         let h = self.s.hosts[host];
         let Some(cluster) = self.s.cluster(h.cluster).copied().filter(|c| c.formed) else { return true };
@@ -200,7 +200,7 @@ impl Step<'_> {
         })
     }
 
-    /// The changes that may still happen, as the ledger and the network hold them.
+    /// The changes that may still happen: those in the ledger and on the network.
     fn possible_changes(&self) -> Vec<Change> {
         let ledger = self.ledger();
         let (unanswered, claim) =

@@ -1,8 +1,8 @@
 //! Invocations: the real protocol, a call at a time.
 //!
-//! An invocation that holds no claim and has nothing more to do at once ends here: what would go on with it is what
-//! begins anew, except that it would be older, and that it would not repeat a call within three seconds, which others
-//! do anyway.
+//! An invocation that holds no claim and has nothing more to do at once ends here. Going on, it would do what a new
+//! invocation does, except that it would be older and would not repeat a call within three seconds; other invocations
+//! repeat calls anyway.
 
 use membership::change::{Change, Effect};
 use membership::ids::{Nonce, RequestId};
@@ -19,10 +19,16 @@ use crate::step::Step;
 /// What an invocation does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Then {
-    /// Nothing that another would not do as well.
+    /// It ends: a new invocation would do the same.
     End,
-    /// This.
     Go(Stage),
+}
+
+/// Whether an invocation hears the answer to its write or call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reception {
+    Heard,
+    Lost,
 }
 
 impl Step<'_> {
@@ -41,7 +47,7 @@ impl Step<'_> {
         true
     }
 
-    /// The first that neither the ledger nor another invocation knows.
+    /// The lowest nonce that neither the ledger nor another invocation has.
     fn fresh_nonce(&self) -> u8 {
         let ledger = self.ledger();
         let claim = (*ledger).as_ref().and_then(|l| l.claim.as_ref()).map(|c| c.nonce.as_str());
@@ -52,7 +58,7 @@ impl Step<'_> {
         (1..u8::MAX).find(|n| !taken(*n)).unwrap_or(0)
     }
 
-    /// It looks again, as it holds a claim, or may.
+    /// An invocation that holds a claim, or may hold one, looks again.
     pub fn look_again(&mut self, run: usize, hidden: Option<u8>) -> bool {
         let due = self.s.runs[run].stage == Some(Stage::Look);
         if due {
@@ -129,8 +135,9 @@ impl Step<'_> {
         }
     }
 
-    /// What it is about to do happens; it hears of it, or not.
-    pub fn land(&mut self, run: usize, heard: bool) -> bool {
+    /// The write or the call that an invocation is about to make happens.
+    pub fn land(&mut self, run: usize, reception: Reception) -> bool {
+        let heard = reception == Reception::Heard;
         match self.s.runs[run].stage {
             None | Some(Stage::Look) => return false,
             Some(Stage::Write { ledger, fresh }) => {
@@ -188,15 +195,15 @@ impl Step<'_> {
             let change = after.claim.as_ref().map(|c| c.proposal.change.clone());
             let change = change.filter(Change::changes_membership);
             self.s.runs[run].change = self.t.changes.number(change);
-            // What is done under this claim may not rest on what was true only before it stood.
+            // What is done under this claim may not rest on what was true only before the claim was written.
             self.s.runs[run].basis.well = self.s.mask(Host::well);
-            self.tell(|| "its claim stands".to_owned());
+            self.tell(|| "its claim is written".to_owned());
         }
         true
     }
 
-    /// The letter that a call of the membership is; nothing for other calls.
-    fn letter(&self, run: usize, number: u32) -> InFlight {
+    /// The call that an invocation is about to make, with the change of the membership that it asks for.
+    fn call_in_flight(&self, run: usize, number: u32) -> InFlight {
         let effects = self.t.effects.get(number);
         let membership = matches!(
             effects.first(),
@@ -208,105 +215,106 @@ impl Step<'_> {
     }
 
     fn ask(&mut self, run: usize, number: u32) -> Answer {
-        let letter = self.letter(run, number);
-        self.check_one_at_a_time(&letter);
+        let call = self.call_in_flight(run, number);
+        self.check_one_at_a_time(&call);
         let effects = self.t.effects.get(number);
         let Some(effect) = effects.first() else { return unanswered() };
         self.tell(|| format!("it asks: {effect}"));
-        match &*self.t.changes.get(letter.change) {
+        match &*self.t.changes.get(call.change) {
             None => {
-                self.execute(effect, letter.basis);
+                self.execute(effect, call.basis);
                 Answer::Done
             }
-            Some(change) => match self.arrive(effect, change, letter.basis) {
+            Some(change) => match self.arrive(effect, change, call.basis) {
                 Reply::Answered(answer) => answer,
                 Reply::Lost => unanswered(),
                 Reply::Waits(place) => {
-                    self.post(letter, place);
+                    self.post(call, place);
                     unanswered()
                 }
             },
         }
     }
 
-    /// A letter is on its way; false where the model has no room for it.
-    fn post(&mut self, letter: InFlight, place: Place) -> bool {
+    /// A call is on its way. Returns false if the model has no room for it.
+    fn post(&mut self, call: InFlight, place: Place) -> bool {
         self.tell(|| format!("its call waits: {place:?}"));
         let Some(slot) = self.s.in_flight.iter_mut().find(|l| l.place.is_none()) else { return false };
-        *slot = InFlight { place: Some(place), basis: Basis { late: true, ..letter.basis }, ..letter };
+        *slot = InFlight { place: Some(place), basis: Basis { late: true, ..call.basis }, ..call };
         true
     }
 
-    /// How many steps of time a call lives: of the membership, none; another, while its claim stands.
-    fn stays_alive(&self, run: usize, letter: &InFlight) -> u8 {
+    /// How many steps of time a call may still take: a change of the membership none, another call until its claim
+    /// expires.
+    fn stays_alive(&self, run: usize, call: &InFlight) -> u8 {
         let claimed = if self.s.runs[run].old { 1 } else { 2 };
-        if letter.change == 0 { claimed } else { 0 }
+        if call.change == 0 { claimed } else { 0 }
     }
 
-    /// It gives up its call, which is still on its way.
+    /// An invocation gives up its call, which is still on its way.
     pub fn give_up(&mut self, run: usize) -> bool {
         let Some(Stage::Ask(number)) = self.s.runs[run].stage else { return false };
-        let letter = self.letter(run, number);
-        self.check_one_at_a_time(&letter);
-        let posted = self.post(letter, Place::Flying(self.stays_alive(run, &letter)));
+        let call = self.call_in_flight(run, number);
+        self.check_one_at_a_time(&call);
+        let posted = self.post(call, Place::Flying(self.stays_alive(run, &call)));
         self.answered(run, unanswered());
         posted
     }
 
-    /// It dies.
+    /// An invocation dies.
     pub fn die(&mut self, run: usize) -> bool {
         let there = self.s.runs[run].stage.is_some();
         self.s.runs[run] = Run::default();
         there
     }
 
-    /// It dies having sent its call.
+    /// An invocation dies after it sent its call.
     pub fn die_sent(&mut self, run: usize) -> bool {
         let Some(Stage::Ask(number)) = self.s.runs[run].stage else { return false };
-        let letter = self.letter(run, number);
-        self.check_one_at_a_time(&letter);
-        let posted = self.post(letter, Place::Flying(self.stays_alive(run, &letter)));
+        let call = self.call_in_flight(run, number);
+        self.check_one_at_a_time(&call);
+        let posted = self.post(call, Place::Flying(self.stays_alive(run, &call)));
         self.s.runs[run] = Run::default();
         posted
     }
 
-    /// A letter arrives.
+    /// A call in flight arrives.
     pub fn deliver(&mut self, number: usize) -> bool {
-        let letter = self.s.in_flight[number];
-        let Some(Place::Flying(_)) = letter.place else { return false };
+        let call = self.s.in_flight[number];
+        let Some(Place::Flying(_)) = call.place else { return false };
         self.s.in_flight[number] = InFlight::default();
-        let effects = self.t.effects.get(letter.effect);
+        let effects = self.t.effects.get(call.effect);
         let Some(effect) = effects.first() else { return false };
-        self.tell(|| format!("that is: {effect}"));
-        match &*self.t.changes.get(letter.change) {
-            None => self.execute(effect, letter.basis),
+        self.tell(|| format!("the call: {effect}"));
+        match &*self.t.changes.get(call.change) {
+            None => self.execute(effect, call.basis),
             Some(change) => {
-                let reply = match letter.to {
-                    0 => self.arrive(effect, change, letter.basis),
-                    to => self.handed_on(letter.cluster, to, change, letter.basis),
+                let reply = match call.to {
+                    0 => self.arrive(effect, change, call.basis),
+                    to => self.handed_on(call.cluster, to, change, call.basis),
                 };
                 if let Reply::Waits(place) = reply {
-                    return self.post(letter, place);
+                    return self.post(call, place);
                 }
             }
         }
         true
     }
 
-    /// One step of time passes for an invocation: the platform kills it in its second.
+    /// One step of time passes for an invocation: Lambda ends it in its second step.
     pub fn run_grows_older(&mut self, number: usize) {
         let run = self.s.runs[number];
         if run.stage.is_none() {
             return;
         }
         if run.old {
-            self.tell(|| format!("the platform ends invocation {}", number + 1));
+            self.tell(|| format!("Lambda ends invocation {}", number + 1));
             self.s.runs[number] = Run::default();
             return;
         }
         let stage = match run.stage {
             Some(Stage::Write { ledger, fresh }) => {
-                // The write bears the time of its decision.
+                // The write carries the time of its decision.
                 let older = self.t.ledgers.get(ledger).as_ref().as_ref().map(crate::clock::older);
                 Some(Stage::Write { ledger: self.t.ledgers.number(older), fresh })
             }
@@ -340,12 +348,12 @@ impl Step<'_> {
         older
     }
 
-    /// What is on the network arrives within its time, or never.
+    /// A call on the network arrives within its time, or never.
     pub fn in_flight_grow_older(&mut self) {
-        for letter in &mut self.s.in_flight {
-            match letter.place {
-                Some(Place::Flying(0)) => *letter = InFlight::default(),
-                Some(Place::Flying(left)) => letter.place = Some(Place::Flying(left - 1)),
+        for call in &mut self.s.in_flight {
+            match call.place {
+                Some(Place::Flying(0)) => *call = InFlight::default(),
+                Some(Place::Flying(left)) => call.place = Some(Place::Flying(left - 1)),
                 _ => {}
             }
         }

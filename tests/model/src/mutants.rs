@@ -1,4 +1,4 @@
-//! The mutants: guards taken away, and what then breaks.
+//! The mutants: each is a guard taken away, and what breaks then.
 
 use membership::guard::Guard;
 
@@ -7,21 +7,21 @@ use crate::state::{Faults, Invariant, State};
 use crate::worlds::Begin::{self, Formed, Launching};
 use crate::worlds::{NONE, Plan};
 
-/// A guard taken away, the world that shows what it was for, and the invariants that break there.
+/// A guard taken away, the world that shows what the guard prevents, and the invariant that breaks there.
 #[derive(Clone, Copy, Debug)]
 pub struct Mutant {
-    /// The guard.
+    /// The guard that is taken away.
     pub guard: Guard,
-    /// The story of the design's section 6a, if it is one.
+    /// The number of the story that the mutant brings back (`docs/STORIES.md`), if there is one.
     pub story: Option<u8>,
-    /// What breaks; none for a dead end.
+    /// The invariant that breaks; `None` if a dead end appears instead.
     pub breaks: Option<Invariant>,
-    /// The world.
+    /// The world to explore.
     pub plan: Plan,
 }
 
 impl Mutant {
-    /// Whether what was found is what the guard keeps from happening.
+    /// Whether the search found what the guard prevents.
     pub fn caught(&self, found: &Found<State>) -> bool {
         match (self.breaks, &found.broken) {
             (Some(wanted), Some((broken, _))) => *broken == format!("{wanted:?}"),
@@ -30,7 +30,7 @@ impl Mutant {
         }
     }
 
-    /// That, in a word.
+    /// Whether the mutant was caught, as a phrase for the report.
     pub fn word(&self, caught: bool) -> String {
         let wanted = self.breaks.map_or("a dead end".to_owned(), |i| format!("{i:?}"));
         if caught { format!("caught, as {wanted}") } else { format!("NOT caught: {wanted} was expected") }
@@ -54,13 +54,13 @@ const fn mutant(
     }
 }
 
-/// For `make model` only.
+/// A mutant that only `make model` explores.
 const fn long(mutant: Mutant) -> Mutant {
     Mutant { plan: Plan { short: false, ..mutant.plan }, ..mutant }
 }
 
-/// The guards whose loss the model notices, each in a world as small as will do. With every guard in its place nothing
-/// breaks there: these worlds are explored like the others, too.
+/// The guards whose loss the model notices, each with the smallest world that shows it. These worlds are also explored
+/// with every guard in place: then nothing may break.
 pub const MUTANTS: &[Mutant] = &[
     mutant(Guard::AllGoneBeforeNext, 1, Invariant::I2, Launching(2), 1, Faults { freezes: 1, ..NONE }),
     mutant(Guard::GoneIsProven, 1, Invariant::I2, Launching(2), 1, Faults { hidden: 1, ..NONE }),

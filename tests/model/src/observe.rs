@@ -1,7 +1,7 @@
-//! What an invocation sees, from the state: the real observation.
+//! What an invocation sees of a state: the real observation.
 //!
-//! All parts are seen at one moment. What lies between the parts of a real look, and between a look and what comes of
-//! it, is the same gap here: whatever is done rests on a look as old as it may be.
+//! All parts are seen at one moment. The time between the parts of a real look, and between a look and what is done
+//! about it, is one gap here: anything may happen between the look and the next write or call.
 
 use std::collections::BTreeMap;
 
@@ -17,43 +17,41 @@ use crate::state::{Cluster, Etcd, Host, Life, Machine};
 use crate::step::Step;
 use crate::tables::Sight;
 
-/// The instance with this number.
+/// The ID of the instance at this index.
 pub fn id(host: usize) -> InstanceId {
     InstanceId(format!("i-{}", host + 1))
 }
 
-/// The number of this instance.
+/// The index of the instance with this ID.
 pub fn number(id: &InstanceId) -> Option<usize> {
     id.as_str().strip_prefix("i-")?.parse::<usize>().ok()?.checked_sub(1)
 }
 
-/// The client URL of an address.
-pub fn client_url(address: u8) -> String {
+fn client_url(address: u8) -> String {
     format!("http://10.0.0.{address}:2379")
 }
 
-/// The peer URL of an address.
-pub fn peer_url(address: u8) -> String {
+fn peer_url(address: u8) -> String {
     format!("http://10.0.0.{address}:2380")
 }
 
-/// The address of a URL.
+/// The last byte of the address in a URL, 0 for none.
 pub fn address(url: &str) -> u8 {
     let host = url.strip_prefix("http://10.0.0.").and_then(|rest| rest.split(':').next());
     host.and_then(|n| n.parse().ok()).unwrap_or(0)
 }
 
-/// A cluster's ID, by its token's number.
-pub fn cluster_id(token: u8) -> ClusterId {
+/// A cluster's ID, from the number of its token.
+fn cluster_id(token: u8) -> ClusterId {
     ClusterId(100 + u64::from(token))
 }
 
-/// The token's number of a cluster ID.
+/// The number of the token of the cluster with this ID.
 pub fn token_of(id: ClusterId) -> u8 {
     id.0.saturating_sub(100) as u8
 }
 
-/// The member list of a cluster, served by one of its members.
+/// The member list of a cluster, as one of its members serves it.
 pub fn list(cluster: &Cluster, served_by: u8) -> MemberList {
     let members = cluster.listed().map(|m| Member {
         id: MemberId(m.id.into()),
@@ -70,7 +68,7 @@ pub fn list(cluster: &Cluster, served_by: u8) -> MemberList {
 }
 
 impl Step<'_> {
-    /// Looks, and gives the number of the observation.
+    /// Looks. Returns the index of the observation.
     pub fn observe(&mut self, hidden: Option<u8>) -> u32 {
         let s = &self.s;
         let sight = Sight {
@@ -91,7 +89,7 @@ impl Step<'_> {
         number
     }
 
-    /// `initial-cluster` is for other tools, nothing reads it: here it always says what it should.
+    /// `initial-cluster` is for other tools and no rule reads it, so here it always has the value that it should have.
     fn up_to_date(&self, mut obs: Observation) -> Observation {
         use membership::change::Effect;
         let decision = membership::decide::decide_with(&obs, NOW, None, self.world.guards);

@@ -1,44 +1,46 @@
-//! One state of the world, in small numbers; whatever is text or a document is an index into the tables.
+//! One state of the world, in small numbers; texts and documents are indices into the tables.
 
-/// The most instances at once, those that EC2 still lists as terminated among them.
+/// The most instances at once, including those that EC2 still lists as terminated.
 pub const HOSTS: usize = 7;
 /// The most members of one cluster.
 pub const MEMBERS: usize = 6;
-/// The most clusters of which anything is left.
+/// The most clusters at once, including past ones whose data is still on a disk.
 pub const CLUSTERS: usize = 2;
 /// The most invocations at once.
 pub const RUNS: usize = 2;
-/// The most calls on their way that nobody waits for any more.
+/// The most calls in flight at once.
 pub const MOST_IN_FLIGHT: usize = 2;
 
-/// All of it.
+/// One state of the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct State {
-    /// The instances, by the number in their name less one.
+    /// The instances; instance `i-1` has index 0.
     pub hosts: [Host; HOSTS],
-    /// etcd, a cluster each.
+    /// The etcd clusters, in the order of their tokens.
     pub clusters: [Cluster; CLUSTERS],
     /// The env of each instance: an index of texts, 0 for none.
     pub envs: [u32; HOSTS],
-    /// The addresses whose client URLs stand in `endpoints`, a bit each; none while it does not exist.
+    /// A bit for each address whose client URL `endpoints` names; `None` while the parameter does not exist.
     pub endpoints: Option<u8>,
-    /// The ledger: an index of ledgers; the first is that there is none.
+    /// The ledger: an index of ledgers, 0 while there is no ledger.
     pub ledger: u32,
-    /// Invocations.
+    /// The invocations that are under way.
     pub runs: [Run; RUNS],
-    /// Calls on their way.
+    /// The calls in flight whose callers no longer wait.
     pub in_flight: [InFlight; MOST_IN_FLIGHT],
     /// The group's desired capacity.
     pub desired: u8,
-    /// How often each fault may still come.
+    /// How often each fault may still happen.
     pub faults: Faults,
     /// The invariant that the last step broke.
     pub broken: Option<Invariant>,
-    /// It died in the moment in which it was written down as formed (docs/decisions/0003): nothing is promised.
+    /// A cluster lost its majority at the moment at which the ledger said that it formed. Nothing is promised for it
+    /// (docs/decisions/0003).
     pub stillborn: bool,
 }
 
-/// What must never break. I9 is the dead ends; I11 is that each look is worked out once and kept.
+/// What must never break (`docs/SAFETY.md`). A dead end breaks I9. I11 holds here by itself: each decision is computed
+/// once and kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(missing_docs)]
 pub enum Invariant {
@@ -54,7 +56,7 @@ pub enum Invariant {
     I12,
 }
 
-/// Where Auto Scaling says that an instance stands, as far as the rules tell it apart.
+/// The lifecycle state that Auto Scaling gives, as far as the rules distinguish it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Life {
     /// There is no such instance.
@@ -68,11 +70,11 @@ pub enum Life {
     Leaving,
     /// `ReplacingRootVolume`.
     Replacing,
-    /// The group lists it no more; EC2 still does.
+    /// The group no longer lists the instance; EC2 still does.
     Out,
 }
 
-/// What EC2 says.
+/// The state that EC2 gives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum Machine {
@@ -82,27 +84,27 @@ pub enum Machine {
     Terminated,
 }
 
-/// Who hears it.
+/// Whether an instance answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Condition {
-    /// Everybody.
+    /// It answers its peers and the functions.
     #[default]
     Well,
-    /// Nobody: it does nothing, and what is sent to it waits in its socket.
+    /// It does nothing, and what is sent to it waits in its socket.
     Frozen,
-    /// Its peers, not the functions.
+    /// It answers its peers but not the functions.
     Deaf,
 }
 
-/// Its etcd.
+/// The etcd of an instance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Etcd {
     /// The boot script waits for an env that lets it start.
     #[default]
     Booting,
-    /// It runs.
+    /// etcd runs.
     Running,
-    /// It ended for good.
+    /// The boot script refused to start etcd, or its member was removed: it does not start again.
     Stopped,
 }
 
@@ -114,140 +116,141 @@ pub struct Host {
     pub machine: Machine,
     pub condition: Condition,
     pub etcd: Etcd,
-    /// The group counts it as healthy.
+    /// Whether the group takes the instance for healthy.
     pub healthy: bool,
-    /// Its place in the order of launches.
+    /// The instance's place in the order of launches.
     pub order: u8,
     pub address: u8,
     /// The generation of the boot script's stamp, 0 for none.
     pub stamp: u8,
-    /// Whose data its disk holds: a cluster's token and a member, both 0 for an empty disk.
+    /// The data on the disk: a cluster's token and a member ID, both 0 for an empty disk.
     pub cluster: u8,
     pub member: u8,
-    /// Its log holds every acknowledged write.
+    /// Whether the log on the disk holds every acknowledged write.
     pub full: bool,
 }
 
-/// A cluster, known by the number of its token. 0 is none.
+/// A cluster, identified by the number of its token; 0 is no cluster.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub struct Cluster {
     pub token: u8,
-    /// The ledger said that it formed.
+    /// Whether the ledger says that the cluster formed.
     pub formed: bool,
-    /// The member that leads, or last led; 0 for none.
+    /// The member that leads or led last, 0 for none.
     pub leader: u8,
-    /// Of its leader: one more with each election. It is only ever compared, so it begins anew after some.
+    /// The leader's term, one more with each election. Terms are only compared, so the number wraps around.
     pub term: u8,
-    /// Ordered by ID, the empty ones last.
+    /// The members in the order of their IDs; free places last.
     pub members: [Listed; MEMBERS],
 }
 
-/// A member. ID 0 is none; the ID is its address × 8, and a number that no other member of that address has.
+/// A listed member. The ID is the address × 8 plus a number that differs from those of earlier members at this
+/// address. ID 0 is a free place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub struct Listed {
     pub id: u8,
     pub address: u8,
-    /// The instance whose name it published, plus one; 0 while it has none.
+    /// The index of the instance that is the member's name, plus one; 0 while the member has no name.
     pub name: u8,
     pub learner: bool,
-    /// It was started once.
+    /// Whether an etcd was ever started as this member.
     pub started: bool,
-    /// The instance that it was added for, plus one; 0 for a founder.
+    /// The index of the instance for which the member was added, plus one; 0 for a founder.
     pub meant: u8,
-    /// It is what an add came to that had waited somewhere.
+    /// Whether an add that arrived late created this member.
     pub late: bool,
 }
 
 /// One invocation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Run {
-    /// What comes next; none where there is no invocation.
+    /// What the invocation does next; `None` if there is no invocation.
     pub stage: Option<Stage>,
-    /// The real thing: an index of invocations.
+    /// The real [`membership::invocation::Invocation`]: an index of invocations.
     pub invocation: u32,
-    /// What it saw last: an index of observations.
+    /// The last look: an index of observations.
     pub seen: u32,
-    /// Which nonce is its own.
+    /// The number in the invocation's nonces.
     pub nonce: u8,
-    /// It has lived through a step of time.
+    /// Whether the invocation has lived through a step of time.
     pub old: bool,
-    /// What it claimed last, if that is a change of the membership: an index of changes, 0 for none.
+    /// The change of the membership that was claimed last: an index of changes, 0 for none.
     pub change: u32,
-    /// What its last look rests on.
+    /// The world at the last look.
     pub basis: Basis,
 }
 
-/// What a step rests on.
+/// The world at the look on which a call rests: an invariant judges the call by it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Basis {
-    /// The instances whose etcd took part at some moment since the look, a bit each.
+    /// A bit for each instance whose etcd took part at some moment since the look.
     pub well: u8,
-    /// Those that answered in the look.
+    /// A bit for each instance that answered in the look.
     pub answered: u8,
-    /// The desired capacity of then.
+    /// The desired capacity in the look.
     pub desired: u8,
-    /// The call waits somewhere: that it lands late is no fault of the look. Its invocation might as well have made it
-    /// at once, which is another path of the same world; whoever acts meanwhile has to count it.
+    /// Whether the call arrived late, which is no fault of the look: on another path of the same world it arrives at
+    /// once. An invocation that acts meanwhile has to count the call.
     pub late: bool,
 }
 
 /// What an invocation is about to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stage {
-    /// Look again.
+    /// It looks again.
     Look,
-    /// Write this ledger; `fresh` while nobody has written since it was read.
+    /// It writes this ledger (an index); `fresh` while no other write came since the ledger was read.
     #[allow(missing_docs)]
     Write { ledger: u32, fresh: bool },
-    /// Make these calls.
+    /// It makes these calls: an index of effects.
     Perform(u32),
-    /// Make this call under the claim.
+    /// It makes this call under its claim: an index of effects.
     Ask(u32),
 }
 
-/// A call on its way that nobody waits for any more.
+/// A call in flight whose caller no longer waits. Without a place, there is no call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub struct InFlight {
     pub place: Option<Place>,
-    /// The member that it was handed on to; 0 while it goes where it was sent.
+    /// The member to which the call was handed on; 0 while it goes where it was sent.
     pub to: u8,
     pub effect: u32,
-    /// The change of the membership that it asks for: an index of changes, 0 for none.
+    /// The change of the membership that the call asks for: an index of changes, 0 for none.
     pub change: u32,
     pub cluster: u8,
     pub basis: Basis,
 }
 
-/// Where a letter is.
+/// Where a call in flight is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
-    /// On the network: it arrives, or is lost, within so many steps of time.
+    /// On the network: the call arrives within this many steps of time, or is lost.
     Flying(u8),
-    /// In the socket of a frozen member.
+    /// In the socket of this frozen member.
     Socket(u8),
-    /// In the log of a leader without a quorum.
+    /// In the log of this leader, which has no quorum.
     Log(u8),
 }
 
 macro_rules! faults {
     ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
-        /// How often each thing may still go wrong.
+        /// How often each fault may still happen.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
         pub struct Faults {
             $($(#[doc = $doc])+ pub $name: u8,)+
         }
 
         impl Faults {
-            /// All of them together.
+            /// How many faults may still happen in all.
             pub fn left(&self) -> u32 {
                 0 $(+ u32::from(self.$name))+
             }
 
-            /// Those that there are.
-            pub fn told(&self) -> String {
+            /// The faults that may happen, by name and number.
+            pub fn budget(&self) -> String {
                 let all = [$((stringify!($name), self.$name)),+];
                 let some = all.iter().filter(|(_, n)| *n > 0).map(|(name, n)| format!("{name} {n}"));
                 some.collect::<Vec<_>>().join(", ")
@@ -261,9 +264,9 @@ faults! {
     kills,
     /// An instance freezes, until it thaws.
     freezes,
-    /// An instance answers its peers and not the functions, until it does again.
+    /// An instance answers its peers but not the functions, until it recovers.
     deaf,
-    /// An etcd ends and is started again.
+    /// An etcd crashes, and the boot script starts it again.
     crashes,
     /// A root volume is replaced.
     disks,
@@ -271,17 +274,17 @@ faults! {
     terminations,
     /// An answer is lost.
     answers,
-    /// A call is given up by whoever made it, and arrives later.
+    /// An invocation gives up its call, and the call arrives later.
     late,
     /// An invocation dies.
     deaths,
-    /// Time passes although somebody has something to do at once.
+    /// Time passes although a machine, the group or an invocation has something to do at once.
     delays,
-    /// An instance is missing from EC2 and the group for one look.
+    /// EC2 and the group do not list an instance in one look.
     hidden,
     /// A hook times out.
     timeouts,
-    /// A long wait is over at once: of a leaving voter, a joiner's hook, a stalled launch.
+    /// A long wait is over at once: the leave patience, a joiner's hook, a stalled launch.
     patience,
     /// A launch gets the address of an instance that is terminated.
     reuse,
@@ -290,7 +293,7 @@ faults! {
 }
 
 impl State {
-    /// A world without anything in it.
+    /// A world with nothing in it.
     pub fn empty(desired: u8, faults: Faults) -> Self {
         Self {
             hosts: Default::default(),
@@ -312,12 +315,12 @@ impl State {
         self.clusters.iter().find(|c| token != 0 && c.token == token)
     }
 
-    /// The number of the instance whose disk holds this member's data.
+    /// The index of the instance whose disk holds this member's data.
     pub fn host_of(&self, token: u8, member: u8) -> Option<usize> {
         self.hosts.iter().position(|h| h.cluster == token && h.member == member && member != 0)
     }
 
-    /// A bit for each instance for which this holds.
+    /// A bit for each instance that `which` selects.
     pub fn mask(&self, which: impl Fn(&Host) -> bool) -> u8 {
         self.hosts.iter().enumerate().filter(|(_, h)| which(h)).fold(0, |mask, (i, _)| mask | 1 << i)
     }
@@ -329,22 +332,22 @@ impl State {
 }
 
 impl Host {
-    /// The machine runs.
+    /// Whether the machine runs.
     pub fn runs(&self) -> bool {
         self.life != Life::Nowhere && self.machine == Machine::Running
     }
 
-    /// Its etcd takes part in its cluster.
+    /// Whether the instance's etcd takes part in its cluster.
     pub fn well(&self) -> bool {
         self.runs() && self.etcd == Etcd::Running && self.condition != Condition::Frozen
     }
 
-    /// Its etcd answers the functions.
+    /// Whether the instance's etcd answers the functions.
     pub fn answers(&self) -> bool {
         self.well() && self.condition == Condition::Well
     }
 
-    /// It counts towards the desired capacity.
+    /// Whether the instance counts towards the desired capacity.
     pub fn stays(&self) -> bool {
         matches!(self.life, Life::Pending | Life::InService | Life::Replacing)
     }
@@ -366,12 +369,12 @@ impl Cluster {
         self.listed().find(|m| m.id == id)
     }
 
-    /// The same, to be changed.
+    /// The member with this ID, mutably.
     pub fn member_mut(&mut self, id: u8) -> Option<&mut Listed> {
         self.members.iter_mut().find(|m| m.id == id && id != 0)
     }
 
-    /// One member more; false where there is no room in this model.
+    /// Adds a member. Returns false if this model has no room for it.
     pub fn insert(&mut self, new: Listed) -> bool {
         let Some(room) = self.members.iter_mut().find(|m| m.id == 0) else { return false };
         *room = new;
@@ -379,7 +382,7 @@ impl Cluster {
         true
     }
 
-    /// One member less.
+    /// Removes a member.
     pub fn remove(&mut self, id: u8) {
         if let Some(member) = self.member_mut(id) {
             *member = Listed::default();

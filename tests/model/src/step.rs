@@ -6,32 +6,32 @@ use membership::ledger::{ConditionKey, Ledger, Phase};
 
 use crate::action::Action;
 use crate::clock::ANCIENT;
+use crate::invoke::Reception;
 use crate::observe::id;
-use crate::state::{Etcd, Invariant, Life, Machine, State};
+use crate::state::{Condition, Etcd, Invariant, Life, Machine, State};
 use crate::tables::Tables;
 use crate::world::World;
 
-/// A state in the making.
+/// A step that is being taken.
 pub struct Step<'a> {
-    /// The world.
     pub world: &'a World,
-    /// Its tables.
+    /// The world's tables.
     pub t: &'a mut Tables,
-    /// What has come of it so far.
+    /// The state as far as the step has come.
     pub s: State,
-    /// What is told of it, where somebody listens.
+    /// Where the sentences of the step go, if they are wanted.
     pub story: Option<&'a mut Vec<String>>,
 }
 
 impl Step<'_> {
-    /// Tells what happened.
+    /// Adds a sentence to the story.
     pub fn tell(&mut self, what: impl FnOnce() -> String) {
         if let Some(story) = &mut self.story {
             story.push(what());
         }
     }
 
-    /// An invariant is broken: the first one counts.
+    /// Notes that an invariant is broken. Only the first broken invariant counts.
     pub fn broken(&mut self, which: Invariant, how: impl FnOnce() -> String) {
         if self.s.broken.is_none() {
             self.s.broken = Some(which);
@@ -39,28 +39,35 @@ impl Step<'_> {
         }
     }
 
-    /// The ledger as it stands.
+    /// The ledger as it is stored now.
     pub fn ledger(&self) -> Arc<Option<Ledger>> {
         self.t.ledgers.get(self.s.ledger)
     }
 
-    /// Takes the action, if it can happen.
+    /// Takes the action. Returns false if it cannot happen in this state.
     pub fn take(&mut self, action: Action) -> bool {
-        self.act(action) && self.settle_down()
+        let happens = self.act(action);
+        if happens {
+            self.settle_down();
+        }
+        happens
     }
 
     fn act(&mut self, action: Action) -> bool {
         match action {
             Action::Begin(run, hidden) => self.hide(hidden) && self.begin(run.into(), hidden),
             Action::Look(run, hidden) => self.hide(hidden) && self.look_again(run.into(), hidden),
-            Action::Land(run) => self.land(run.into(), true),
-            Action::Unheard(run) => spend(&mut self.s.faults.answers) && self.land(run.into(), false),
+            Action::Land(run) => self.land(run.into(), Reception::Heard),
+            Action::Unheard(run) => {
+                spend(&mut self.s.faults.answers) && self.land(run.into(), Reception::Lost)
+            }
             Action::Late(run) => spend(&mut self.s.faults.late) && self.give_up(run.into()),
             Action::Die(run) => spend(&mut self.s.faults.deaths) && self.die(run.into()),
             Action::DieSent(run) => spend(&mut self.s.faults.deaths) && self.die_sent(run.into()),
-            Action::Deliver(letter) => self.deliver(letter.into()),
+            Action::Deliver(call) => self.deliver(call.into()),
             Action::Wait => self.time_passes(),
-            Action::Scale(up) => spend(&mut self.s.faults.scales) && self.scale(up),
+            Action::DesireMore => spend(&mut self.s.faults.scales) && self.desire(self.s.desired + 1),
+            Action::DesireLess => spend(&mut self.s.faults.scales) && self.desire(self.s.desired - 1),
             Action::Stalled => spend(&mut self.s.faults.patience) && self.age(ConditionKey::Stalled),
             Action::Launch(at) => self.launch(at.map(usize::from)),
             _ => self.act_on_host(action),
@@ -77,8 +84,12 @@ impl Step<'_> {
             Action::ScaleIn(h) => self.scale_in(h.into()),
             Action::Recover(h) => self.recover(h.into()),
             Action::Kill(h) => spend(&mut self.s.faults.kills) && self.kill(h.into()),
-            Action::Freeze(h) => spend(&mut self.s.faults.freezes) && self.freeze(h.into(), true),
-            Action::Deafen(h) => spend(&mut self.s.faults.deaf) && self.freeze(h.into(), false),
+            Action::Freeze(h) => {
+                spend(&mut self.s.faults.freezes) && self.falls_silent(h.into(), Condition::Frozen)
+            }
+            Action::Deafen(h) => {
+                spend(&mut self.s.faults.deaf) && self.falls_silent(h.into(), Condition::Deaf)
+            }
             Action::Crash(h) => spend(&mut self.s.faults.crashes) && self.crash(h.into()),
             Action::LoseDisk(h) => spend(&mut self.s.faults.disks) && self.lose_disk(h.into()),
             Action::Terminate(h) => spend(&mut self.s.faults.terminations) && self.terminate(h.into()),
@@ -97,12 +108,12 @@ impl Step<'_> {
         there && spend(&mut self.s.faults.hidden)
     }
 
-    fn scale(&mut self, up: bool) -> bool {
-        self.s.desired = if up { self.s.desired + 1 } else { self.s.desired - 1 };
-        (1..=4).contains(&self.s.desired)
+    fn desire(&mut self, desired: u8) -> bool {
+        self.s.desired = desired;
+        (1..=4).contains(&desired)
     }
 
-    /// The wait that is longer than any step of time is over.
+    /// A wait that is longer than any step of time is over.
     fn patience_over(&mut self, host: usize) -> bool {
         match self.s.hosts[host].life {
             Life::Leaving => self.age(ConditionKey::TerminateWaiting(id(host))),
@@ -111,21 +122,22 @@ impl Step<'_> {
         }
     }
 
-    /// A launch hook at its cap, which no heartbeat moves, ends soon: that is no fault any more.
+    /// A launch hook at its cap, which no heartbeat moves, ends soon: its timeout is then no fault.
     fn launch_hook_is_over(&self, host: usize) -> bool {
         let key = ConditionKey::LaunchWaiting(id(host));
         let since = (*self.ledger()).as_ref().and_then(|l| l.since(&key));
         self.s.hosts[host].life == Life::Pending && since == Some(ANCIENT)
     }
 
-    /// Makes a condition of the ledger as old as can be. Time does that, nobody writes: what was read still stands.
+    /// Makes a condition of the ledger as old as a condition can be. Time does this and not a write, so a write of an
+    /// invocation that read the ledger before still succeeds.
     fn age(&mut self, key: ConditionKey) -> bool {
         let Some(mut ledger) = (*self.ledger()).clone() else { return false };
         let Some(condition) = ledger.conditions.get_mut(&key).filter(|m| m.since != ANCIENT) else {
             return false;
         };
         if self.s.busy() {
-            // Whoever looked before would take the condition for younger than it is.
+            // An invocation that looked before would take the condition for younger than it is.
             return false;
         }
         condition.since = ANCIENT;
@@ -133,9 +145,8 @@ impl Step<'_> {
         true
     }
 
-    /// Some seconds pass: at no cost where nobody would do anything without it. The patiences of these worlds are as
-    /// short as the seconds that a real one gives a machine to boot; that time passes over somebody who has something
-    /// to do is a fault, and bounded.
+    /// One step of time passes. It is free while nobody has anything to do; otherwise it is a fault, and bounded: the
+    /// patiences of these worlds are only as long as a real machine takes to boot.
     fn time_passes(&mut self) -> bool {
         if (self.s.busy() || self.somebody_is_due()) && !spend(&mut self.s.faults.delays) {
             return false;
@@ -158,7 +169,7 @@ impl Step<'_> {
         number
     }
 
-    /// Whether a machine, the group, or an invocation that began now, would do something at once.
+    /// Whether a machine, the group, or an invocation that began now would do something at once.
     fn somebody_is_due(&mut self) -> bool {
         let (before, story) = (self.s, self.story.take());
         let hosts =
@@ -178,17 +189,16 @@ impl Step<'_> {
         any
     }
 
-    /// What follows by itself, at once. False where the model has no room for it.
-    fn settle_down(&mut self) -> bool {
+    /// Does what follows from the action by itself, and checks the state.
+    fn settle_down(&mut self) {
         self.etcd_settles();
         self.bases_grow();
         self.check_state();
         self.forget_hosts();
         self.forget_clusters();
-        true
     }
 
-    /// An instance of which no trace is left anywhere gives its number to the next.
+    /// The number of an instance that has left no trace anywhere is free for the next instance.
     fn forget_hosts(&mut self) {
         let in_flight = self.s.in_flight.iter().any(|l| l.place.is_some());
         if self.s.busy() || in_flight || !self.s.hosts.iter().any(|h| h.life == Life::Out) {
@@ -215,7 +225,7 @@ impl Step<'_> {
         self.renumber_launches();
     }
 
-    /// Only the order of launches matters.
+    /// Numbers the launches from 1 again: only their order matters.
     fn renumber_launches(&mut self) {
         let mut orders: Vec<u8> =
             self.s.hosts.iter().filter(|h| h.life != Life::Nowhere).map(|h| h.order).collect();
@@ -225,7 +235,7 @@ impl Step<'_> {
         }
     }
 
-    /// A cluster of the past is forgotten with the last disk that holds its data.
+    /// A cluster of a past generation is forgotten with the last disk that holds its data.
     fn forget_clusters(&mut self) {
         if self.s.clusters[1].token == 0 {
             return;
@@ -240,7 +250,7 @@ impl Step<'_> {
         self.s.clusters.sort_by_key(|c| (c.token == 0, c.token));
     }
 
-    /// All is as it should be, and a look finds nothing to do.
+    /// Whether all is as it should be and a look finds nothing to do.
     pub fn settled(&mut self) -> bool {
         let in_flight = self.s.in_flight.iter().any(|l| l.place.is_some());
         if self.s.busy() || in_flight || self.s.broken.is_some() {
@@ -268,7 +278,7 @@ impl Step<'_> {
     }
 }
 
-/// One of these less, if there is one.
+/// Takes one from a budget. Returns false if none is left.
 pub fn spend(left: &mut u8) -> bool {
     let some = *left > 0;
     *left = left.saturating_sub(1);

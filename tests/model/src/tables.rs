@@ -1,4 +1,4 @@
-//! What a state names by number: each document, text and invocation once.
+//! What the indices in a state refer to: each document, text and invocation is kept once.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -12,7 +12,7 @@ use membership::observation::Observation;
 use crate::invoke::Then;
 use crate::state::{Cluster, HOSTS, Host};
 
-/// Each value once, with a number that stays.
+/// Keeps each value once, under an index that never changes.
 #[derive(Clone, Debug)]
 pub struct Table<T> {
     values: Vec<Arc<T>>,
@@ -26,7 +26,7 @@ impl<T> Default for Table<T> {
 }
 
 impl<T: Eq + Hash> Table<T> {
-    /// The number of this value.
+    /// The index of this value; a new value is added.
     pub fn number(&mut self, value: T) -> u32 {
         if let Some(number) = self.numbers.get(&value) {
             return *number;
@@ -38,25 +38,14 @@ impl<T: Eq + Hash> Table<T> {
         number
     }
 
-    /// The value of this number.
+    /// The value with this index.
     pub fn get(&self, number: u32) -> Arc<T> {
         Arc::clone(&self.values[number as usize])
     }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.values.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
-    }
 }
 
-/// What an observation is made of.
+/// The parts of a state that decide what an invocation observes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
 pub struct Sight {
     pub hosts: [Host; HOSTS],
     pub clusters: [Cluster; crate::state::CLUSTERS],
@@ -67,9 +56,8 @@ pub struct Sight {
     pub hidden: Option<u8>,
 }
 
-/// All tables, and what was worked out already.
+/// All tables, and what was computed already.
 #[derive(Clone, Debug)]
-#[allow(missing_docs)]
 pub struct Tables {
     pub ledgers: Table<Option<Ledger>>,
     pub invocations: Table<Invocation>,
@@ -78,10 +66,11 @@ pub struct Tables {
     pub effects: Table<Vec<Effect>>,
     pub changes: Table<Option<Change>>,
     pub sights: HashMap<Sight, u32>,
-    /// By invocation, observation and nonce.
+    /// What an invocation does after a look, by invocation, observation and nonce.
     pub looks: HashMap<(u32, u32, u8), (u32, Then)>,
+    /// Whether the decision about an observation is settled.
     pub settled: HashMap<u32, bool>,
-    /// Of each table, the number of the same value one step of time later.
+    /// The index of the same value one step of time later.
     pub older_ledgers: HashMap<u32, u32>,
     pub older_invocations: HashMap<u32, u32>,
     pub older_observations: HashMap<u32, u32>,

@@ -12,25 +12,20 @@ use crate::state::{Invariant, Life, State};
 use crate::step::Step;
 use crate::tables::Tables;
 
-/// A world, bounded by how often each thing may go wrong in it.
+/// A world, bounded by how often each fault may happen in it.
 #[derive(Debug)]
 pub struct World {
-    /// What is explored, in a few words.
-    pub name: String,
-    /// Where it begins.
-    pub start: State,
-    /// How many invocations at once.
+    start: State,
+    /// The most invocations at once.
     pub runs: usize,
-    /// All guards, or all but one.
     pub guards: Guards,
-    /// The group's settings.
     pub settings: Settings,
     tables: Mutex<Tables>,
 }
 
 impl World {
-    /// A world with these tables.
-    pub fn new(name: &str, start: State, runs: usize, guards: Guards, tables: Tables) -> Self {
+    /// A world that begins in `start`, whose indices refer to these tables.
+    pub fn new(start: State, runs: usize, guards: Guards, tables: Tables) -> Self {
         let patience = crate::clock::STEP;
         let settings = Settings {
             formation_patience: patience,
@@ -39,16 +34,16 @@ impl World {
             leave_patience: Duration::from_secs(1800),
             ..Settings::default()
         };
-        Self { name: name.to_owned(), start, runs, guards, settings, tables: Mutex::new(tables) }
+        Self { start, runs, guards, settings, tables: Mutex::new(tables) }
     }
 
-    /// The tables, of which there is one user at a time.
+    /// The tables, for one user at a time.
     pub fn tables(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// What comes of an action, if it can happen; and what is told of it.
-    pub fn follow(&self, state: &State, action: Action, story: Option<&mut Vec<String>>) -> Option<State> {
+    /// The state after an action, if the action can happen. The sentences of the step are added to `story`.
+    fn follow(&self, state: &State, action: Action, story: Option<&mut Vec<String>>) -> Option<State> {
         if state.broken.is_some() || state.stillborn {
             return None;
         }
@@ -56,12 +51,6 @@ impl World {
         let mut step = Step { world: self, t: &mut tables, s: *state, story };
         let happened = step.take(action) && (step.s != *state || step.s.broken.is_some());
         happened.then_some(step.s)
-    }
-
-    /// Whether nothing is left to do, and all is as it should be.
-    pub fn settled(&self, state: &State) -> bool {
-        let mut tables = self.tables();
-        state.stillborn || Step { world: self, t: &mut tables, s: *state, story: None }.settled()
     }
 
     /// `desired` instances whose launch hooks wait, and nothing else.
@@ -118,7 +107,8 @@ impl crate::explore::Explored for World {
     }
 
     fn settled(&self, state: &State) -> bool {
-        World::settled(self, state)
+        let mut tables = self.tables();
+        state.stillborn || Step { world: self, t: &mut tables, s: *state, story: None }.settled()
     }
 
     fn fault(&self, before: &State, after: &State) -> bool {
@@ -126,8 +116,8 @@ impl crate::explore::Explored for World {
     }
 
     fn sentences(&self, before: &State, action: Action) -> Vec<String> {
-        let mut told = vec![action.to_string()];
-        self.follow(before, action, Some(&mut told));
-        told
+        let mut sentences = vec![action.to_string()];
+        self.follow(before, action, Some(&mut sentences));
+        sentences
     }
 }

@@ -1,4 +1,4 @@
-//! The worlds that are explored: where each begins, how many invocations, what may go wrong.
+//! The worlds that are explored: where each begins, how many invocations run at once, what may go wrong.
 
 use membership::guard::Guards;
 
@@ -11,33 +11,33 @@ use crate::world::World;
 /// Where a world begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Begin {
-    /// So many instances are launching, and there is nothing else.
+    /// This many instances are launching, and there is nothing else.
     Launching(u8),
-    /// A cluster of so many has formed and settled.
+    /// A cluster of this many members has formed and settled.
     Formed(u8),
 }
 
 /// A world, before it is built.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// What is explored.
+    /// The name that is printed and by which a world can be selected.
     pub name: &'static str,
-    /// Where it begins.
+    /// The state in which the world begins.
     pub begin: Begin,
-    /// How many invocations at once.
+    /// The most invocations at once.
     pub runs: usize,
-    /// How often each thing may go wrong.
+    /// How often each fault may happen.
     pub faults: Faults,
-    /// Part of the short form, which `make test` runs.
+    /// Whether `make test` explores this world too, and not only `make model`.
     pub short: bool,
 }
 
 impl Plan {
-    /// All of it in a line.
-    pub fn told(&self) -> String {
-        let faults = match self.faults.told() {
-            none if none.is_empty() => "nothing goes wrong".to_owned(),
-            some => some,
+    /// The whole plan in a line.
+    pub fn summary(&self) -> String {
+        let faults = match self.faults.budget() {
+            empty if empty.is_empty() => "nothing goes wrong".to_owned(),
+            budget => budget,
         };
         let at_once = if self.runs == 1 { "one invocation" } else { "two invocations at once" };
         format!("{} ({:?}, {at_once}, {faults})", self.name, self.begin)
@@ -48,7 +48,7 @@ impl Plan {
     }
 }
 
-/// Every world in which nothing may break: the mutants' own too, each once.
+/// Every world in which nothing may break: [`WORLDS`], and the mutants' worlds, each once.
 pub fn every() -> Vec<Plan> {
     let mut all: Vec<Plan> = WORLDS.to_vec();
     for mutant in MUTANTS {
@@ -59,7 +59,7 @@ pub fn every() -> Vec<Plan> {
     all
 }
 
-/// What a settled cluster of a size is, and the tables that name its parts: worked out once.
+/// The settled clusters in which worlds begin, by size, each with the tables of its indices: computed once.
 #[derive(Debug, Default)]
 pub struct Beginnings {
     formed: Vec<(u8, State, Tables)>,
@@ -73,7 +73,7 @@ impl Beginnings {
             Begin::Formed(desired) => self.formed(desired),
         };
         start.faults = plan.faults;
-        World::new(plan.name, start, plan.runs, guards, tables)
+        World::new(start, plan.runs, guards, tables)
     }
 
     fn formed(&mut self, desired: u8) -> (State, Tables) {
@@ -81,7 +81,7 @@ impl Beginnings {
             return (*state, tables.clone());
         }
         let start = World::launching(desired);
-        let world = World::new("formation", start, 1, Guards::all(), Tables::default());
+        let world = World::new(start, 1, Guards::all(), Tables::default());
         let found = explore(&world, Bounds { states: 1_000_000, until_settled: true });
         let settled = found.first_settled.unwrap_or(start);
         let tables = world.tables().clone();
@@ -111,7 +111,7 @@ pub(crate) const NONE: Faults = Faults {
 
 use Begin::{Formed, Launching};
 
-/// All worlds that are explored with every guard in its place.
+/// The worlds that are explored with every guard in place.
 pub const WORLDS: &[Plan] = &[
     Plan { name: "formation of 3", begin: Launching(3), runs: 2, faults: NONE, short: true },
     Plan {

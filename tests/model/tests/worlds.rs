@@ -1,4 +1,4 @@
-//! The short form of the exploration: `make model` runs all of it.
+//! The short form of the exploration; `make model` runs the whole.
 #![allow(missing_docs, clippy::panic)]
 
 use membership::guard::Guards;
@@ -14,20 +14,20 @@ fn nothing_breaks_and_everything_settles() {
     let mut beginnings = Beginnings::default();
     for plan in every().iter().filter(|p| p.short) {
         let found = explore(&beginnings.world(plan, Guards::all()), ALL);
-        println!("{}: {} states, depth {}", plan.told(), found.states, found.depth);
+        println!("{}: {} states, depth {}", plan.summary(), found.states, found.depth);
         if let Some((what, story)) = found.broken {
-            panic!("{}: {what} is broken:\n{}", plan.told(), story.join("\n"));
+            panic!("{}: {what} is broken:\n{}", plan.summary(), story.join("\n"));
         }
-        assert!(found.exhausted, "{}: more states than were foreseen", plan.told());
+        assert!(found.exhausted, "{}: more than {} states", plan.summary(), ALL.states);
         if let Some(story) = found.dead_end {
-            panic!("{}: {} dead ends; the nearest:\n{}", plan.told(), found.dead_ends, story.join("\n"));
+            panic!("{}: {} dead ends; the nearest:\n{}", plan.summary(), found.dead_ends, story.join("\n"));
         }
-        assert!(found.settled > 0 && found.states > 10, "{}: nothing happens", plan.told());
+        assert!(found.settled > 0 && found.states > 10, "{}: nothing happens", plan.summary());
     }
 }
 
 #[test]
-fn without_a_guard_what_it_keeps_from_happening_happens() {
+fn without_a_guard_what_it_prevents_happens() {
     let mut beginnings = Beginnings::default();
     for mutant in MUTANTS.iter().filter(|m| m.plan.short) {
         let found = explore(&beginnings.world(&mutant.plan, Guards::without(mutant.guard)), ALL);
@@ -37,7 +37,7 @@ fn without_a_guard_what_it_keeps_from_happening_happens() {
     }
 }
 
-/// The search is ours, for the sake of dead ends; stateright's own must come to the same states.
+/// The search is the project's own, because stateright finds no dead ends. Both must find the same states.
 #[test]
 fn stateright_finds_the_same_states() {
     let mut beginnings = Beginnings::default();

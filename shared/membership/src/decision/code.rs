@@ -14,15 +14,19 @@ pub trait Coded {
 
 /// Gives each variant of an enum its code. The match behind it is exhaustive, so a new variant without a code does
 /// not compile, and [`Coded::CODES`] is complete.
+///
+/// After a `;` stand the variants that hold another coded value and have that value's code. Those codes belong to
+/// the other type and are not in [`Coded::CODES`] a second time.
 #[macro_export]
 macro_rules! codes {
-    ($type:ty { $($pattern:pat => $code:literal,)+ }) => {
+    ($type:ty { $($pattern:pat => $code:literal,)* $(; $($outer:pat => $inner:expr,)+)? }) => {
         impl $crate::decision::Coded for $type {
-            const CODES: &'static [&'static str] = &[$($code),+];
+            const CODES: &'static [&'static str] = &[$($code),*];
 
             fn code(&self) -> &'static str {
                 match self {
-                    $($pattern => $code,)+
+                    $($pattern => $code,)*
+                    $($($outer => $crate::decision::Coded::code($inner),)+)?
                 }
             }
         }

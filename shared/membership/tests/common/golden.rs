@@ -1,25 +1,29 @@
-//! The goldens as data: for tests that run all of them otherwise than `goldens.rs` and `invocation.rs` do.
+//! The goldens as data, for tests that do not only compare them: `goldens.rs` and `invocation.rs` do that.
 
 use std::path::{Path, PathBuf};
 
 /// One case of a golden file.
 pub struct Golden {
-    /// The file's name without its ending, and the comment above the case.
+    /// The name of its file, for example `leave.txt`.
     pub file: String,
+    /// The comment above the case.
     pub title: String,
+    /// `decide` or `script`.
     pub directive: String,
+    /// The scene, or the steps of the script.
     pub input: String,
+    /// What is below `----`.
     pub expected: String,
 }
 
 impl Golden {
-    /// How a test names it.
+    /// How a test names the case: file and title.
     pub fn name(&self) -> String {
         format!("{}: {}", self.file, self.title)
     }
 }
 
-/// All cases below `tests/<dir>`, by file and in the order of the file.
+/// All cases of the files in `tests/<dir>`: the files by name, and the cases in the order of their file.
 pub fn all(dir: &str) -> Vec<Golden> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(dir);
     let entries = std::fs::read_dir(&root).unwrap_or_else(|e| panic!("{}: {e}", root.display()));
@@ -29,7 +33,7 @@ pub fn all(dir: &str) -> Vec<Golden> {
 }
 
 fn parse(file: &Path) -> Vec<Golden> {
-    let stem = file.file_stem().unwrap().to_string_lossy().into_owned();
+    let name = file.file_name().unwrap().to_string_lossy().into_owned();
     let text = std::fs::read_to_string(file).unwrap();
     let mut lines = text.lines().peekable();
     let mut cases = Vec::new();
@@ -51,7 +55,7 @@ fn parse(file: &Path) -> Vec<Golden> {
             let input = take(|l| l.trim() == "----", &mut lines);
             let expected = take(|l| l.trim().is_empty(), &mut lines);
             cases.push(Golden {
-                file: stem.clone(),
+                file: name.clone(),
                 title: title.join(" "),
                 directive: line.trim().to_owned(),
                 input,

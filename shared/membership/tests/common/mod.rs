@@ -1,4 +1,4 @@
-//! Shared by the tests of the core.
+//! What the tests of this crate share.
 #![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod golden;

@@ -1,4 +1,4 @@
-//! A decision, in the notation of the goldens.
+//! A decision as the goldens write it.
 
 use membership::change::Effect;
 use membership::decision::Decision;

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
-/// The words of a line that stand before its options, and its options.
+/// A line in parts.
 pub struct Line<'a> {
+    /// The whole line.
     pub text: &'a str,
+    /// The words before the options.
     pub words: Vec<&'a str>,
+    /// `key=value`; a flag has the value `""`.
     pub options: BTreeMap<&'a str, &'a str>,
 }
 
 impl<'a> Line<'a> {
-    /// `words` says how many leading words are no options.
+    /// `words` is the number of words before the options.
     pub fn parse(text: &'a str, words: usize) -> Self {
         let mut parts = text.split_whitespace();
         let words = parts.by_ref().take(words).collect();
@@ -28,13 +31,17 @@ impl<'a> Line<'a> {
 
     pub fn number(&self, key: &str) -> Option<u64> {
         self.get(key)
-            .map(|v| v.parse().unwrap_or_else(|_| panic!("{key}={v} in {:?} is no number", self.text)))
+            .map(|v| v.parse().unwrap_or_else(|_| panic!("{key}={v} in {:?} is not a number", self.text)))
     }
 
-    /// Every option must be one of these: a misspelt one would test nothing.
+    /// Every option must be among these, because a misspelt option would test nothing.
     pub fn allow(&self, known: &[&str]) {
         for key in self.options.keys() {
-            assert!(known.contains(key), "{key:?} in {:?} is not known; known are {known:?}", self.text);
+            assert!(
+                known.contains(key),
+                "{key:?} in {:?} is not known; the options of this line are {known:?}",
+                self.text
+            );
         }
     }
 }

@@ -1,18 +1,19 @@
-//! Scripts: invocations on one ledger, step by step, in a few lines.
+//! Scripts: invocations on one ledger, step by step.
 //!
 //! ```text
-//! i-1 InService voter=1 leader      lines of a scene: the world, until a later line says otherwise
-//! > new a request=r1 deadline=60    an invocation; the platform kills it 60 s after the scene's time
-//! > a look                          it looks at the world and at the ledger as it stands
-//! > a writes                        its write reaches the ledger: a compare-and-swap, which another may have won
-//! > a writes unheard                it reaches the ledger, and the answer is lost
-//! > a writes lost                   it never reaches the ledger, and nobody knows
-//! > a answer done | added 4 | refused WHY | refused-again WHY | unanswered WHY    (unanswered: may live 2 s more)
+//! i-1 InService voter=1 leader      a line of a scene: it holds until a later line for the same object replaces it
+//! > drop i-4                        the line for `i-4` no longer holds
+//! > new a request=r1 deadline=60    invocation `a` begins; Lambda ends it 60 s after the scene's time
+//! > a look                          it observes the world and the ledger, and decides
+//! > a writes                        its write reaches the ledger, unless another write was first
+//! > a writes unheard                its write reaches the ledger, and the answer is lost
+//! > a writes lost                   its write never reaches the ledger, and there is no answer
+//! > a answer done                   how its call ended; one of:
+//!   done | added 4 | refused WHY | refused-again WHY | unanswered WHY     unanswered: the request lives 2 s more
 //! > +5                              five seconds pass
-//! > drop i-4                        the world loses what that line said
 //! ```
 //!
-//! The ledger of the first look is the scene's; from then on it is what the invocations wrote.
+//! The first look takes the ledger of the scene. From then on the ledger is what the invocations wrote.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -44,7 +45,7 @@ pub struct Script {
     out: String,
 }
 
-/// Runs a script, and returns what every step came to.
+/// Runs a script, and returns the outcome of every step.
 pub fn run(text: &str, guards: Guards) -> String {
     let (actors, out) = (BTreeMap::new(), String::new());
     let mut script = Script { guards, world: Vec::new(), now: NOW, ledger: None, actors, nonces: 0, out };
@@ -85,7 +86,7 @@ impl Script {
             [name, "look"] => self.look(name),
             [name, "writes", how @ ..] => self.writes(name, how.first().copied()),
             [name, "answer", answer @ ..] => self.answer(name, answer),
-            _ => panic!("no step: {step:?}"),
+            _ => panic!("{step:?} is no step of a script"),
         }
     }
 
@@ -153,7 +154,7 @@ impl Script {
             "unanswered" => {
                 Answer::Unanswered { why: why(), deadline: self.now.plus(Duration::from_secs(2)) }
             }
-            other => panic!("no answer: {other:?}"),
+            other => panic!("{other:?} is no answer of a script"),
         };
         let (nonce, now) = (self.nonce(), self.now);
         let actor = self.actors.get_mut(name).unwrap();
@@ -175,7 +176,7 @@ impl Script {
         self.actors.get_mut(name).unwrap().next = next;
     }
 
-    /// What the ledger now says, as far as it differs.
+    /// Tells what differs between the old ledger and the new ledger.
     fn tell(&mut self, new: &Ledger) {
         let old = self.ledger.clone().flatten();
         let ago = |t: Timestamp| i128::from(t.0) / 1000 - i128::from(NOW.0) / 1000;

@@ -1,5 +1,5 @@
-//! Long histories: years of virtual time for clusters of 3, 5 and 7, thousands of short hostile ones, and the seeds
-//! that once broke something. `make sim` runs the long form.
+//! Long histories: years of virtual time for clusters of 3, 5 and 7, thousands of short hostile histories, and the
+//! seeds that once broke an invariant. `make sim` runs the long form.
 
 mod table;
 
@@ -16,14 +16,14 @@ use table::Table;
 const SIZES: [usize; 3] = [3, 5, 7];
 /// How many days an ordinary `cargo test` lives with a cluster of each size.
 const DAYS: u64 = 10;
-/// The longest life: what grows with age shows by then.
+/// The longest life of one cluster: a fault that grows with age shows by then.
 const YEARS_OF_A_LIFE: u64 = 5;
-/// What `make sim` takes unless it is told otherwise: years for each size, and short hostile histories.
+/// The defaults of `make sim`: years for each size, and short hostile histories.
 const YEARS: u64 = 10;
 const SEEDS: u64 = 2_000;
-/// How often it says how far it is.
+/// How often a long run says how far it is.
 const SAID_EVERY: Duration = Duration::from_secs(15);
-/// How much of a story is printed.
+/// How many lines of a story are printed.
 const LINES: usize = 150;
 
 fn end_of(story: &[String]) -> String {
@@ -35,14 +35,14 @@ fn assert_well(life: &Life, days: u64) {
     assert_eq!(
         life.broken,
         None,
-        "{}\nto repeat it: LIFE={seed} SIZE={size} DAYS={days} make sim",
+        "{}\nto repeat this life: LIFE={seed} SIZE={size} DAYS={days} make sim",
         end_of(&life.story)
     );
 }
 
 fn assert_holds(outcome: &Outcome) {
     let seed = outcome.seed;
-    assert_eq!(outcome.broken, None, "{}\nto repeat it: SEED={seed} make sim", end_of(&outcome.story));
+    assert_eq!(outcome.broken, None, "{}\nto repeat this seed: SEED={seed} make sim", end_of(&outcome.story));
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn clusters_of_every_size_live_some_days() {
     for size in SIZES {
         let life = live(1, size, DAYS);
         assert_well(&life, DAYS);
-        assert!(life.tally.applied > 2 * size as u64, "too little happened: {:?}", life.tally);
+        assert!(life.tally.applied > 2 * size as u64, "too few changes were applied: {:?}", life.tally);
     }
 }
 
@@ -61,18 +61,18 @@ fn the_same_seed_lives_the_same_life() {
     assert_ne!(one.trace, live(3, 3, DAYS).trace, "another seed lives another life");
 }
 
-/// Each line: `short SEED` or `life SEED SIZE DAYS`, and what it found.
+/// Each line has `short SEED` or `life SEED SIZE DAYS`, and what the seed found.
 #[test]
-fn what_once_broke_holds() {
+fn seeds_that_once_broke_an_invariant_hold() {
     let lines = include_str!("regressions.txt").lines().filter(|l| !l.starts_with('#') && !l.is_empty());
     for line in lines {
-        let (seed, what) = line.split_once(": ").expect("a seed, and what it found");
-        assert!(what.len() > 10, "what did it find? {line}");
+        let (seed, what) = line.split_once(": ").expect("a seed, a colon, and what the seed found");
+        assert!(what.len() > 10, "the line does not say what the seed found: {line}");
         let numbers: Vec<u64> = seed.split(' ').filter_map(|n| n.parse().ok()).collect();
         match (seed.split(' ').next(), numbers.as_slice()) {
             (Some("short"), [seed]) => assert_holds(&run(*seed, Guards::all())),
             (Some("life"), [seed, size, days]) => assert_well(&live(*seed, *size as usize, *days), *days),
-            _ => panic!("neither `short SEED` nor `life SEED SIZE DAYS`: {line}"),
+            _ => panic!("the line begins with neither `short SEED` nor `life SEED SIZE DAYS`: {line}"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a long run came to, for a person.
+//! The results of a long run, as a table for a person.
 
 use std::fmt;
 
@@ -16,9 +16,9 @@ impl Table {
         self.rows.push((name, tally));
     }
 
-    /// Told at once: a long run is watched.
+    /// Prints the failure at once, because somebody may watch a long run.
     pub fn fails(&mut self, broken: &str, repeat: &str, story: &str) {
-        println!("{story}\nBROKEN {broken}; to repeat it: {repeat}\n");
+        println!("{story}\nBROKEN {broken}; to repeat this: {repeat}\n");
         self.failures.push(format!("{broken}: {repeat}"));
     }
 }
@@ -36,7 +36,7 @@ impl fmt::Display for Table {
         }
         writeln!(
             f,
-            "\n(the longest time without a quorum, and until all was mended after what went wrong was over)"
+            "\n(no quorum: the longest time without one; mended in: the longest time to settle after a trouble)"
         )?;
         writeln!(f, "violations: {}", self.failures.len())?;
         self.failures.iter().try_for_each(|failure| writeln!(f, "  {failure}"))

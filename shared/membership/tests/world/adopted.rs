@@ -1,4 +1,4 @@
-//! A cluster that was there before: something else created it and starts its members; there is no ledger.
+//! A cluster that ran before etcd-asg came: something else created it and starts its members; there is no ledger.
 
 use membership::ids::InstanceId;
 use membership::instance::Lifecycle;
@@ -9,7 +9,7 @@ use super::rng::hash;
 use super::{START, World};
 
 impl World {
-    /// As many members as desired, on instances in service.
+    /// Creates the cluster: as many members as desired, on instances in service.
     pub fn found_elsewhere(&mut self) {
         let id = hash("a cluster of somebody else");
         for number in 0..self.group.desired {
@@ -33,7 +33,7 @@ impl World {
                 cluster.members.insert(member, Listed { url, client, name, learner: false });
                 cluster.voted.insert(member);
                 cluster.started.insert(member);
-                // Somebody's clients rely on it: nothing may be founded beside it, none of its writes lost.
+                // Clients rely on this cluster: no other may be founded beside it, and no write may be lost.
                 cluster.formed = true;
             }
         }
@@ -41,7 +41,8 @@ impl World {
         self.tell("a cluster that something else created runs, and there is no ledger".to_owned());
     }
 
-    /// Until it is adopted, what an operator would have to mend by hand is not broken: each voter can be heard of.
+    /// Whether the cluster waits for its adoption. Until then the world does no damage that an operator would have to
+    /// repair by hand.
     pub fn awaits_adoption(&self) -> bool {
         self.store.is_none() && self.hosts.values().any(|h| h.foreign)
     }

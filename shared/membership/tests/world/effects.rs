@@ -1,4 +1,4 @@
-//! What each call does to the world, twice now and then (invariant I7).
+//! What each call does to the world. Some calls are made twice, to check that they may be repeated (I7).
 
 use membership::change::{Change, Effect};
 use membership::env;
@@ -6,6 +6,7 @@ use membership::ids::Timestamp;
 use membership::invocation::Answer;
 
 use super::World;
+use super::group::ActionResult;
 use super::in_flight::{Basis, Reply};
 use super::invocations::{CLOCKS_APART, LONGEST_CHANGE};
 
@@ -28,13 +29,13 @@ impl World {
             }
             self.rng = rng;
             if self.fingerprint() != before {
-                self.broken("I7", format!("done twice, it does something else: {effect}"));
+                self.broken("I7", format!("made twice, the call changes more: {effect}"));
             }
         }
         answer
     }
 
-    /// What the effects can change.
+    /// All that effects can change, as text.
     fn fingerprint(&self) -> String {
         let members: Vec<_> = self.clusters.values().map(|c| (&c.id, &c.members, c.leader)).collect();
         let hosts: Vec<_> = self.hosts.values().map(|h| (&h.id, &h.lifecycle, h.healthy)).collect();
@@ -64,18 +65,18 @@ impl World {
             Effect::AddLearner { via, .. }
             | Effect::Promote { via, .. }
             | Effect::RemoveMember { via, .. } => {
-                let reply = self.arrive(call?, via, effect);
+                let reply = self.arrive(call?, via);
                 return self.answer(reply);
             }
-            // No learner of this world waits for an entry.
+            // A lease is an entry for a learner that waits for one; no learner of this world does.
             Effect::GrantLease { .. } => {}
             Effect::MoveLeader { via, to } => self.move_leader(via, to.0),
             Effect::ContinueLaunch(id) => {
-                self.complete_launch(id, true, "the controller", basis.since);
+                self.complete_launch(id, ActionResult::Continue, "the controller", basis.since);
             }
             Effect::AbandonLaunch(id) => {
                 self.check_kill(id, effect, basis);
-                self.complete_launch(id, false, &format!("r{run}"), basis.since);
+                self.complete_launch(id, ActionResult::Abandon, &format!("r{run}"), basis.since);
             }
             Effect::ContinueTerminate(id) | Effect::AbandonTerminate(id) => {
                 self.check_continue_terminate(id);
@@ -112,7 +113,7 @@ impl World {
                 Some(Answer::Refused { why: why.to_owned(), retry })
             }
             Reply::Silence if self.rng.chance(300) => {
-                // The call's own, as the functions tell it: a reset says nothing of what the server still does.
+                // As the functions do: a reset connection does not tell whether the server still makes the change.
                 let deadline = Timestamp(self.now).plus(LONGEST_CHANGE + CLOCKS_APART);
                 Some(Answer::Unanswered { why: "connection reset".to_owned(), deadline })
             }
@@ -120,7 +121,7 @@ impl World {
         }
     }
 
-    /// The unanswered changes as the ledger and the network hold them.
+    /// The changes that may still happen: those in the ledger and on the network.
     pub fn possible_changes(&self) -> Vec<Change> {
         let ledger = self.store.as_ref();
         let unanswered = ledger.iter().flat_map(|l| l.unanswered.iter().map(|m| m.change.clone()));

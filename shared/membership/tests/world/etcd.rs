@@ -1,5 +1,5 @@
-//! etcd's membership as it really behaves: one raft group per cluster, with elections, lagging followers and a log
-//! index per node in the place of the log.
+//! etcd's membership as it really behaves: one raft group for each cluster, with elections and lagging followers. The
+//! index of the last entry of each node stands for its log.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use membership::quorum::majority;
 use super::host::{Etcd, Host};
 use super::{TICK, World};
 
-/// How long a leader is missed before another is elected.
+/// How long the voters miss a leader before they elect another.
 const ELECTION: u64 = 1_000;
 
 #[derive(Clone, Debug, Default)]
@@ -19,20 +19,20 @@ pub struct Cluster {
     pub token: String,
     pub members: BTreeMap<u64, Listed>,
     pub removed: BTreeSet<u64>,
-    /// Every member that was ever started, and every one that ever voted.
+    /// Every member that was ever started, and every member that ever had a vote.
     pub started: BTreeSet<u64>,
     pub voted: BTreeSet<u64>,
     pub term: u64,
     pub leader: Option<u64>,
     pub missed_since: Option<u64>,
-    /// When the leader's connections began: etcd refuses changes for 5 s from then.
+    /// When the leader's connections began: etcd refuses changes in the first 5 s.
     pub connected_since: u64,
-    /// The last acknowledged write, and the last that an etcd before 3.6 may have written.
+    /// The index of the last acknowledged write, and of the last entry that an etcd before 3.6 may have written.
     pub acked: u64,
     pub old_entries: u64,
-    /// The ledger said that it formed.
+    /// Whether the ledger says that the cluster formed.
     pub formed: bool,
-    /// When each member last took part, and when it last did not, or was deaf to the functions.
+    /// When each member last took part, and when it last took no part or did not answer the functions.
     pub well_at: BTreeMap<u64, u64>,
     pub unwell_at: BTreeMap<u64, u64>,
 }
@@ -50,7 +50,7 @@ impl Cluster {
         self.members.iter().filter(|(_, m)| !m.learner).map(|(id, _)| *id).collect()
     }
 
-    /// Members that took part at some moment since then. It is noted once a tick, and holds until the next.
+    /// The members that took part at some moment since `at`. A tick notes this for the time until the next tick.
     pub fn well_since(&self, at: u64) -> BTreeSet<u64> {
         self.well_at.iter().filter(|(_, well)| **well + TICK > at).map(|(id, _)| *id).collect()
     }
@@ -99,7 +99,7 @@ impl World {
         cluster.voters().into_iter().filter(well).collect()
     }
 
-    /// Its leader, where it has one with a quorum right now.
+    /// The cluster's leader, if the leader has a quorum right now.
     pub fn leads(&self, cluster: &Cluster) -> Option<u64> {
         let live = self.live_voters(cluster);
         let quorum = live.len() >= majority(cluster.voters().len());
@@ -176,7 +176,7 @@ impl World {
         self.clusters.insert(id, cluster);
     }
 
-    /// Clients write; a majority holds every acknowledged write, some followers lag, learners catch up.
+    /// Clients write: a majority holds every acknowledged write, some followers lag, learners catch up.
     fn write(&mut self, id: u64) {
         let count = self.rng.between(0, 40);
         let Some(cluster) = self.clusters.get_mut(&id) else { return };
@@ -211,7 +211,7 @@ impl World {
         });
     }
 
-    /// A member publishes its name once it takes part.
+    /// A member sets its name once it takes part.
     fn name_members(&mut self, id: u64) {
         let now = self.now;
         let cluster = self.clusters[&id].clone();
@@ -227,7 +227,7 @@ impl World {
         }
     }
 
-    /// What each server would say of leader and term; one that has just thawed says what it knew.
+    /// What each server answers about leader and term. A server that has just thawed answers what it knew before.
     fn believe(&mut self, id: u64) {
         let (now, cluster) = (self.now, self.clusters[&id].clone());
         let leads = self.leads(&cluster);

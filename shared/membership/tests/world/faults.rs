@@ -1,5 +1,5 @@
-//! What goes wrong, from the seed, and never more than the promise allows: of a cluster that formed, a majority of
-//! the voters lives at each moment (I4), whatever becomes of the changes in flight.
+//! The faults, from the seed, and never more than the promise allows: a majority of the voters of a formed cluster
+//! lives at each moment (I4), whichever of the changes in flight are made.
 
 use std::collections::BTreeSet;
 
@@ -11,8 +11,19 @@ use membership::quorum::majority;
 use super::host::{Etcd, Host};
 use super::{START, World};
 
+/// How a host falls silent.
+#[derive(Clone, Copy)]
+pub enum Silence {
+    /// It does nothing at all.
+    Frozen,
+    /// Its peers do not reach it; the functions do.
+    CutOff,
+    /// The functions get no answer; its peers do.
+    Deaf,
+}
+
 impl World {
-    /// Whether this host's disk may be lost.
+    /// Whether the promise allows the loss of this host's disk.
     pub fn may_be_lost(&self, id: &InstanceId) -> bool {
         if self.awaits_adoption() {
             return false;
@@ -59,9 +70,9 @@ impl World {
         }
     }
 
-    /// The group and EC2 forget an instance for a while: once in its life, and not while a stale list may not know it yet.
-    /// What both do not list in answers six seconds apart is believed to be gone (SAFETY, "What is inherent"); so the world
-    /// is one in which that is true.
+    /// The group and EC2 do not list an instance for a while: once in its life, and not while a stale list may miss it
+    /// anyway. The rules take an instance for gone that both do not list at two looks (docs/SAFETY.md, "What is
+    /// inherent"), so this world never hides an instance for that long.
     fn hide(&mut self) {
         let known = |h: &&Host| self.now > h.launched + 10_000 && !self.was_hidden.contains(&h.id);
         let ids: Vec<InstanceId> = self.hosts.values().filter(known).map(|h| h.id.clone()).collect();
@@ -80,23 +91,26 @@ impl World {
         let Some(id) = self.any(|h| h.etcd == Etcd::Running) else { return };
         let longest = if self.rng.clone().chance(200) { 90_000 } else { 8_000 };
         let until = self.now + self.rng.between(500, longest);
-        let what = self.rng.between(0, 3);
-        self.silence(&id, until, what);
+        let how = match self.rng.between(0, 3) {
+            0 | 1 => Silence::Frozen,
+            2 => Silence::CutOff,
+            _ => Silence::Deaf,
+        };
+        self.silence(&id, until, how);
     }
 
-    /// It freezes, or is cut off from its peers, or is deaf to the functions.
-    pub fn silence(&mut self, id: &InstanceId, until: u64, what: u64) {
-        match what {
-            0 | 1 => {
+    pub fn silence(&mut self, id: &InstanceId, until: u64, how: Silence) {
+        match how {
+            Silence::Frozen => {
                 self.tell(format!("{id} freezes until {}", (until - START) / 1000));
                 self.edit(id, |h| h.frozen_until = until);
             }
-            2 => {
+            Silence::CutOff => {
                 self.tell(format!("{id} is cut off from its peers until {}", (until - START) / 1000));
                 let now = self.now;
                 self.edit(id, |h| (h.cut_since, h.cut_until) = (now, until));
             }
-            _ => {
+            Silence::Deaf => {
                 self.tell(format!("{id} does not answer the functions until {}", (until - START) / 1000));
                 self.edit(id, |h| h.deaf_until = until);
             }
@@ -121,7 +135,7 @@ impl World {
         }
     }
 
-    /// The root volume is replaced: same ID, same address, an empty disk.
+    /// The root volume is replaced: same instance ID, same address, an empty disk.
     pub fn lose_disk(&mut self, id: &InstanceId) {
         let in_service = self.hosts.get(id).is_some_and(|h| h.lifecycle == Some(Lifecycle::InService));
         if !in_service {
@@ -163,7 +177,7 @@ impl World {
         }
     }
 
-    /// A new version of the launch template, and a refresh that brings it everywhere.
+    /// A new version of the launch template, and an instance refresh that replaces every older instance.
     pub fn new_template(&mut self, etcd: &'static str) {
         self.group.template += 1;
         (self.group.etcd, self.group.refreshing) = (etcd, true);

@@ -16,15 +16,31 @@ pub struct Group {
     pub launched: u32,
     pub next_launch: u64,
     pub free_addresses: Vec<String>,
-    /// The launch template: which of its versions is launched, and the etcd in its image.
+    /// The version of the launch template, and the version of etcd in its image.
     pub template: u32,
     pub etcd: &'static str,
-    /// An instance refresh replaces what an older template launched.
+    /// Whether an instance refresh replaces the instances of older templates.
     pub refreshing: bool,
-    /// Its maintenance policy: whoever is set unhealthy stays until its replacement is in service.
+    /// Whether the maintenance policy keeps an unhealthy instance until its replacement is in service.
     pub launches_first: bool,
-    /// The zone where nothing runs and nothing is launched, and until when.
+    /// The zone in which nothing runs and nothing is launched, and until when.
     pub lost_zone: (u32, u64),
+}
+
+/// How long boots take, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Boots {
+    pub shortest: u64,
+    pub longest: u64,
+    /// How many of a thousand boots take up to five times the longest time.
+    pub slow: u64,
+}
+
+/// The result with which a lifecycle action is completed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActionResult {
+    Continue,
+    Abandon,
 }
 
 /// How many zones the group's subnets are in.
@@ -56,7 +72,7 @@ impl World {
         let (all, old) = (ids(&|_| true), ids(&|h| self.group.refreshing && self.is_old(h)));
         let held = ids(&|h| self.is_held(h));
         let serving = ids(&|h| h.lifecycle == Some(Lifecycle::InService) && h.healthy && h.machine());
-        // Whoever is to be replaced stays so long only where the group may hold anyone.
+        // An instance that is to be replaced stays until then, unless the group's maximum size is 0.
         let replaced = usize::from(!old.is_empty()).max(held.len());
         let wanted = if self.group.max == 0 { 0 } else { self.group.desired + replaced };
         if all.len() < wanted && self.now >= self.group.next_launch {
@@ -67,11 +83,11 @@ impl World {
                 self.terminate(&id, "scale-in");
             }
         } else if serving.len() >= self.group.desired && !held.is_empty() {
-            held.iter().for_each(|id| self.terminate(id, "its health, replaced"));
+            held.iter().for_each(|id| self.terminate(id, "unhealthy, and replaced"));
         } else if serving.len() > self.group.desired
             && let Some(id) = self.rng.pick(&old).cloned()
         {
-            self.terminate(&id, "the refresh");
+            self.terminate(&id, "instance refresh");
         }
     }
 
@@ -79,14 +95,14 @@ impl World {
         host.template < self.group.template
     }
 
-    /// It is to be replaced, and stays until its replacement is in service.
+    /// Whether the instance is to be replaced and stays until its replacement is in service.
     fn is_held(&self, host: &Host) -> bool {
         let noticed = host.notice_at.is_some_and(|at| self.now >= at);
         let in_service = host.lifecycle == Some(Lifecycle::InService) && host.machine();
         self.group.launches_first && in_service && !host.healthy && noticed
     }
 
-    /// The zone with the fewest instances, of those that are there.
+    /// The zone with the fewest instances, except the lost zone.
     fn zone(&self) -> u32 {
         let lost = |zone: &u32| self.now < self.group.lost_zone.1 && *zone == self.group.lost_zone.0;
         let there = (0..ZONES).filter(|zone| !lost(zone));
@@ -141,8 +157,9 @@ impl World {
     }
 
     fn boot_time(&mut self) -> u64 {
-        let (low, high, slow) = self.boots;
-        if self.rng.chance(slow) { self.rng.between(high, 5 * high) } else { self.rng.between(low, high) }
+        let Boots { shortest, longest, slow } = self.boots;
+        let (low, high) = if self.rng.chance(slow) { (longest, 5 * longest) } else { (shortest, longest) };
+        self.rng.between(low, high)
     }
 
     fn advance(&mut self, id: &InstanceId) {
@@ -152,11 +169,11 @@ impl World {
         match host.lifecycle {
             Some(Lifecycle::Pending) if age >= 1_000 => self.goes(id, Lifecycle::PendingWait),
             Some(Lifecycle::PendingWait) if now >= host.hook_deadline.min(host.hook_cap) => {
-                self.complete_launch(id, false, "the hook's timeout", now);
+                self.complete_launch(id, ActionResult::Abandon, "the hook's timeout", now);
             }
             Some(Lifecycle::PendingProceed) if age >= 1_000 => self.goes(id, Lifecycle::InService),
             Some(Lifecycle::Terminating) if age >= 1_000 => self.goes(id, Lifecycle::TerminatingWait),
-            // A hook that ends too early would cost what no promise covers: see `may_be_lost`.
+            // A hook that ends too early could cost a majority, which no promise covers: see `may_be_lost`.
             Some(Lifecycle::TerminatingWait)
                 if now >= host.hook_deadline.min(host.hook_cap) && self.may_be_lost(id) =>
             {
@@ -180,7 +197,7 @@ impl World {
             match host.notice_at {
                 None => self.edit(id, |h| h.notice_at = Some(at)),
                 Some(_) if self.is_held(&host) => {}
-                Some(_) => self.terminate(id, "its health"),
+                Some(_) => self.terminate(id, "unhealthy"),
             }
         }
         self.advance_ec2(id, &host);
@@ -228,10 +245,10 @@ impl World {
         }
     }
 
-    /// The group ends an instance in order: its terminate hook waits first.
+    /// The group terminates an instance in order: its terminate hook waits first.
     pub fn terminate(&mut self, id: &InstanceId, why: &str) {
         if self.hosts.get(id).is_some_and(stays) {
-            self.tell(format!("{id} is to terminate: {why}"));
+            self.tell(format!("{id} is terminated: {why}"));
             self.goes(id, Lifecycle::Terminating);
         }
     }
@@ -249,13 +266,13 @@ impl World {
         });
     }
 
-    /// Returns whether there was an action to complete. `look`: what it rests on was seen then.
-    pub fn complete_launch(&mut self, id: &InstanceId, go_on: bool, who: &str, look: u64) -> bool {
+    /// Completes the launch hook, if it waits. The caller's look began at `look`.
+    pub fn complete_launch(&mut self, id: &InstanceId, result: ActionResult, who: &str, look: u64) {
         let waits = self.hosts.get(id).is_some_and(|h| h.lifecycle == Some(Lifecycle::PendingWait));
         if !waits {
-            return false;
+            return;
         }
-        if go_on {
+        if result == ActionResult::Continue {
             self.check_continue_launch(id, who, look);
             self.goes(id, Lifecycle::PendingProceed);
         } else {
@@ -263,14 +280,12 @@ impl World {
             let hooked = self.rng.chance(500) || !self.may_be_lost(id);
             self.goes(id, if hooked { Lifecycle::Terminating } else { Lifecycle::TerminatingProceed });
         }
-        true
     }
 
-    pub fn complete_termination(&mut self, id: &InstanceId) -> bool {
-        let waits = self.hosts.get(id).is_some_and(|h| h.lifecycle == Some(Lifecycle::TerminatingWait));
-        if waits {
+    /// Completes the terminate hook, if it waits.
+    pub fn complete_termination(&mut self, id: &InstanceId) {
+        if self.hosts.get(id).is_some_and(|h| h.lifecycle == Some(Lifecycle::TerminatingWait)) {
             self.goes(id, Lifecycle::TerminatingProceed);
         }
-        waits
     }
 }

@@ -1,12 +1,14 @@
-//! One instance: what Auto Scaling and EC2 say of it, its disk, and what its boot script does.
+//! One instance: its states in Auto Scaling and EC2, its disk, and what its boot script does.
 
 use membership::env;
 use membership::ids::InstanceId;
 use membership::instance::{Ec2State, Lifecycle};
 
 use super::World;
+use super::group::ActionResult;
 use super::rng::hash;
 
+/// How long a server does not notice that it was cut off from its peers.
 const UNNOTICED: u64 = 1_500;
 
 #[derive(Clone, Debug)]
@@ -19,31 +21,31 @@ pub struct Host {
     pub hook_deadline: u64,
     pub hook_cap: u64,
     pub healthy: bool,
-    /// When the group will notice that it is sick or dead.
+    /// When the group will notice that the instance is unhealthy or dead.
     pub notice_at: Option<u64>,
     pub ec2: Ec2State,
     pub ec2_since: u64,
-    /// The token of the boot script's stamp.
+    /// The token in the stamp that the boot script left on the disk.
     pub stamp: Option<String>,
     pub data: Option<Data>,
     pub etcd: Etcd,
-    /// When the boot script looks next.
+    /// When the boot script looks at its env again.
     pub next: u64,
     pub frozen_until: u64,
-    /// Cut off from its peers; the functions still reach it.
+    /// Since and until when its peers do not reach the server; the functions do.
     pub cut_until: u64,
     pub cut_since: u64,
-    /// The functions get no answer; its peers do.
+    /// Until when the functions get no answer; its peers do.
     pub deaf_until: u64,
     pub term: u64,
     pub leader: Option<u64>,
     pub zone: u32,
-    /// Which version of the launch template it came from, and its etcd's version.
+    /// The version of the launch template that launched the instance, and the version of its etcd.
     pub template: u32,
     pub version: &'static str,
-    /// Something else created its member, and starts it.
+    /// Whether something else created its member and starts it.
     pub foreign: bool,
-    /// When its machine is taken away, where that was announced.
+    /// When EC2 takes the machine away, if that was announced.
     pub doomed_at: Option<u64>,
 }
 
@@ -70,12 +72,12 @@ impl Host {
         now < self.frozen_until
     }
 
-    /// It takes part in its cluster.
+    /// Whether its etcd takes part in its cluster.
     pub fn well(&self, now: u64) -> bool {
         self.machine() && self.etcd == Etcd::Running && !self.frozen(now) && now >= self.cut_until
     }
 
-    /// A server that was cut off from its peers notices after an election timeout: till then nobody can know.
+    /// Whether its etcd seems to take part. A server notices only after an election timeout that it was cut off.
     pub fn seems_well(&self, now: u64) -> bool {
         let unnoticed = now < self.cut_until && now < self.cut_since + UNNOTICED && !self.frozen(now);
         self.well(now) || self.machine() && self.etcd == Etcd::Running && unnoticed
@@ -116,7 +118,7 @@ impl World {
         }
     }
 
-    /// Published means a healthy voter of a formed cluster: the instance completes its own launch.
+    /// An instance that `endpoints` names completes its own launch: it is a healthy voter of a formed cluster.
     fn ready(&mut self, id: &InstanceId) {
         if self.now < self.outage.parameters.max(self.outage.group) {
             return;
@@ -125,7 +127,7 @@ impl World {
         let Some(host) = self.hosts.get(id) else { return };
         let url = host.client_url();
         if host.lifecycle == Some(Lifecycle::PendingWait) && endpoints.split(',').any(|e| e == url) {
-            self.complete_launch(id, true, "its own host", self.now);
+            self.complete_launch(id, ActionResult::Continue, "its own host", self.now);
         }
     }
 
@@ -133,7 +135,7 @@ impl World {
         let unreachable = self.now < self.outage.parameters;
         let started_elsewhere = self.hosts.get(id).is_some_and(|h| h.foreign);
         if unreachable || started_elsewhere {
-            // What has joined before starts with what it has; a foreign member that lost its disk is nobody's to start.
+            // A member with data starts without an env. A foreign member that lost its disk is not started.
             if self.hosts.get(id).is_some_and(|h| h.data.is_some()) {
                 self.start_again(id);
             }
@@ -181,7 +183,7 @@ impl World {
         self.tell(format!("{id} founds cluster {cluster:x} of {token} as member {member:x}"));
     }
 
-    /// etcd compares the string with the list that any peer serves, and exits at once where they differ.
+    /// etcd compares the string with the list that a peer serves, and exits at once if they differ.
     fn start_as_joiner(&mut self, id: &InstanceId, env: &str) {
         let now = self.now;
         let Some(own) = self.hosts.get(id).map(Host::peer_url) else { return };

@@ -1,9 +1,9 @@
-//! Changes of the membership on their way: asked of a member, waiting in a frozen member's socket or in a log
-//! without a quorum, handed on, applied late, or lost.
+//! Changes of the membership in flight: asked of a member, waiting in a frozen member's socket or in the log of a
+//! leader without a quorum, handed on, applied late, or lost.
 
 use std::collections::BTreeSet;
 
-use membership::change::{Change, Effect};
+use membership::change::Change;
 use membership::etcd::MemberList;
 use membership::ids::{InstanceId, MemberId};
 use membership::invocation::Retry;
@@ -16,10 +16,10 @@ use super::host::{Etcd, Host};
 use super::rng::hash;
 use super::versions::version;
 
-/// etcd refuses changes for so long after a connection began.
+/// etcd refuses changes for this long after a connection began.
 const WINDOW: u64 = 5_000;
 
-/// A change of the membership that was sent and of which it is not settled whether it happens.
+/// A change of the membership that was sent and may still happen.
 #[derive(Clone, Debug)]
 pub struct Call {
     pub change: Change,
@@ -28,24 +28,25 @@ pub struct Call {
     pub place: Place,
 }
 
-/// What the sender knew.
+/// What the sender of a call knew. An invariant judges the call by it.
 #[derive(Clone, Debug, Default)]
 pub struct Basis {
-    /// Since when: the look that it acts on, and not before its claim stood.
+    /// When the sender's look began, or when its claim was written if that was later.
     pub since: u64,
     pub desired: usize,
-    /// The leaving instance's time is over.
+    /// Whether the leave patience for the leaving instance was over.
     pub forced: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
+    /// On the network, to the member that it was sent to.
     Flying,
-    /// In the socket of a frozen member.
+    /// In the socket of this frozen member.
     Socket(u64),
-    /// On the way to whoever leads at that time.
+    /// On the way to the leader, where it arrives at this time.
     Underway(u64),
-    /// In the log of a leader without a quorum.
+    /// In the log of this leader, which has no quorum.
     Log(u64),
 }
 
@@ -57,8 +58,8 @@ pub enum Reply {
 }
 
 impl World {
-    /// A call arrives at the server behind this client URL. `None` settles nothing yet: the call waits somewhere.
-    pub fn arrive(&mut self, call: u64, via: &str, effect: &Effect) -> Reply {
+    /// A call arrives at the server behind this client URL. After silence it may wait somewhere and happen later.
+    pub fn arrive(&mut self, call: u64, via: &str) -> Reply {
         let now = self.now;
         let Some(host) = self.hosts.values().find(|h| h.machine() && h.client_url() == via).cloned() else {
             self.calls.remove(&call);
@@ -78,7 +79,7 @@ impl World {
             self.calls.remove(&call);
             return Reply::Silence;
         }
-        let reply = self.at_the_leader(call, data.cluster, matches!(effect, Effect::AddLearner { .. }));
+        let reply = self.at_the_leader(call, data.cluster);
         if now < host.deaf_until { Reply::Silence } else { reply }
     }
 
@@ -91,15 +92,18 @@ impl World {
         Reply::Silence
     }
 
-    fn at_the_leader(&mut self, call: u64, id: u64, add: bool) -> Reply {
+    /// The leader of the cluster `id` takes the call, or the call waits for it.
+    fn at_the_leader(&mut self, call: u64, id: u64) -> Reply {
         let now = self.now;
         let Some(cluster) = self.clusters.get(&id).cloned() else {
             self.calls.remove(&call);
             return Reply::Silence;
         };
         let Some(leader) = cluster.leader else {
-            self.calls.remove(&call);
-            return if add { Reply::Refused("no leader", Retry::Soon) } else { Reply::Silence };
+            return match self.calls.remove(&call).map(|c| c.change) {
+                Some(Change::AddLearner { .. }) => Reply::Refused("no leader", Retry::Soon),
+                _ => Reply::Silence,
+            };
         };
         let frozen = self.host_of(id, leader).is_some_and(|h| h.frozen(now));
         if frozen {
@@ -123,11 +127,12 @@ impl World {
             Change::AddLearner { peer_url, .. } => self.commit_add(&call, &cluster, leader, &peer_url),
             Change::Promote { member, .. } => self.commit_promote(&call, &cluster, leader, member.0),
             Change::Remove { member, .. } => self.commit_remove(&call, &cluster, member.0),
-            _ => Reply::Refused("no change of the membership", Retry::Pointless),
+            _ => Reply::Refused("not a change of the membership", Retry::Pointless),
         }
     }
 
-    /// etcd's strict check: so many voters must be connected, which a frozen one still is, and for 5 s.
+    /// Whether etcd's strict check refuses: `needed` voters must have been connected for 5 s. A frozen voter is still
+    /// connected.
     fn unhealthy(&self, cluster: &Cluster, voters: &BTreeSet<u64>, needed: usize) -> bool {
         let young = self.now < cluster.connected_since + WINDOW && cluster.voters().len() > 1;
         let runs = |h: &Host| h.machine() && h.etcd == Etcd::Running;
@@ -135,8 +140,8 @@ impl World {
         young || voters.iter().filter(connected).count() < needed
     }
 
-    /// How many voters an add wants connected: before 3.5.30 and 3.6.11 all of them, from then on a quorum of one
-    /// more than there are.
+    /// How many voters must be connected for an add: before 3.5.30 and 3.6.11 all of them, from then on a quorum of
+    /// the voters and the new member.
     fn needed_to_add(&self, cluster: &Cluster, leader: u64) -> usize {
         let version = self.host_of(cluster.id, leader).map(version);
         let newer = |v: Version| match v.minor {
@@ -145,7 +150,7 @@ impl World {
             minor => minor > Minor(3, 6),
         };
         let voters = cluster.voters().len();
-        // One alone is never refused for company that it cannot have.
+        // etcd does not ask a single voter for connections.
         if version.is_some_and(newer) && voters > 1 { majority(voters + 1) } else { voters }
     }
 
@@ -171,7 +176,7 @@ impl World {
         Reply::Added(MemberId(member), list)
     }
 
-    /// Only the match index counts: a dead learner that had caught up is promoted.
+    /// etcd counts only the match index: it promotes a dead learner that had caught up.
     fn commit_promote(&mut self, call: &Call, cluster: &Cluster, leader: u64, member: u64) -> Reply {
         let log = |m| self.host_of(cluster.id, m).and_then(|h| h.data.as_ref()).map(|d| d.log);
         match cluster.members.get(&member) {
@@ -243,7 +248,7 @@ impl World {
                 Place::Flying => {}
                 Place::Socket(member) => self.read_socket(id, &call, member),
                 Place::Underway(due) if self.now >= due => {
-                    self.at_the_leader(id, call.cluster, false);
+                    self.at_the_leader(id, call.cluster);
                 }
                 Place::Underway(_) => {}
                 Place::Log(member) => self.read_log(id, &call, member),
@@ -251,7 +256,8 @@ impl World {
         }
     }
 
-    /// A thawed member works off its socket: as the leader it still is, or, mostly not, by handing the change on.
+    /// A thawed member handles the call in its socket: if it still leads, it takes the change; otherwise the change is
+    /// mostly lost and sometimes handed on.
     fn read_socket(&mut self, id: u64, call: &Call, member: u64) {
         let now = self.now;
         let Some(cluster) = self.clusters.get(&call.cluster) else { return };
@@ -282,7 +288,7 @@ impl World {
         }
     }
 
-    /// What a dead machine's log held, another's may hold too.
+    /// The calls that a dead machine held are lost, but another member's log may hold them too.
     pub fn holder_died(&mut self, host: &InstanceId) {
         let Some(data) = self.hosts.get(host).and_then(|h| h.data.clone()) else { return };
         let held: Vec<u64> = self
@@ -298,8 +304,8 @@ impl World {
                 .map_or(Vec::new(), |c| c.voters().into_iter().filter(|m| *m != data.member).collect());
             let in_log = self.calls.get(&id).is_some_and(|c| matches!(c.place, Place::Log(_)));
             match self.rng.pick(&successors).copied().filter(|_| in_log) {
-                Some(heir) if self.rng.chance(300) => {
-                    self.waits(id, Place::Log(heir));
+                Some(successor) if self.rng.chance(300) => {
+                    self.waits(id, Place::Log(successor));
                 }
                 _ => {
                     self.calls.remove(&id);

@@ -1,5 +1,5 @@
-//! The invariants of the design's section 6, each checked where it could break. A voter counts as healthy if it took
-//! part at any moment since the look that the step rests on: what fails after that is nobody's fault.
+//! The invariants (`docs/SAFETY.md`), each checked where it could break. A voter counts as healthy if it took part at
+//! any moment since the look that the step rests on: the invocation cannot know of a failure after its look.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use super::etcd::Cluster;
 use super::host::Host;
 use super::in_flight::{Basis, Call};
 
-/// Well for so long before a look, a voter is certainly live in it.
+/// A voter that was well for this long before a look is certainly seen as live.
 const CERTAINLY: u64 = 5_000;
 
 impl World {
@@ -30,7 +30,7 @@ impl World {
         voters.iter().filter(|m| self.host_of(cluster.id, **m).is_some_and(Host::machine)).count()
     }
 
-    /// I1 and I2, at the birth of a cluster.
+    /// Checks I1 and I2 when a cluster is founded.
     pub fn check_founding(&mut self, id: &InstanceId, token: &str, cluster: u64) {
         let twice = self.clusters.get(&cluster);
         if twice.is_some_and(|c| c.formed || c.started.len() > 1) || self.sealed.contains(id) {
@@ -43,17 +43,17 @@ impl World {
         }
     }
 
-    /// I2: no two clusters have a quorum at once.
+    /// Checks I2: no two clusters have a quorum at once.
     pub fn check_one_cluster(&mut self) {
         let alive: Vec<&str> =
             self.clusters.values().filter(|c| self.leads(c).is_some()).map(|c| c.token.as_str()).collect();
         if alive.len() > 1 {
-            let how = format!("{} are alive with a quorum at once", alive.join(" and "));
+            let how = format!("{} have a quorum at once", alive.join(" and "));
             self.broken("I2", how);
         }
     }
 
-    /// I5, and I6: the member that etcd makes of the string is the one that the env is about.
+    /// Checks I5, and I6: the env names the member that etcd derives from the string.
     pub fn check_empty_start(&mut self, id: &InstanceId, cluster: u64, member: u64, env: &str) {
         let voted = self.clusters.get(&cluster).is_some_and(|c| c.voted.contains(&member));
         if voted {
@@ -64,7 +64,7 @@ impl World {
         }
     }
 
-    /// I1 and I5: who is told to found a cluster, and an env that was sealed stays sealed.
+    /// Checks I1 (each generation has one seed) and I5 (a sealed env stays sealed).
     pub fn check_env(&mut self, instance: &str, env: &str) {
         let id = InstanceId::from(instance);
         if env::is_sealed(env) {
@@ -85,7 +85,7 @@ impl World {
         }
     }
 
-    /// I4: whoever leads holds every acknowledged write.
+    /// Checks I4: a leader holds every acknowledged write.
     pub fn check_election(&mut self, cluster: &Cluster, winner: u64, log: u64) {
         if cluster.formed && log < cluster.acked {
             let lost = cluster.acked - log;
@@ -93,7 +93,7 @@ impl World {
         }
     }
 
-    /// I3 and I12, as etcd applies a change of ours.
+    /// Checks I3 and I12 when etcd applies a change that an invocation asked for.
     pub fn check_change(&mut self, call: &Call, before: &Cluster, after: &Cluster) {
         let healthy = before.well_since(call.basis.since);
         let has = |c: &Cluster| {
@@ -114,7 +114,7 @@ impl World {
         }
     }
 
-    /// I3: a kill of ours.
+    /// Checks I3 when an invocation ends an instance.
     pub fn check_kill(&mut self, id: &InstanceId, effect: &Effect, basis: &Basis) {
         let Some(data) = self.hosts.get(id).filter(|h| h.machine()).and_then(|h| h.data.clone()) else {
             return;
@@ -132,33 +132,33 @@ impl World {
         }
     }
 
-    /// I8: the member is out before its termination goes on.
+    /// Checks I8: the member is removed before its termination goes on.
     pub fn check_continue_terminate(&mut self, id: &InstanceId) {
         let Some(host) = self.hosts.get(id) else { return };
         let waits = host.lifecycle == Some(Lifecycle::TerminatingWait) && host.machine();
         let Some(data) = host.data.clone().filter(|_| waits) else { return };
         if self.clusters.get(&data.cluster).is_some_and(|c| c.formed && c.members.contains_key(&data.member))
         {
-            self.broken("I8", format!("the termination of {id} goes on and its member is still listed"));
+            self.broken("I8", format!("the termination of {id} goes on while its member is listed"));
         }
     }
 
-    /// I8: whose launch goes on is a voter of a formed cluster, or was one in the look, and its machine has died since.
+    /// Checks I8: a launch goes on only for a voter of a formed cluster. A machine that died since the look is exempt.
     pub fn check_continue_launch(&mut self, id: &InstanceId, who: &str, look: u64) {
         let died = |h: &Host| !h.machine() && h.ec2_since >= look;
         if self.hosts.get(id).is_some_and(died) {
             return;
         }
         let Some(data) = self.hosts.get(id).and_then(|h| h.data.clone()) else {
-            return self.broken("I8", format!("the launch of {id} goes on without a member, by {who}"));
+            return self.broken("I8", format!("{who} continues the launch of {id}, which has no member"));
         };
         let votes = |c: &Cluster| c.members.get(&data.member).is_some_and(|m| !m.learner);
         if !self.clusters.get(&data.cluster).is_some_and(|c| c.formed && votes(c)) {
-            self.broken("I8", format!("the launch of {id} goes on and it is no voter, by {who}"));
+            self.broken("I8", format!("{who} continues the launch of {id}, which is no voter"));
         }
     }
 
-    /// I10: no change of the membership is sent while another may be in flight that the arithmetic did not count.
+    /// Checks I10: no change of the membership is sent while another is in flight that the arithmetic does not count.
     pub fn check_one_at_a_time(&mut self, call: &Call, run: u64) {
         let unanswered: Vec<&Change> =
             self.store.iter().flat_map(|l| &l.unanswered).map(|m| &m.change).collect();
@@ -166,13 +166,13 @@ impl World {
             c.cluster == call.cluster && !unanswered.contains(&&c.change) && !self.comes_to_nothing(c)
         };
         if let Some(other) = self.calls.values().find(uncounted).map(|c| c.change.clone()) {
-            self.broken("I10", format!("r{run} sends {}, and {other} is in flight", call.change));
+            self.broken("I10", format!("r{run} sends {} while {other} is in flight", call.change));
         }
     }
 
-    /// As the membership stands it changes nothing: etcd refuses the late twin of what was done. Who was promoted or
-    /// removed is so for good, for a member's ID never comes back; an add comes to something again once its learner was
-    /// removed, and counts again from then on.
+    /// Whether the call would change nothing now: etcd refuses the late repetition of a change that was made. A
+    /// promotion and a removal stay made, because a member's ID never comes back. A repeated add can add a learner
+    /// again once the first was removed, and counts again from then on.
     fn comes_to_nothing(&self, call: &Call) -> bool {
         let Some(cluster) = self.clusters.get(&call.cluster) else { return true };
         match &call.change {
@@ -183,17 +183,17 @@ impl World {
         }
     }
 
-    /// I4: a generation that formed is never left behind.
+    /// Checks I4: a generation that formed is never abandoned and no other is opened after it.
     pub fn check_ledger(&mut self, ledger: &Ledger) {
         let before = self.store.as_ref().map(|l| (l.generation.number, l.generation.phase, l.revision));
         if let Some((number, phase, revision)) = before {
             let next = &ledger.generation;
             let left = phase == Phase::Formed && (next.number != number || next.phase == Phase::Abandoned);
             if left {
-                self.broken("I4", format!("generation {number} formed and is left behind"));
+                self.broken("I4", format!("generation {number} formed and is given up"));
             }
             if ledger.revision != revision + 1 {
-                self.broken("I10", "a write does not follow the one before".to_owned());
+                self.broken("I10", "a write of the ledger does not follow the write before it".to_owned());
             }
         }
         let phase = ledger.generation.phase;
@@ -203,8 +203,9 @@ impl World {
         }
     }
 
-    /// A cluster that lost its majority in the moment in which it was written down as formed, after all had been
-    /// seen well: nobody has a promise yet, and only an operator can go on. No invariant covers it.
+    /// Notes a cluster that lost its majority at the moment at which the ledger said that it formed, after all its
+    /// voters were seen well. Nothing is promised for it yet, so no invariant covers it; only an operator can go on
+    /// (docs/decisions/0003).
     fn died_at_birth(&mut self, ledger: &Ledger) {
         let Some(cluster) = ledger.cluster_id().and_then(|id| self.clusters.get(&id.0)) else { return };
         let born = ledger.generation.phase == Phase::Formed && !cluster.formed;
@@ -213,12 +214,14 @@ impl World {
         }
     }
 
-    /// I9: all that there should be at the end, or what is missing.
+    /// For I9: what keeps the world from being settled, or `None` if it is settled.
     pub fn unsettled(&self) -> Option<String> {
         let Some(ledger) = &self.store else { return Some("there is no ledger".to_owned()) };
         if ledger.generation.phase != Phase::Formed || ledger.claim.is_some() || !ledger.unanswered.is_empty()
         {
-            return Some(format!("phase {:?}, claim {:?}", ledger.generation.phase, ledger.claim.is_some()));
+            let (phase, claimed) = (ledger.generation.phase, ledger.claim.is_some());
+            let unanswered = ledger.unanswered.len();
+            return Some(format!("phase {phase:?}, claimed {claimed}, {unanswered} unanswered changes"));
         }
         let Some(cluster) = ledger.cluster_id().and_then(|id| self.clusters.get(&id.0)) else {
             return Some("the ledger's cluster does not exist".to_owned());
@@ -234,7 +237,7 @@ impl World {
         let well = hosts.iter().filter(serving).count();
         if well != self.group.desired || hosts.len() != well || cluster.members.len() != well {
             let all = (hosts.len(), cluster.members.len(), self.group.desired);
-            return Some(format!("{well} voters serve; instances, members and desired are {all:?}"));
+            return Some(format!("{well} voters serve; instances, members and desired capacity are {all:?}"));
         }
         let endpoints = self.ssm.at("endpoints", self.now).unwrap_or_default();
         if endpoints.split(',').count() != well {

@@ -1,5 +1,5 @@
-//! Invocations as the controller drives them: observe in pieces, decide, write, perform or ask; each call lands when
-//! it lands, or never; each invocation may die anywhere.
+//! Invocations as the controller drives them: observe in pieces, decide, write, perform or ask. Each call arrives
+//! early, late or never, and each invocation may die anywhere.
 
 use membership::change::{Change, Effect};
 use membership::decision::Decision;
@@ -14,10 +14,10 @@ use std::time::Duration;
 use super::World;
 use super::in_flight::{Basis, Call, Place};
 
-/// The platform kills an invocation after this long.
-pub const TIMEOUT: u64 = 60_000;
-/// A change that got no answer so long after it was sent gets none, and is over so much later by any clock: as the
-/// functions have it.
+/// Lambda ends an invocation after this long.
+const TIMEOUT: u64 = 60_000;
+/// An invocation waits for the answer to a change for `LONGEST_CHANGE`; `CLOCKS_APART` later the change is over by
+/// every clock. The functions use the same spans.
 pub const LONGEST_CHANGE: Duration = Duration::from_secs(4);
 pub const CLOCKS_APART: Duration = Duration::from_secs(3);
 
@@ -26,18 +26,18 @@ pub struct Run {
     pub invocation: Invocation,
     pub deadline: u64,
     pub wake: u64,
-    pub stage: Stage,
+    stage: Stage,
     pub obs: Observation,
     pub misses: BTreeMap<String, u32>,
     pub began: u64,
-    /// This invocation's clock differs by so much.
+    /// By how many milliseconds this invocation's clock differs.
     pub clock: i64,
-    pub nonces: u32,
+    nonces: u32,
     awaiting: Option<u64>,
 }
 
 #[derive(Clone, Debug)]
-pub enum Stage {
+enum Stage {
     Group,
     Store,
     EtcdFirst,
@@ -49,7 +49,7 @@ pub enum Stage {
     Answered(Answer),
 }
 
-/// A call on its way.
+/// A write or a call on its way.
 #[derive(Clone, Debug)]
 pub struct Landing {
     pub run: u64,
@@ -64,7 +64,7 @@ pub enum What {
 }
 
 impl World {
-    /// Something happened to an instance: where events are on, a function is told, now and then twice or never.
+    /// An event of an instance starts a function, in a world with events; a few events come twice or never.
     pub fn event(&mut self) {
         if self.events {
             let times = if self.rng.chance(50) { self.rng.between(0, 1) * 2 } else { 1 };
@@ -148,8 +148,8 @@ impl World {
             Stage::EtcdFirst => {
                 let (probes, lists) = self.split_urls(&run.obs);
                 run.obs.etcd = EtcdView { list_misses: run.obs.etcd.list_misses, ..EtcdView::default() };
-                let silent = self.see_etcd(run, &probes.0, &lists.0);
-                run.stage = Stage::EtcdRest(probes.1, lists.1);
+                let silent = self.see_etcd(run, &probes.first, &lists.first);
+                run.stage = Stage::EtcdRest(probes.second, lists.second);
                 run.wake = self.now + if silent { silence } else { quick };
             }
             Stage::EtcdRest(probes, lists) => {
@@ -193,7 +193,7 @@ impl World {
         if let Some(twin) = twin.as_mut()
             && twin.look(&run.obs, now, nonce) != (decision.clone(), next.clone())
         {
-            self.broken("I11", "the same observation came to two decisions".to_owned());
+            self.broken("I11", "the same observation led to two decisions".to_owned());
         }
         self.keep_alive(&decision);
         if let Some(p) = &decision.proposal
@@ -304,7 +304,7 @@ impl World {
         Some(id)
     }
 
-    /// A call lands; its answer reaches the invocation that still waits for it, or nobody.
+    /// A call lands. Its answer reaches the invocation if the invocation still waits for it.
     pub fn land(&mut self, id: u64, landing: Landing) {
         let run = landing.run;
         let swallowed = match &landing.what {

@@ -1,8 +1,9 @@
-//! What goes wrong in years of operation, at rates that an operator would believe, rather on the high side.
+//! What goes wrong in years of operation, at rates that an operator would believe or find somewhat high.
 
 use membership::instance::Lifecycle;
 
 use super::World;
+use super::faults::Silence;
 use super::group::ZONES;
 use super::host::{Etcd, Host};
 
@@ -10,7 +11,7 @@ const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
 
 #[derive(Clone, Copy, Debug)]
-pub enum Misfortune {
+enum Misfortune {
     Death,
     Freeze,
     CutOff,
@@ -30,7 +31,7 @@ pub enum Misfortune {
     Ordered,
 }
 
-/// How many a year: of each instance, and of the whole cluster.
+/// How many happen in a year, to each instance (`EACH`) and to the whole cluster (`ALL`).
 const EACH: [(Misfortune, u64); 7] = [
     (Misfortune::Death, 4),
     (Misfortune::Freeze, 12),
@@ -53,19 +54,19 @@ const ALL: [(Misfortune, u64); 10] = [
     (Misfortune::Ordered, 8),
 ];
 
-/// Each misfortune with its yearly rate in a cluster of this size.
+/// Each misfortune, and how many happen in a year to a cluster of this size.
 fn rates(size: usize) -> impl Iterator<Item = (Misfortune, u64)> {
     let each = EACH.into_iter().map(move |(what, rate)| (what, rate * size as u64));
     each.chain(ALL)
 }
 
-/// How many go wrong in a year, with a cluster of this size.
+/// How many misfortunes happen in a year to a cluster of this size.
 pub fn yearly(size: usize) -> u64 {
     rates(size).map(|(_, rate)| rate).sum()
 }
 
 impl World {
-    /// Something goes wrong. Returns when that is over.
+    /// A misfortune happens. Returns when it is over.
     pub fn misfortune(&mut self, size: usize) -> u64 {
         let mut at = self.rng.between(1, yearly(size));
         let drawn = rates(size).find(|(_, rate)| {
@@ -78,11 +79,11 @@ impl World {
         self.tell(format!("misfortune: {what:?}"));
         match what {
             Misfortune::Death | Misfortune::RootVolume | Misfortune::EtcdCrash | Misfortune::SpotReclaim => {
-                self.lose_one(what)
+                self.lose_any(what)
             }
-            Misfortune::Freeze => self.silence_one(0),
-            Misfortune::CutOff => self.silence_one(2),
-            Misfortune::Deaf => self.silence_one(3),
+            Misfortune::Freeze => self.silence_any(Silence::Frozen),
+            Misfortune::CutOff => self.silence_any(Silence::CutOff),
+            Misfortune::Deaf => self.silence_any(Silence::Deaf),
             Misfortune::LostZone => self.lose_zone(),
             Misfortune::Refresh | Misfortune::Scaling | Misfortune::Ordered => self.operator_acts(what, size),
             Misfortune::NoGroupApi => self.outage.group = self.lasting(20 * MINUTE),
@@ -95,30 +96,30 @@ impl World {
         self.troubled_until()
     }
 
-    /// Short as a rule: a tenth of the longest.
+    /// When a trouble that begins now is over. Most last a tenth of the longest at most.
     fn lasting(&mut self, longest: u64) -> u64 {
         let longest = if self.rng.chance(200) { longest } else { longest / 10 };
         self.now + self.rng.between(SECOND, longest)
     }
 
-    fn silence_one(&mut self, how: u64) {
+    fn silence_any(&mut self, how: Silence) {
         let until = self.lasting(20 * MINUTE);
         if let Some(id) = self.any(|h| h.etcd == Etcd::Running) {
             self.silence(&id, until, how);
         }
     }
 
-    fn lose_one(&mut self, what: Misfortune) {
+    fn lose_any(&mut self, what: Misfortune) {
         let Some(id) = self.any(|h| h.machine() && h.lifecycle.is_some()) else { return };
-        let (now, gentle) = (self.now, self.may_be_lost(&id));
+        let (now, allowed) = (self.now, self.may_be_lost(&id));
         match what {
-            Misfortune::Death if gentle => self.machine_dies(&id),
-            Misfortune::RootVolume if gentle => self.lose_disk(&id),
+            Misfortune::Death if allowed => self.machine_dies(&id),
+            Misfortune::RootVolume if allowed => self.lose_disk(&id),
             Misfortune::SpotReclaim => {
                 self.tell(format!("{id} is reclaimed in two minutes"));
                 self.edit(&id, |h| h.doomed_at = Some(now + 2 * MINUTE));
                 self.event();
-                self.terminate(&id, "its reclaim");
+                self.terminate(&id, "spot reclaim");
             }
             Misfortune::EtcdCrash if self.hosts.get(&id).is_some_and(|h| h.etcd == Etcd::Running) => {
                 self.tell(format!("the etcd of {id} crashes"));
@@ -132,7 +133,7 @@ impl World {
         }
     }
 
-    /// A third of the instances is out of reach, and nothing is launched there; afterwards they are back.
+    /// A third of the instances freezes and nothing is launched in their zone; afterwards they are back.
     fn lose_zone(&mut self) {
         let (zone, until) = (self.rng.between(0, u64::from(ZONES) - 1) as u32, self.lasting(90 * MINUTE));
         self.tell(format!("zone {zone} is out of reach"));
@@ -162,7 +163,7 @@ impl World {
         }
     }
 
-    /// Machines that were announced to be taken away are; never more than the promise allows.
+    /// Machines whose end was announced die, and never more than the promise allows.
     pub fn doom_tick(&mut self) {
         let due = |h: &&Host| h.machine() && h.doomed_at.is_some_and(|at| self.now >= at);
         let ids: Vec<_> = self.hosts.values().filter(due).map(|h| h.id.clone()).collect();
@@ -173,7 +174,7 @@ impl World {
         }
     }
 
-    /// When all that is wrong now is over by itself.
+    /// When everything that is wrong now is over by itself.
     pub fn troubled_until(&self) -> u64 {
         let of = |h: &Host| {
             let silent = h.frozen_until.max(h.cut_until).max(h.deaf_until);

@@ -1,6 +1,6 @@
 //! A small world in virtual time, driven by a seed: the group, its machines, etcd, the Parameter Store, the ledger,
 //! and any number of invocations of the real protocol at once. Safety is checked at every step; then the faults stop
-//! and it must settle.
+//! and the world must settle. All times are virtual milliseconds.
 
 mod adopted;
 mod effects;
@@ -30,10 +30,11 @@ use membership::ledger::Ledger;
 use membership::settings::Settings;
 
 use etcd::Cluster;
-use group::Group;
+use group::{Boots, Group};
 use host::Host;
 use in_flight::Call;
 use invocations::{Landing, Run};
+use observe::Past;
 use outage::Outage;
 use rng::Rng;
 use ssm::Ssm;
@@ -43,69 +44,71 @@ use versions::{STEPS, USUAL};
 const TICK: u64 = 250;
 const HEARTBEAT: u64 = 90_000;
 pub const START: u64 = 1_000_000;
-/// How long things go wrong, and how long it may then take to settle.
+/// How long faults happen, and how long the world may then take to settle.
 const HOSTILE: u64 = 300_000;
 const PATIENCE: u64 = 2_400_000;
 
 pub struct World {
-    pub now: u64,
-    pub rng: Rng,
-    pub guards: Guards,
-    pub settings: Settings,
-    pub group: Group,
-    pub hosts: BTreeMap<InstanceId, Host>,
-    pub clusters: BTreeMap<u64, Cluster>,
-    pub ssm: Ssm,
-    pub store: Option<Ledger>,
-    pub runs: BTreeMap<u64, Run>,
-    pub landings: BTreeMap<(u64, u64), Landing>,
+    now: u64,
+    rng: Rng,
+    guards: Guards,
+    settings: Settings,
+    group: Group,
+    hosts: BTreeMap<InstanceId, Host>,
+    clusters: BTreeMap<u64, Cluster>,
+    ssm: Ssm,
+    store: Option<Ledger>,
+    runs: BTreeMap<u64, Run>,
+    landings: BTreeMap<(u64, u64), Landing>,
     /// Changes of the membership that were sent and may still happen.
-    pub calls: BTreeMap<u64, Call>,
-    /// What each invocation last claimed, and when the last claim was written.
-    pub intended: BTreeMap<u64, Change>,
-    pub claim_at: u64,
-    pub ids: u64,
-    pub seeds: BTreeMap<String, BTreeSet<InstanceId>>,
-    pub sealed: BTreeSet<InstanceId>,
-    /// What the group looked like in the last seconds.
-    pub past: VecDeque<(u64, Vec<Host>, usize, usize)>,
-    /// Missing from both services for a moment.
-    pub hidden: Option<InstanceId>,
-    pub hidden_until: u64,
-    pub was_hidden: BTreeSet<InstanceId>,
+    calls: BTreeMap<u64, Call>,
+    /// The change that each invocation claimed last, and when the last claim was written.
+    intended: BTreeMap<u64, Change>,
+    claim_at: u64,
+    ids: u64,
+    seeds: BTreeMap<String, BTreeSet<InstanceId>>,
+    sealed: BTreeSet<InstanceId>,
+    /// The group in the last seconds, for stale answers.
+    past: VecDeque<Past>,
+    /// The instance that EC2 and the group do not list for a moment.
+    hidden: Option<InstanceId>,
+    hidden_until: u64,
+    was_hidden: BTreeSet<InstanceId>,
     /// The hooks' heartbeat timeout.
-    pub heartbeat: u64,
-    /// How long a boot takes, at least and mostly at most, and how many in a thousand take longer.
-    pub boots: (u64, u64, u64),
-    /// Whether what happens to an instance wakes a function.
-    pub events: bool,
+    heartbeat: u64,
+    boots: Boots,
+    /// Whether an event of an instance starts a function.
+    events: bool,
     /// Whether operators bring newer versions of etcd.
-    pub upgrades: bool,
-    /// Years are lived, not minutes of fury.
-    pub years: bool,
-    pub outage: Outage,
-    pub tally: Tally,
-    /// How much goes wrong, and whether invocations are held up often.
-    pub fury: u64,
-    pub sluggish: bool,
-    pub quiet: bool,
-    pub settled: bool,
-    pub last_words: bool,
-    pub stillborn: bool,
+    upgrades: bool,
+    /// Whether the world lives for years with few faults, and not for minutes with many.
+    years: bool,
+    outage: Outage,
+    tally: Tally,
+    /// How often faults happen (0 to 4), and whether invocations are often held up.
+    fury: u64,
+    sluggish: bool,
+    /// Whether the faults have stopped.
+    quiet: bool,
+    /// Whether the last decision was settled.
+    settled: bool,
+    /// Whether the time to settle is almost over: the story then tells what each decision waits for.
+    last_words: bool,
+    /// A cluster lost its majority at the moment at which the ledger said that it formed.
+    stillborn: bool,
     next_tick: u64,
     next_schedule: u64,
-    pub story: Vec<String>,
-    /// How much of it is in the trace already.
+    story: Vec<String>,
+    /// How many lines of the story are in the trace already.
     told: usize,
-    pub broken: Option<&'static str>,
+    broken: Option<&'static str>,
 }
 
-/// What became of one seed.
+/// The result of one seed.
 pub struct Outcome {
     pub seed: u64,
     pub broken: Option<&'static str>,
     pub story: Vec<String>,
-    /// So that a world in which nothing happens is noticed.
     pub tally: Tally,
 }
 
@@ -124,7 +127,7 @@ impl World {
             ..Settings::default()
         };
         let upgrades = rng.chance(400);
-        // etcd's check before an add is another one before 3.5.30 and 3.6.11.
+        // etcd checks an add differently before 3.5.30 and 3.6.11.
         let unchanging = rng.pick(&[USUAL, "3.6.10"]).copied();
         let etcd = if upgrades { rng.pick(&STEPS[..4]).copied() } else { unchanging };
         let etcd = etcd.unwrap_or(USUAL);
@@ -153,7 +156,7 @@ impl World {
             hidden_until: 0,
             was_hidden: BTreeSet::new(),
             heartbeat: HEARTBEAT,
-            boots: (1_000, 20_000, 0),
+            boots: Boots { shortest: 1_000, longest: 20_000, slow: 0 },
             events: false,
             upgrades,
             years: false,
@@ -177,7 +180,7 @@ impl World {
         world
     }
 
-    /// etcd's cluster, as the ledger knows it.
+    /// The etcd cluster that the ledger names.
     pub fn ledger_cluster(&self) -> Option<&Cluster> {
         self.store.as_ref()?.cluster_id().and_then(|id| self.clusters.get(&id.0))
     }
@@ -220,7 +223,8 @@ impl World {
                 self.faults_tick();
             }
             let hosts = self.hosts.values().cloned().collect();
-            self.past.push_back((self.now, hosts, self.group.desired, self.group.max));
+            let (desired, max) = (self.group.desired, self.group.max);
+            self.past.push_back(Past { at: self.now, hosts, desired, max });
             if self.past.len() > 14 {
                 self.past.pop_front();
             }

@@ -1,4 +1,4 @@
-//! What an invocation sees, piece by piece: each is true at its own moment, late, or missing.
+//! What an invocation sees, piece by piece: each piece is true at its own moment, late, or missing.
 
 use membership::etcd::{Probe, Status};
 use membership::ids::{ClusterId, InstanceId, MemberId, Timestamp};
@@ -15,6 +15,20 @@ use super::invocations::Run;
 /// EC2 lists a new instance this much later than the group.
 const EC2_LAG: u64 = 3_000;
 
+/// The group as it was at a moment.
+pub struct Past {
+    pub at: u64,
+    pub hosts: Vec<Host>,
+    pub desired: usize,
+    pub max: usize,
+}
+
+/// The URLs that are asked at the first moment of a look, and those that are asked at the second.
+pub struct Halves {
+    pub first: Vec<String>,
+    pub second: Vec<String>,
+}
+
 impl World {
     fn missed<T>(&mut self, outage: u64) -> Option<Seen<T>> {
         let missed = self.now < outage || self.hostile() && self.rng.chance(15);
@@ -25,12 +39,12 @@ impl World {
         if let Some(missed) = self.missed(self.outage.group) {
             return missed;
         }
-        // Both services list what they knew up to three seconds ago, now and then.
+        // At times both services list what was true up to three seconds ago.
         let stale = self.hostile() && self.rng.chance(200);
         let at = if stale { self.now.saturating_sub(self.rng.between(0, 3_000)) } else { self.now };
-        let past = self.past.iter().rev().find(|(since, ..)| *since <= at);
+        let past = self.past.iter().rev().find(|past| past.at <= at);
         let (hosts, desired, max) = match past {
-            Some((_, hosts, desired, max)) if stale => (hosts.clone(), *desired, *max),
+            Some(past) if stale => (past.hosts.clone(), past.desired, past.max),
             _ => (self.hosts.values().cloned().collect(), self.group.desired, self.group.max),
         };
         let hidden: &Option<InstanceId> = if self.hostile() { &self.hidden } else { &None };
@@ -75,19 +89,18 @@ impl World {
         seen
     }
 
-    /// Which servers are probed, and asked for a list, at the first moment, and which at the second.
-    #[allow(clippy::type_complexity)]
-    pub fn split_urls(
-        &mut self,
-        obs: &Observation,
-    ) -> ((Vec<String>, Vec<String>), (Vec<String>, Vec<String>)) {
+    /// When each server is probed, and when each is asked for the member list.
+    pub fn split_urls(&mut self, obs: &Observation) -> (Halves, Halves) {
         let instances = obs.group.known().map(|g| g.instances.clone()).unwrap_or_default();
         let urls: Vec<String> = instances.iter().filter_map(|i| i.client_url(&self.settings)).collect();
-        let mut split = |urls: &[String]| urls.iter().cloned().partition(|_| self.rng.chance(500));
-        (split(&urls), split(&urls))
+        let mut split = || {
+            let (first, second) = urls.iter().cloned().partition(|_| self.rng.chance(500));
+            Halves { first, second }
+        };
+        (split(), split())
     }
 
-    /// Returns whether anything was silent, which takes its time.
+    /// Probes servers and asks for lists. Returns whether any server was silent: a timeout takes its time.
     pub fn see_etcd(&mut self, run: &mut Run, probes: &[String], lists: &[String]) -> bool {
         let mut silent = false;
         for url in probes {

@@ -1,8 +1,8 @@
-//! What of AWS cannot be had, and until when. A call into an outage does not arrive, and is not answered.
+//! Outages of AWS. A call into an outage does not arrive and gets no answer.
 
 use membership::change::Effect;
 
-/// Each is over at that moment.
+/// When the outage of each service is over.
 #[derive(Clone, Debug, Default)]
 pub struct Outage {
     /// Auto Scaling and EC2.
@@ -11,20 +11,20 @@ pub struct Outage {
     pub store: u64,
     /// The Parameter Store, for functions and hosts.
     pub parameters: u64,
-    /// No function is started.
+    /// Lambda: no function is started.
     pub functions: u64,
-    /// Functions die more often than they should.
+    /// Lambda: functions often die.
     pub crashes: u64,
 }
 
 impl Outage {
-    /// When the last of them is over.
+    /// When the last outage is over.
     pub fn end(&self) -> u64 {
         let all = [self.group, self.store, self.parameters, self.functions, self.crashes];
         all.into_iter().max().unwrap_or(0)
     }
 
-    /// Whether this call gets lost in it.
+    /// Whether this call is lost in an outage.
     pub fn swallows(&self, effect: &Effect, now: u64) -> bool {
         let until = match effect {
             Effect::CreateEnv { .. }

@@ -34,7 +34,7 @@ fn mix(mut z: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// A stable hash of a few words, as etcd derives its IDs.
+/// A stable hash of a few words. etcd derives its IDs by a hash too.
 pub fn hash(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| mix((h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3)))
 }

@@ -1,5 +1,5 @@
-//! The Parameter Store: no compare-and-swap, stale reads for up to two seconds, a create-if-absent that makes no
-//! promise under concurrency, and a deleted name that must rest for 30 s.
+//! The Parameter Store: it has no compare-and-swap; its reads are stale for up to two seconds; two creations that race
+//! may both succeed; and a deleted name cannot be created again for 30 s.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub struct Ssm {
 }
 
 impl Ssm {
-    /// What a read may answer: the value now, or one of the last two seconds.
+    /// A read: it answers the value now, or a value of the last two seconds.
     pub fn read(&self, name: &str, now: u64, rng: &mut Rng) -> Option<String> {
         let at = if rng.chance(300) { now.saturating_sub(rng.between(0, STALE)) } else { now };
         self.at(name, at)
@@ -31,13 +31,13 @@ impl Ssm {
         self.values.keys().cloned().collect()
     }
 
-    /// `Overwrite=false`. Two that race may both succeed. Returns whether it was written.
+    /// A put with `Overwrite=false`. Two that race may both succeed. Returns whether the value was written.
     pub fn create(&mut self, name: &str, value: &str, now: u64, rng: &mut Rng) -> bool {
         let history = self.values.get(name).map_or(&[][..], Vec::as_slice);
         let free = match history {
             [] => true,
             [.., (since, None)] => now >= since + REST,
-            // Only the creation itself can be raced: once it is there, it is there.
+            // Only a creation in the last moment can be raced: an older value is always found.
             [(since, Some(_))] => now < since + RACE && rng.chance(500),
             [..] => false,
         };
@@ -47,13 +47,13 @@ impl Ssm {
         free
     }
 
-    /// `Overwrite=true`.
+    /// A put with `Overwrite=true`.
     pub fn put(&mut self, name: &str, value: &str, now: u64) {
         let history = self.values.entry(name.to_owned()).or_default();
         history.push((now, Some(value.to_owned())));
     }
 
-    /// Forgets what no read can see any more.
+    /// Forgets the values that no read can see any more.
     pub fn tidy(&mut self, now: u64) {
         self.values.retain(|_, history| {
             let last = history.split_off(history.len().saturating_sub(1));

@@ -3,17 +3,17 @@
 /// The figures of one world, or the sums of many.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Virtual milliseconds that were lived.
+    /// Virtual milliseconds that passed.
     pub lived: u64,
-    /// Of the world's clock: quiet time is skipped.
+    /// Ticks of the world's clock; quiet time is skipped without ticks.
     pub ticks: u64,
     pub misfortunes: u64,
     pub invocations: u64,
     /// Changes of the membership that etcd applied.
     pub applied: u64,
     pub launches: u64,
-    /// The longest that a formed cluster was without a quorum, and the longest that it took to settle after what
-    /// went wrong was over, in milliseconds.
+    /// The longest time that a formed cluster had no quorum, and the longest time that it took to settle after all
+    /// trouble was over, in milliseconds.
     pub longest_silence: u64,
     pub longest_mending: u64,
 }

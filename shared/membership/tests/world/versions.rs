@@ -1,5 +1,4 @@
-//! Which etcd runs where, what the boot script lets start, and what must never run beside what (design, section 7,
-//! "Versions").
+//! The versions of etcd: which runs where, which the boot script lets start, and which must never run side by side.
 
 use membership::env;
 use membership::ids::InstanceId;
@@ -11,11 +10,11 @@ use super::World;
 use super::etcd::Cluster;
 use super::host::{Etcd, Host};
 
-/// One after the other, each may follow the one before.
+/// The steps of an upgrade: each version may follow the version before it.
 pub const STEPS: [&str; 5] = ["3.4.23", "3.5.30", "3.5.35", "3.6.16", "3.7.3"];
-/// What a cluster that never changes its version runs.
+/// The version of most clusters that never change it.
 pub const USUAL: &str = "3.6.16";
-/// With fewer entries than this since the last of 3.5, a 3.7 is sent one of them, and panics.
+/// While fewer entries than this came after the last entry of a 3.5, a joining 3.7 is sent an entry of 3.5 and panics.
 const SNAPSHOT: u64 = 100;
 
 pub fn version(host: &Host) -> Version {
@@ -29,7 +28,7 @@ impl World {
         started.filter_map(|m| self.host_of(cluster.id, *m)).map(version).collect()
     }
 
-    /// The template's next etcd, once all that the group runs is of the one before.
+    /// The next version for the launch template, once every member and instance runs the template's version.
     pub fn next_etcd(&self) -> Option<&'static str> {
         let cluster = self.ledger_cluster()?;
         let at = STEPS.iter().position(|etcd| *etcd == self.group.etcd)?;
@@ -39,7 +38,7 @@ impl World {
         STEPS.get(at + 1).copied().filter(|_| all_there)
     }
 
-    /// What the boot script makes of the minors in the env: true lets etcd start.
+    /// Whether the boot script lets etcd start, by the minors in the env.
     pub fn may_start(&mut self, id: &InstanceId, env: &str) -> bool {
         let Some(own) = self.hosts.get(id).map(|h| version(h).minor.to_string()) else { return false };
         let named = |key: &str| env::value(env, key).unwrap_or_default().split(' ').any(|m| m == own);
@@ -53,7 +52,7 @@ impl World {
         false
     }
 
-    /// Entries that an etcd before 3.6 may have written.
+    /// Notes up to which index an etcd before 3.6 may have written entries.
     pub fn note_old_entries(&mut self, id: u64) {
         let Some(cluster) = self.clusters.get(&id) else { return };
         let old = self.versions(cluster).iter().any(|v| v.minor < WRITES_NEW_ENTRIES);
@@ -62,7 +61,7 @@ impl World {
         }
     }
 
-    /// I3 and I4, as a joiner starts beside the others.
+    /// Checks I3 when a joiner starts: its version must not harm the members.
     pub fn check_version(&mut self, id: &InstanceId, cluster: u64) {
         let (Some(joiner), Some(cluster)) = (self.hosts.get(id).map(version), self.clusters.get(&cluster))
         else {

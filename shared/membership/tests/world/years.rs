@@ -1,35 +1,35 @@
-//! Years of one cluster's operation: mostly quiet, which is skipped, with what goes wrong in years. Safety is checked
-//! at every step; and whatever went wrong, the cluster settles within a bound of the moment in which it was over.
+//! Years of one cluster's operation: long quiet times, which are skipped, and the misfortunes of years. Safety is
+//! checked at every step, and the cluster must settle within a bounded time after each misfortune is over.
 
 use std::time::Duration;
 
 use membership::guard::Guards;
 use membership::settings::Settings;
 
-use super::group::Group;
+use super::group::{Boots, Group};
 use super::misfortunes::yearly;
 use super::rng::{Rng, hash};
 use super::tally::Tally;
 use super::versions::{STEPS, USUAL};
 use super::{START, World};
 
-pub const DAY: u64 = 86_400_000;
+const DAY: u64 = 86_400_000;
 pub const YEAR: u64 = 365 * DAY;
-/// Within this, a cluster has settled: an instance refresh of nine nodes with its slow boots among it.
+/// A cluster must settle within this time, even after an instance refresh of nine nodes with slow boots.
 const BOUND: u64 = 4 * 3_600_000;
-/// The schedule, and how much of the story is kept.
 const MINUTE: u64 = 60_000;
+/// A story of more lines than this is dropped when the cluster has settled.
 const KEPT: usize = 4_000;
 
-/// What became of one cluster.
+/// The result of one cluster's life.
 pub struct Life {
     pub seed: u64,
     pub size: usize,
     pub tally: Tally,
     pub broken: Option<&'static str>,
-    /// Since it was last settled.
+    /// The story's last part: what happened since the last drop.
     pub story: Vec<String>,
-    /// A hash of the whole story.
+    /// A hash of the whole story, its dropped parts included.
     pub trace: u64,
 }
 
@@ -42,7 +42,7 @@ struct Years {
     trace: u64,
 }
 
-/// Lives so many days with a cluster of this size.
+/// Lives for this many days with a cluster of this size.
 pub fn live(seed: u64, size: usize, days: u64) -> Life {
     let mut world = World::for_years(seed, size);
     let end = START + days * DAY;
@@ -74,7 +74,8 @@ impl World {
         if world.rng.chance(300) {
             world.settings.leave_patience = Duration::from_secs(*world.rng.pick(&[0, 300]).unwrap_or(&0));
         }
-        (world.heartbeat, world.boots) = (300_000, (20_000, 90_000, 30));
+        world.heartbeat = 300_000;
+        world.boots = Boots { shortest: 20_000, longest: 90_000, slow: 30 };
         (world.fury, world.sluggish, world.quiet) = (1, false, true);
         (world.events, world.years) = (true, true);
         world
@@ -100,7 +101,7 @@ impl World {
         self.ledger_cluster().is_some_and(|c| c.formed)
     }
 
-    /// One thing goes wrong, at times more in the same hour, at times while every call is a little unsure.
+    /// A misfortune happens. At times another follows within minutes; at times calls and looks fail for some minutes.
     fn go_wrong(&mut self, years: &mut Years) {
         years.trouble_ends = self.misfortune(years.size).max(years.trouble_ends);
         let mean = YEAR / yearly(years.size);
@@ -122,7 +123,7 @@ impl World {
         }
     }
 
-    /// I9, in years.
+    /// Checks I9: the cluster settles within the bound.
     fn check_bound(&mut self, years: &Years) {
         let over = years.trouble_ends.max(self.troubled_until()) + BOUND;
         self.last_words = self.now + MINUTE > over;
@@ -133,10 +134,10 @@ impl World {
         }
     }
 
-    /// All is well, and nobody is at work: the same until something goes wrong.
+    /// All is well and no invocation runs, so nothing changes until the next misfortune: time is skipped.
     fn skip_to(&mut self, at: u64, years: &mut Years) {
         if at > self.now + MINUTE {
-            // The last minute is lived, so that everybody's word is fresh when it goes wrong.
+            // The last seconds are lived, so that what the world remembers is fresh when the misfortune happens.
             self.now = at - 15_000;
             self.next_tick = self.now;
             self.next_schedule = self.now + self.rng.between(0, 10_000);
@@ -147,7 +148,7 @@ impl World {
         }
     }
 
-    /// What is long over is of no consequence.
+    /// Forgets what can have no effect any more.
     fn tidy(&mut self) {
         self.past.clear();
         self.intended.clear();
@@ -167,6 +168,7 @@ impl World {
         self.sealed.retain(|id| hosts.contains_key(id));
     }
 
+    /// Folds new lines of the story into the trace, and drops a story of more lines than `over`.
     fn fold(&mut self, years: &mut Years, over: usize) {
         years.trace =
             self.story[self.told..].iter().fold(years.trace, |h, line| hash(&format!("{h} {line}")));

@@ -1,5 +1,4 @@
-//! etcd's answers as they stand in JSON: 64-bit numbers are decimal strings, and what is zero, false or empty is
-//! left out.
+//! etcd's answers in JSON. 64-bit numbers are decimal strings, and values that are zero, false or empty are left out.
 
 use membership::etcd::{Member, MemberList, Status};
 use membership::ids::{ClusterId, MemberId};
@@ -23,7 +22,7 @@ pub(super) struct StatusAnswer {
     raft_applied_index: u64,
     #[serde(default)]
     is_learner: bool,
-    /// Alarms, and whatever else troubles the server, such as `etcdserver: no leader`.
+    /// Alarms, and other troubles of the server, such as `etcdserver: no leader`.
     #[serde(default)]
     errors: Vec<String>,
 }
@@ -74,8 +73,8 @@ impl From<MemberEntry> for Member {
     }
 }
 
-/// The answer to a list, a promotion or a removal. An empty list may be left out: a removal of the last member is
-/// refused, so there is none to be seen, and a list without members is the caller's to judge.
+/// The answer to a list, a promotion or a removal. A list without members is left out of the JSON, as every empty value.
+/// The caller judges whether it makes sense.
 #[derive(Deserialize)]
 pub(super) struct Members {
     header: Header,
@@ -113,7 +112,7 @@ impl From<Added> for (MemberId, MemberList) {
     }
 }
 
-/// The answer to a range, of which only the server matters here.
+/// The answer to a range. Only the member that served it matters here.
 #[derive(Deserialize)]
 pub(super) struct Ranged {
     header: Header,
@@ -125,7 +124,7 @@ impl Ranged {
     }
 }
 
-/// A failure in etcd's own words.
+/// An error in etcd's own words.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Failure {
     pub(super) message: String,
@@ -133,8 +132,8 @@ pub(super) struct Failure {
     pub(super) code: Option<u32>,
 }
 
-/// 3.4 has `error`, `message` and `code`, 3.5 the same in another order, from 3.6 on there is no `error`; streams
-/// wrap all of it in `error`, and 3.5 calls the code `grpc_code` there.
+/// 3.4 and 3.5 have `error`, `message` and `code`; from 3.6 on there is no `error`. Streams wrap all of it in `error`,
+/// and 3.5 calls the code `grpc_code` there.
 #[derive(Deserialize)]
 struct FailureAnswer {
     message: Option<String>,
@@ -151,7 +150,7 @@ enum ErrorField {
 }
 
 impl Failure {
-    /// `None` when it is not etcd's.
+    /// Reads an error. `None` where the body is not an error of etcd.
     pub(super) fn parse(body: &[u8]) -> Option<Failure> {
         let answer: FailureAnswer = serde_json::from_slice(body).ok()?;
         answer.into_failure()
@@ -195,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_etcds_is_no_failure_of_etcd() {
+    fn a_body_that_is_not_etcds_is_no_failure_of_etcd() {
         for body in ["", "Method Not Allowed", "404 page not found", "{}", "[]", r#"{"message":3}"#] {
             assert_eq!(Failure::parse(body.as_bytes()), None, "{body}");
         }

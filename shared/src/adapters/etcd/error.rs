@@ -1,73 +1,74 @@
-//! How a call to etcd can fail, by what is known about the call afterwards.
+//! How a call to etcd can fail, and what is known of the call then.
 
-use membership::ids::Timestamp;
-use membership::invocation::Answer;
+use membership::codes;
+use membership::invocation::Retry;
 use thiserror::Error;
 
 use super::message::{Meaning, Operation, meaning};
-use crate::adapters::chain;
+use crate::adapters::Ended;
 
 /// A call to etcd that failed. `url` is the client URL of the member that was asked.
 #[derive(Debug, Error)]
 pub enum EtcdError {
-    /// No connection could be had, or there was no such URL: the request was certainly not sent.
+    /// There was no connection, or the URL is no URL: the request was certainly not sent.
     #[error("{url} was not reached")]
     NotSent {
-        /// The member.
+        /// The member's client URL.
         url: String,
         /// What stood in the way.
         source: reqwest::Error,
     },
-    /// Certainly not done.
+    /// etcd refused the request. It was certainly not done.
     #[error("{url} refused: {message}")]
     Refused {
-        /// The member.
+        /// The member's client URL.
         url: String,
         /// etcd's words.
         message: String,
-        /// The same call may succeed within seconds.
-        again: bool,
+        /// Whether the same call may succeed when it is made again.
+        retry: Retry,
     },
-    /// What was asked for is true already: the member to be removed is not listed, the learner to be promoted votes.
+    /// What was asked for is true already: the member that is to be removed is not listed, or the learner that is to be
+    /// promoted votes.
     #[error("{url} says that it is done already: {message}")]
     AlreadyDone {
-        /// The member.
+        /// The member's client URL.
         url: String,
         /// etcd's words.
         message: String,
     },
-    /// etcd answered that it could not finish; a change may still happen.
+    /// etcd answered that it could not finish. A change may still be made.
     #[error("{url} did not finish: {message}")]
     Unfinished {
-        /// The member.
+        /// The member's client URL.
         url: String,
         /// etcd's words.
         message: String,
     },
-    /// Sent, and no answer came; a change may still happen.
+    /// The request was sent and no answer came. A change may still be made.
     #[error("{url} did not answer")]
     Unanswered {
-        /// The member.
+        /// The member's client URL.
         url: String,
         /// A timeout, or a connection that broke.
         source: reqwest::Error,
     },
-    /// It is alive and wants a user, or one with more rights.
+    /// The server is alive and wants a user, or a user with more rights.
     #[error("{url} wants a user: {message}")]
     AuthenticationNeeded {
-        /// The member.
+        /// The member's client URL.
         url: String,
         /// etcd's words.
         message: String,
     },
-    /// The answer is not one that etcd gives; a change may have been made.
+    /// The answer is not an answer of etcd. A change may have been made.
     #[error("{url} gave an answer that is not etcd's: {what}")]
     Malformed {
-        /// The member.
+        /// The member's client URL.
         url: String,
-        /// What is wrong with it.
+        /// What is wrong with the answer.
         what: String,
-        /// Where the JSON is wrong, if it is the JSON.
+        /// Where the JSON is wrong, if the JSON is what is wrong.
         source: Option<serde_json::Error>,
     },
     /// The certificates or the key cannot be used.
@@ -75,34 +76,27 @@ pub enum EtcdError {
     Tls(#[source] reqwest::Error),
 }
 
-impl EtcdError {
-    /// Whether the same call may succeed within seconds. Of a change, that is not leave to repeat it: see
-    /// [`EtcdError::answer`].
-    pub fn retryable(&self) -> bool {
-        match self {
-            EtcdError::NotSent { .. } | EtcdError::Unfinished { .. } | EtcdError::Unanswered { .. } => true,
-            EtcdError::Refused { again, .. } => *again,
-            EtcdError::AlreadyDone { .. }
-            | EtcdError::AuthenticationNeeded { .. }
-            | EtcdError::Malformed { .. }
-            | EtcdError::Tls(_) => false,
-        }
-    }
+codes!(EtcdError {
+    EtcdError::NotSent { .. } => "etcd-not-reached",
+    EtcdError::Refused { .. } => "etcd-refused",
+    EtcdError::AlreadyDone { .. } => "etcd-already-done",
+    EtcdError::Unfinished { .. } => "etcd-unfinished",
+    EtcdError::Unanswered { .. } => "etcd-silent",
+    EtcdError::AuthenticationNeeded { .. } => "etcd-wants-a-user",
+    EtcdError::Malformed { .. } => "etcd-malformed",
+    EtcdError::Tls(_) => "etcd-certificates",
+});
 
-    /// What the failure says about a change that was asked for under a claim. `deadline` is until when the request
-    /// itself may live: the moment of sending, [`Timeouts::longest_change`](super::Timeouts::longest_change) and
-    /// some slack for clocks.
-    pub fn answer(&self, deadline: Timestamp) -> Answer {
-        let why = chain(self);
+impl EtcdError {
+    /// What is known of the call. A change that etcd may have seen is unknown, also where the answer was not etcd's.
+    pub fn ended(&self) -> Ended {
         match self {
-            EtcdError::AlreadyDone { .. } => Answer::Done,
-            EtcdError::NotSent { .. } => Answer::Refused { why, again: true },
-            EtcdError::Refused { again, .. } => Answer::Refused { why, again: *again },
-            EtcdError::AuthenticationNeeded { .. } | EtcdError::Tls(_) => {
-                Answer::Refused { why, again: false }
-            }
+            EtcdError::AlreadyDone { .. } => Ended::Done,
+            EtcdError::NotSent { .. } => Ended::NotDone(Retry::Soon),
+            EtcdError::Refused { retry, .. } => Ended::NotDone(*retry),
+            EtcdError::AuthenticationNeeded { .. } | EtcdError::Tls(_) => Ended::NotDone(Retry::Pointless),
             EtcdError::Unfinished { .. } | EtcdError::Unanswered { .. } | EtcdError::Malformed { .. } => {
-                Answer::Unanswered { why, deadline }
+                Ended::Unknown
             }
         }
     }
@@ -118,7 +112,7 @@ impl EtcdError {
         let url = url.to_owned();
         match meaning(operation, &message, code) {
             Meaning::AlreadyDone => Self::AlreadyDone { url, message },
-            Meaning::Refused { again } => Self::Refused { url, message, again },
+            Meaning::Refused(retry) => Self::Refused { url, message, retry },
             Meaning::AuthenticationNeeded => Self::AuthenticationNeeded { url, message },
             Meaning::Unanswered => Self::Unfinished { url, message },
         }

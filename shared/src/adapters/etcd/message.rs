@@ -1,7 +1,9 @@
-//! What etcd's words mean for the call that they answer.
+//! What etcd's error messages mean for the call that they answer.
 //!
-//! HTTP statuses differ between versions (412 and 400, 503 and 400), so the words decide. Sources: the recorded
+//! HTTP statuses differ between versions (412 and 400, 503 and 400), so the messages decide. Sources: the recorded
 //! answers of 3.4.23 to 3.7.3 and etcd's `api/v3rpc/rpctypes/error.go`.
+
+use membership::invocation::Retry;
 
 /// A call to etcd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,13 +47,13 @@ impl Operation {
 /// What a failure says about the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
-    /// It is true already.
+    /// What was asked for is true already.
     AlreadyDone,
-    /// Certainly not done. `again`: the same call may succeed within seconds.
-    Refused { again: bool },
-    /// etcd wants a user, or another one.
+    /// Certainly not done.
+    Refused(Retry),
+    /// etcd wants a user, or a user with more rights.
     AuthenticationNeeded,
-    /// It may still be done.
+    /// The request may still be done.
     Unanswered,
 }
 
@@ -59,17 +61,18 @@ pub(super) enum Meaning {
 /// Unimplemented.
 const UNREAD: [u32; 2] = [3, 12];
 
-/// What `message`, with the gRPC code that came with it, says about `operation`.
+/// What `message` and its gRPC code say about `operation`.
 ///
-/// Words that are not known here leave a change open: calling one refused that later lands is the one mistake that
-/// can cost data.
+/// A message that is not known here leaves a change open. To call a change refused that is made later is the one
+/// mistake that can cost data.
 pub(super) fn meaning(operation: Operation, message: &str, code: Option<u32>) -> Meaning {
     let words = message.strip_prefix("etcdserver: ").unwrap_or(message);
     match (operation, words) {
         (Operation::Remove, "member not found") => Meaning::AlreadyDone,
         (Operation::Promote, "can only promote a learner member") => Meaning::AlreadyDone,
-        // Same URL within the second of its removal: etcd derives the ID of that second's removed member.
-        (Operation::Add, "member not found") => Meaning::Refused { again: true },
+        // The same URL was removed within this second: etcd derives the new ID from URL and second, and the ID of the
+        // removed member is not found.
+        (Operation::Add, "member not found") => Meaning::Refused(Retry::Soon),
         (_, words) => any_operation(words, code),
     }
 }
@@ -82,14 +85,15 @@ fn any_operation(words: &str, code: Option<u32>) -> Meaning {
         | "invalid auth management"
         | "permission denied"
         | "revision of auth store is old" => Meaning::AuthenticationNeeded,
-        // Checked before anything is proposed; connections and learners come along, leaders are elected.
+        // etcd checks these before it proposes anything. Each passes: connections come up, learners catch up, a leader is
+        // elected.
         "unhealthy cluster"
         | "re-configuration failed due to not enough started members"
         | "can only promote a learner member which is in sync with leader"
         | "not leader"
         | "not capable"
-        | "too many requests" => Meaning::Refused { again: true },
-        // Our picture of the members was wrong: whoever asked must look anew.
+        | "too many requests" => Meaning::Refused(Retry::Soon),
+        // The caller's picture of the members was wrong. It has to look again.
         "member not found"
         | "can only promote a learner member"
         | "member ID already exist"
@@ -97,10 +101,10 @@ fn any_operation(words: &str, code: Option<u32>) -> Meaning {
         | "given member URLs are invalid"
         | "too many learner members in cluster"
         | "bad leader transferee"
-        | "rpc not supported for learner" => Meaning::Refused { again: false },
+        | "rpc not supported for learner" => Meaning::Refused(Retry::Pointless),
         // `no leader`, `leader changed`, `request timed out`, `context deadline exceeded`, `server stopped` and the
         // like: the request may have been forwarded or proposed.
-        _ if code.is_some_and(|code| UNREAD.contains(&code)) => Meaning::Refused { again: false },
+        _ if code.is_some_and(|code| UNREAD.contains(&code)) => Meaning::Refused(Retry::Pointless),
         _ => Meaning::Unanswered,
     }
 }
@@ -113,7 +117,7 @@ mod tests {
         [Operation::Add, Operation::Promote, Operation::Remove, Operation::MoveLeader];
 
     #[test]
-    fn whatever_may_have_been_proposed_stays_open() {
+    fn a_request_that_may_have_been_proposed_stays_open() {
         for words in [
             "etcdserver: no leader",
             "etcdserver: leader changed",
@@ -137,12 +141,12 @@ mod tests {
     }
 
     #[test]
-    fn a_promotion_that_was_done_is_told_from_one_that_comes_too_early() {
-        let again = Meaning::Refused { again: true };
+    fn a_promotion_that_was_done_is_told_from_a_promotion_that_comes_too_early() {
+        let again = Meaning::Refused(Retry::Soon);
         for (words, expected) in [
             ("etcdserver: can only promote a learner member", Meaning::AlreadyDone),
             ("etcdserver: can only promote a learner member which is in sync with leader", again),
-            ("etcdserver: member not found", Meaning::Refused { again: false }),
+            ("etcdserver: member not found", Meaning::Refused(Retry::Pointless)),
         ] {
             assert_eq!(meaning(Operation::Promote, words, Some(9)), expected, "{words}");
         }
@@ -152,18 +156,18 @@ mod tests {
     fn an_unknown_member_means_something_else_to_each_change() {
         let found = |operation| meaning(operation, "etcdserver: member not found", Some(5));
         assert_eq!(found(Operation::Remove), Meaning::AlreadyDone);
-        assert_eq!(found(Operation::Add), Meaning::Refused { again: true });
-        assert_eq!(found(Operation::Promote), Meaning::Refused { again: false });
-        assert_eq!(found(Operation::MoveLeader), Meaning::Refused { again: false });
+        assert_eq!(found(Operation::Add), Meaning::Refused(Retry::Soon));
+        assert_eq!(found(Operation::Promote), Meaning::Refused(Retry::Pointless));
+        assert_eq!(found(Operation::MoveLeader), Meaning::Refused(Retry::Pointless));
     }
 
     #[test]
     fn an_unread_request_was_not_done() {
         let words = "invalid character 'e' after top-level value";
-        assert_eq!(meaning(Operation::Remove, words, Some(3)), Meaning::Refused { again: false });
+        assert_eq!(meaning(Operation::Remove, words, Some(3)), Meaning::Refused(Retry::Pointless));
         assert_eq!(
             meaning(Operation::Remove, "Method Not Allowed", Some(12)),
-            Meaning::Refused { again: false }
+            Meaning::Refused(Retry::Pointless)
         );
     }
 }

@@ -1,8 +1,8 @@
 //! etcd's members, asked through their JSON gateway (3.4 to 3.7).
 //!
-//! Each call goes to the one member whose client URL is given, over HTTP/1.1, without redirects or retries: what
-//! was sent is known exactly. A call that is dropped closes its connection. `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
-//! are honoured: behind a proxy, a refused connection is a lost answer.
+//! Each call goes to the one member whose client URL is given, over HTTP/1.1, without redirects or retries, so it is
+//! known exactly what was sent. A call that is dropped closes its connection. `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
+//! are honoured. Behind a proxy, a refused connection counts as a lost answer.
 
 mod answer;
 mod error;
@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use membership::etcd::{MemberList, Status};
 use membership::ids::MemberId;
+use membership::version::{Minor, Version};
 use reqwest::{Certificate, Client, Identity, redirect, retry};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -20,17 +21,19 @@ use answer::{Added, Failure, Members, Ranged, StatusAnswer};
 pub use error::EtcdError;
 use message::Operation;
 
-/// How much longer than etcd itself the client waits for the answer to a change: an answer that etcd gives just
-/// in time must not be lost on its way.
+/// How much longer than etcd itself the client waits for the answer to a change. An answer that etcd gives just in time
+/// must not be lost on its way.
 const ANSWER_SLACK: Duration = Duration::from_secs(1);
-/// No answer that is asked for here comes near this size; a larger one is not etcd's.
+/// No answer of etcd to these calls comes near this size. A larger answer is not etcd's.
 const LARGEST_ANSWER: usize = 1024 * 1024;
+/// The first minor that honours `linearizable` in the request for a list. 3.4 ignores it.
+const FIRST_WITH_LINEARIZABLE_LISTS: Minor = Minor(3, 5);
 
-/// What the clients of a cluster with TLS need; `http` URLs need none of it.
+/// What the client of a cluster with TLS needs. `http` URLs need nothing of it.
 #[derive(Clone, Default)]
 pub struct EtcdTls {
-    /// The certificate authorities (PEM, one or several) that a server's certificate must come from. The system's
-    /// own are never trusted: they say nothing about a member, and reading them takes longer than most calls.
+    /// The certificate authorities (PEM, one or several) that a server's certificate must come from. The system's own
+    /// authorities are never trusted: they say nothing about a member, and reading them takes longer than most calls.
     pub authorities: Option<Vec<u8>>,
     /// The client's certificate chain and its private key (PEM, PKCS#8, PKCS#1 or SEC1).
     pub client: Option<ClientCertificate>,
@@ -48,13 +51,13 @@ pub struct ClientCertificate {
 /// How long each kind of call may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// Until a connection stands, with its TLS handshake.
+    /// The time to connect, with the TLS handshake.
     pub connect: Duration,
-    /// A status probe.
+    /// The time of a status probe.
     pub probe: Duration,
-    /// A linearizable read: longer than a healthy cluster needs, shorter than an election may take (7 s).
+    /// The time of a linearizable read: longer than a healthy cluster needs, shorter than an election may take (7 s).
     pub list: Duration,
-    /// A change: sent to etcd as `Grpc-Timeout`, after which etcd gives it up. The client waits 1 s longer.
+    /// The time of a change: sent to etcd as `Grpc-Timeout`, after which etcd gives it up. The client waits 1 s longer.
     pub change: Duration,
 }
 
@@ -76,7 +79,7 @@ impl Timeouts {
     }
 }
 
-/// A client for all members of one cluster, for one invocation: dropped with it, it leaves no connection behind.
+/// A client for all members of one cluster. It lives as long as one invocation and leaves no connection behind.
 #[derive(Debug)]
 pub struct EtcdClient {
     http: Client,
@@ -90,7 +93,7 @@ struct Call<'a> {
 }
 
 impl EtcdClient {
-    /// A client with these certificates. It connects to nothing yet.
+    /// Makes a client with these certificates. It connects to nothing yet.
     pub fn new(tls: EtcdTls, timeouts: Timeouts) -> Result<Self, EtcdError> {
         let builder = Client::builder()
             .http1_only()
@@ -99,12 +102,12 @@ impl EtcdClient {
             .connect_timeout(timeouts.connect)
             .pool_max_idle_per_host(1)
             .pool_idle_timeout(Duration::from_secs(30));
-        let builder = forgets_the_unread(builder, timeouts.longest_change());
+        let builder = drop_unsent_after(builder, timeouts.longest_change());
         let http = with_certificates(builder, tls).and_then(reqwest::ClientBuilder::build);
         Ok(Self { http: http.map_err(EtcdError::Tls)?, timeouts })
     }
 
-    /// What the member says of itself. Asked of a learner or without a quorum, it answers as well.
+    /// What the member says of itself. A learner answers, too, and so does a member without a quorum.
     pub async fn status(&self, url: &str) -> Result<Status, EtcdError> {
         let call = Call { member: url, operation: Operation::Status, body: json!({}) };
         let status: StatusAnswer = self.ask(&call, self.timeouts.probe).await?;
@@ -113,9 +116,9 @@ impl EtcdClient {
 
     /// The member list, read linearizably: it answers only with a quorum behind it.
     ///
-    /// `version` is what the member's status said. 3.4 ignores the wish for a linearizable list: there, and where
-    /// the version is not known, a linearizable range at the same member comes first. It waits until the member
-    /// has applied all that was committed before, membership changes among it.
+    /// `version` is what the member's status said. 3.4 ignores the wish for a linearizable list. There, and where the
+    /// version is not known, a linearizable range at the same member comes first: it waits until the member has applied
+    /// all that was committed before, including changes of the membership.
     pub async fn list(&self, url: &str, version: Option<&str>) -> Result<MemberList, EtcdError> {
         let before = if lists_linearizably(version) { None } else { Some(self.read_barrier(url).await?) };
         let body = json!({ "linearizable": true });
@@ -131,7 +134,7 @@ impl EtcdClient {
         }
     }
 
-    /// Adds a learner. The list is etcd's own, as of this addition.
+    /// Adds a learner. Returns its member ID and etcd's member list after the addition.
     pub async fn add_learner(&self, url: &str, peer_url: &str) -> Result<(MemberId, MemberList), EtcdError> {
         let body = json!({ "peerURLs": [peer_url], "isLearner": true });
         let added: Added = self.change(url, Operation::Add, body).await?;
@@ -150,19 +153,19 @@ impl EtcdClient {
         Ok(members.into())
     }
 
-    /// Has the leader, who must be the one asked, hand leadership to a voter.
+    /// Asks the leader to hand leadership to a voter. Another member than the leader refuses.
     pub async fn move_leader(&self, url: &str, to: MemberId) -> Result<(), EtcdError> {
         let _: Value = self.change(url, Operation::MoveLeader, json!({ "targetID": to })).await?;
         Ok(())
     }
 
-    /// Has the leader grant a lease of five seconds, which nobody uses: one entry in the log, and one more when it ends.
+    /// Asks the leader for a lease of five seconds that nobody uses: one entry in the log, and one more when it ends.
     pub async fn grant_lease(&self, url: &str) -> Result<(), EtcdError> {
         let _: Value = self.change(url, Operation::GrantLease, json!({ "TTL": 5 })).await?;
         Ok(())
     }
 
-    /// Returns who served the range. The key is a zero byte: any key will do, no value is wanted.
+    /// Reads a range linearizably and returns the member that served it. Any key will do; the key here is a zero byte.
     async fn read_barrier(&self, url: &str) -> Result<MemberId, EtcdError> {
         let body = json!({ "key": "AA==", "count_only": true });
         let call = Call { member: url, operation: Operation::Range, body };
@@ -214,16 +217,17 @@ fn failure(call: &Call<'_>, status: u16, body: &[u8]) -> EtcdError {
     }
 }
 
-/// The kernel goes on sending what a closed socket has not got rid of: a change that was given up at 4 s on a cut
-/// network reached its server at 27 s, seven after the network was healed. Linux drops it after this time (tcp(7)).
+/// Has the kernel drop what a closed socket has not sent after this time (`TCP_USER_TIMEOUT`, tcp(7)). Without it, the
+/// kernel goes on sending: a change that was given up at 4 s on a cut network reached its server at 27 s, seven seconds
+/// after the network was healed.
 #[cfg(target_os = "linux")]
-fn forgets_the_unread(builder: reqwest::ClientBuilder, after: Duration) -> reqwest::ClientBuilder {
+fn drop_unsent_after(builder: reqwest::ClientBuilder, after: Duration) -> reqwest::ClientBuilder {
     builder.tcp_user_timeout(after)
 }
 
-/// Lambda is Linux; elsewhere nothing but tests runs.
+/// Lambda runs on Linux. On other systems only tests run.
 #[cfg(not(target_os = "linux"))]
-fn forgets_the_unread(builder: reqwest::ClientBuilder, _after: Duration) -> reqwest::ClientBuilder {
+fn drop_unsent_after(builder: reqwest::ClientBuilder, _after: Duration) -> reqwest::ClientBuilder {
     builder
 }
 
@@ -240,13 +244,9 @@ fn with_certificates(
     Ok(builder)
 }
 
-/// From 3.5 on, `linearizable` in a list's request is honoured.
+/// Whether the server honours `linearizable` in the request for a list. A version that cannot be read does not count.
 fn lists_linearizably(version: Option<&str>) -> bool {
-    let mut numbers = version.unwrap_or_default().split('.').map(str::parse::<u32>);
-    match (numbers.next(), numbers.next()) {
-        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= (3, 5),
-        _ => false,
-    }
+    version.and_then(Version::parse).is_some_and(|version| version.minor >= FIRST_WITH_LINEARIZABLE_LISTS)
 }
 
 #[cfg(test)]
@@ -254,13 +254,14 @@ mod tests {
     use super::lists_linearizably;
 
     #[test]
-    fn only_from_3_5_on_is_a_list_linearizable_by_itself() {
+    fn lists_are_linearizable_by_themselves_from_3_5_on() {
         for (version, linearizable) in [
             (Some("3.4.23"), false),
             (Some("3.5.0"), true),
             (Some("3.10.1"), true),
             (Some("4.0.0"), true),
-            (Some("3.6"), true),
+            (Some("3.6.0-rc.1"), true),
+            (Some("3.6"), false),
             (Some("Not decided"), false),
             (Some(""), false),
             (None, false),

@@ -1,7 +1,9 @@
 //! Explores the worlds and prints what was found: `model [short | search] [name…]`.
 //!
-//! Without a word: all worlds, then all mutants. `short`: what `make test` explores. `search`: every guard taken away
-//! in every world, or in those that `IN` is in the name of, to see what breaks. `STATES` bounds each search.
+//! Without `short` or `search` it explores all worlds, then all mutants; `short` limits both to what `make test`
+//! explores. `search` takes each guard away in every world and prints what breaks; the environment variable `IN`
+//! limits it to worlds whose names contain its value. Names select the worlds, mutants and guards that contain one of
+//! them. The environment variable `STATES` bounds the states of each search.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -12,12 +14,12 @@ use model::mutants::{MUTANTS, Mutant};
 use model::state::State;
 use model::worlds::{Beginnings, Plan, every};
 
-/// What fits into 6 GB of memory.
+/// So many states fit into 6 GB of memory.
 const STATES: usize = 20_000_000;
 
 fn bounds() -> Bounds {
-    let told = std::env::var("STATES").ok().and_then(|n| n.parse().ok());
-    Bounds { states: told.unwrap_or(STATES), until_settled: false }
+    let states = std::env::var("STATES").ok().and_then(|n| n.parse().ok());
+    Bounds { states: states.unwrap_or(STATES), until_settled: false }
 }
 
 fn main() -> ExitCode {
@@ -30,7 +32,7 @@ fn main() -> ExitCode {
     if search {
         return search_all(&mut beginnings, &wanted);
     }
-    let plans = every().into_iter().filter(|p| (p.short || !short) && wanted(&p.told()));
+    let plans = every().into_iter().filter(|p| (p.short || !short) && wanted(&p.summary()));
     let sound = plans.map(|plan| whole(&mut beginnings, &plan)).fold(true, |all, one| all & one);
     let mutants = MUTANTS.iter().filter(|m| (m.plan.short || !short) && wanted(m.guard.name()));
     let caught = mutants.map(|mutant| breaks(&mut beginnings, mutant)).fold(true, |all, one| all & one);
@@ -54,12 +56,12 @@ fn figures(name: &str, found: &Found<State>, began: Instant) {
     );
 }
 
-/// Explores a world wholly: nothing may break, and nothing may end short of settled.
+/// Explores a world wholly. Returns whether no invariant breaks and every state can reach a settled state.
 fn whole(beginnings: &mut Beginnings, plan: &Plan) -> bool {
     let began = Instant::now();
     let world = beginnings.world(plan, Guards::all());
     let found = explore(&world, bounds());
-    figures(&plan.told(), &found, began);
+    figures(&plan.summary(), &found, began);
     if let Some((what, story)) = &found.broken {
         println!("{what} is broken:\n{}", story.join("\n"));
     }
@@ -69,12 +71,12 @@ fn whole(beginnings: &mut Beginnings, plan: &Plan) -> bool {
     found.broken.is_none() && found.dead_ends == 0 && found.settled > 0
 }
 
-/// Explores a world with a guard taken away: what the guard was for must break.
+/// Explores a world with a guard taken away. Returns whether what the guard prevents happened.
 fn breaks(beginnings: &mut Beginnings, mutant: &Mutant) -> bool {
     let began = Instant::now();
     let world = beginnings.world(&mutant.plan, Guards::without(mutant.guard));
     let found = explore(&world, bounds());
-    let name = format!("without {}, {}", mutant.guard.name(), mutant.plan.told());
+    let name = format!("without {}, {}", mutant.guard.name(), mutant.plan.summary());
     figures(&name, &found, began);
     let caught = mutant.caught(&found);
     match &found.broken {
@@ -86,19 +88,19 @@ fn breaks(beginnings: &mut Beginnings, mutant: &Mutant) -> bool {
     caught
 }
 
-/// Every guard in every world.
+/// Takes each guard away in every world and prints what breaks.
 fn search_all(beginnings: &mut Beginnings, wanted: &dyn Fn(&str) -> bool) -> ExitCode {
     let (bounds, within) = (bounds(), std::env::var("IN").unwrap_or_default());
     for guard in Guard::ALL.iter().filter(|g| wanted(g.name())) {
-        for plan in every().into_iter().filter(|plan| plan.told().contains(&within)) {
+        for plan in every().into_iter().filter(|plan| plan.summary().contains(&within)) {
             let began = Instant::now();
             let world = beginnings.world(&plan, Guards::without(*guard));
             let found = explore(&world, bounds);
             if let Some((what, story)) = &found.broken {
-                figures(&format!("without {}, {}", guard.name(), plan.told()), &found, began);
+                figures(&format!("without {}, {}", guard.name(), plan.summary()), &found, began);
                 println!("  {what}:\n{}", story.join("\n"));
             } else if found.dead_ends > 0 {
-                figures(&format!("without {}, {}", guard.name(), plan.told()), &found, began);
+                figures(&format!("without {}, {}", guard.name(), plan.summary()), &found, began);
                 println!("  dead end:\n{}", found.dead_end.unwrap_or_default().join("\n"));
             }
         }

@@ -1,4 +1,4 @@
-//! The observation that a scene's lines come to.
+//! The observation that the lines of a scene add up to.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The lines of a scene that say which changes are claimed, or may still happen.
+//! The lines of a scene about claimed changes and unanswered changes.
 
 use membership::change::{Change, Proposal};
 use membership::ids::{InstanceId, MemberId, RequestId};
@@ -28,7 +28,7 @@ impl Building {
             "abandon" => Change::AbandonLaunch { instance },
             "retain" => Change::RetainLeaving { instance },
             "unhealthy" => Change::SetUnhealthy { instance },
-            other => panic!("no change {other}"),
+            other => panic!("{other:?} is no change"),
         }
     }
 
@@ -59,10 +59,10 @@ impl Building {
     }
 }
 
-/// `-5`: 5 s ago, under member 1 in term 5, as everything unsaid; `-5/2/4`: under member 2 in term 4.
+/// `-5`: the round was 5 s ago, under member 1 in term 5. `-5/2/4`: under member 2 in term 4.
 fn clean_round(text: &str) -> CleanRound {
     let mut parts = text.split('/');
     let at = seconds(parts.next().expect("split gives one part"));
-    let mut number = |unsaid| parts.next().map_or(unsaid, |n| n.parse().expect("a number"));
+    let mut number = |otherwise| parts.next().map_or(otherwise, |n| n.parse().expect("a number"));
     CleanRound { at, leader: MemberId(number(1)), term: number(5) }
 }

@@ -117,7 +117,7 @@ function answered(text) {
 function outcome(answer) {
   if (!answer.outcome) return answer.decision ? `${answer.cluster}: a dry run` : JSON.stringify(answer);
   if (answer.reason) return `${answer.outcome}: ${answer.reason}`;
-  const notes = (answer.notes ?? []).join("; ");
+  const notes = (answer.notes ?? []).map((note) => `${note.about}: ${note.text}`).join("; ");
   return `${answer.cluster} ${answer.outcome}${notes ? `: ${notes}` : ""}`;
 }
 

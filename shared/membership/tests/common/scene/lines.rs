@@ -1,0 +1,152 @@
+//! The lines of a scene, and the lines about the group, the cluster and a member without an instance.
+
+use std::time::Duration;
+
+use membership::etcd::Member;
+use membership::ids::{ClusterId, MemberId, Nonce};
+use membership::ledger::{Condition, ConditionKey, Phase, Seed, Source};
+
+use super::{Building, Env, Line, NOW, OddList, address};
+
+impl Building {
+    pub(super) fn line(&mut self, text: &str) {
+        match text.split_whitespace().next().unwrap_or_default() {
+            "group" => self.group_line(&Line::parse(text, 1)),
+            "cluster" => self.cluster_line(&Line::parse(text, 1)),
+            "no-ledger" => self.ledger = None,
+            "setting" => {
+                let words: Vec<_> = text.split_whitespace().collect();
+                self.group.settings.set(words[1], words[2]).unwrap();
+            }
+            "member" => self.member_line(&Line::parse(text, 2)),
+            "condition" => {
+                let line = Line::parse(text, 2);
+                line.allow(&["ago", "applied"]);
+                let since = NOW.minus(Duration::from_secs(line.number("ago").unwrap_or(0)));
+                let key = ConditionKey::try_from(line.words[1].to_owned()).unwrap();
+                self.ledger().conditions.insert(key, Condition { since, applied: line.number("applied") });
+            }
+            "claim" => self.claim_line(&Line::parse(text, 3)),
+            "unanswered" => self.unanswered_line(&Line::parse(text, 3)),
+            "lists" => {
+                let who = text.split_whitespace().nth(1).unwrap();
+                let ids = who.split(',').filter(|w| *w != "none").map(|w| MemberId(w.parse().unwrap()));
+                self.served_by = Some(ids.collect());
+            }
+            "list" => {
+                let line = Line::parse(text, 2);
+                line.allow(&["without", "cluster", "served-by"]);
+                self.odd_lists.push(OddList {
+                    by: MemberId(line.words[1].parse().unwrap()),
+                    without: line.number("without").map(MemberId),
+                    cluster: line.number("cluster").map(ClusterId),
+                    served_by: line.number("served-by").map(MemberId),
+                });
+            }
+            "env" => {
+                let line = Line::parse(text, 2);
+                line.allow(&["stale", "minors", "generation"]);
+                let minors = line.get("minors").map(|m| Env::Minors(m.to_owned()));
+                let other = if line.has("stale") { Env::Stale } else { Env::Sealed };
+                let told = line.number("generation").map(Env::Generation);
+                self.envs.insert(line.words[1].into(), told.or(minors).unwrap_or(other));
+            }
+            "list-misses" => self.list_misses = text.split_whitespace().nth(1).unwrap().parse().unwrap(),
+            "unknown" => self.unknown.push(text.split_whitespace().nth(1).unwrap().to_owned()),
+            "endpoints" => {
+                let who = text.split_whitespace().nth(1).unwrap();
+                let ids = who.split(',').filter(|w| *w != "none");
+                self.endpoints = Some(ids.map(|i| format!("http://{}:2379", address(i))).collect());
+            }
+            "initial-cluster" => self.stale_initial_cluster = true,
+            "me" => self.me = text.split_whitespace().nth(1).map(Nonce::from),
+            word if word.starts_with("i-") => self.instance_line(&Line::parse(text, 2)),
+            other => panic!("{text:?} is no line of a scene: {other:?} is not known"),
+        }
+    }
+
+    fn group_line(&mut self, line: &Line<'_>) {
+        let known = ["desired", "max", "paused", "retains", "heartbeat", "arn", "vpc"];
+        line.allow(&[&known[..], &["no-launch-hook", "no-terminate-hook"]].concat());
+        let g = &mut self.group;
+        g.desired = line.number("desired").map_or(g.desired, |n| n as usize);
+        g.max = line.number("max").map_or(g.max, |n| n as usize);
+        g.settings.paused = line.has("paused");
+        g.retains = line.has("retains");
+        if let Some(n) = line.number("heartbeat") {
+            for hook in [&mut g.launch_hook, &mut g.terminate_hook] {
+                hook.as_mut().unwrap().heartbeat = Duration::from_secs(n);
+            }
+        }
+        if line.has("no-launch-hook") {
+            g.launch_hook = Err("none is declared".into());
+        }
+        if line.has("no-terminate-hook") {
+            g.terminate_hook = Err("two are declared, and none of them names etcd-asg".into());
+        }
+        if let Some(arn) = line.get("arn") {
+            g.identity.arn = arn.to_owned();
+        }
+        if let Some(vpc) = line.get("vpc") {
+            g.identity.vpc = vpc.to_owned();
+        }
+    }
+
+    fn cluster_line(&mut self, line: &Line<'_>) {
+        line.allow(&["phase", "seed", "no-identity", "generation", "founded", "adopted"]);
+        let generation = &mut self.ledger().generation;
+        generation.phase = match line.get("phase").unwrap_or("formed") {
+            "opened" => Phase::Opened,
+            "formed" => Phase::Formed,
+            "abandoned" => Phase::Abandoned,
+            "ended" => Phase::Ended,
+            other => panic!("{other:?} is no phase in {:?}", line.text),
+        };
+        if let Some(seed) = line.get("seed") {
+            generation.seed =
+                Some(Seed { instance: seed.into(), peer_url: format!("http://{}:2380", address(seed)) });
+        }
+        if let Some(number) = line.number("generation") {
+            generation.number = number as u32;
+            generation.token = format!("c-{number}");
+        }
+        if let (Some(version), Some(identity)) = (line.get("founded"), generation.identity.as_mut()) {
+            identity.version = version.to_owned();
+        }
+        if line.has("adopted") {
+            (generation.seed, generation.source) = (None, Source::Adopted);
+        }
+        if line.has("no-identity") {
+            generation.identity = None;
+        }
+    }
+
+    fn member_line(&mut self, line: &Line<'_>) {
+        line.allow(&[
+            "voter",
+            "learner",
+            "name",
+            "addr",
+            "silent",
+            "unstarted",
+            "follows",
+            "applied",
+            "term",
+        ]);
+        let id: u64 = line.words[1].parse().unwrap();
+        let address = format!("10.0.9.{}", line.number("addr").unwrap_or(id));
+        let address = line.get("addr").map_or(address, |a| format!("10.0.0.{a}"));
+        let started = !line.has("unstarted");
+        self.members.push(Member {
+            id: MemberId(id),
+            name: if started { line.get("name").unwrap_or("stranger").to_owned() } else { String::new() },
+            peer_urls: vec![format!("http://{address}:2380")],
+            client_urls: if started { vec![format!("http://{address}:2379")] } else { Vec::new() },
+            learner: line.has("learner"),
+        });
+        let url = format!("http://{address}:2379");
+        if !self.probes.contains_key(&url) {
+            self.probe(line, started.then_some(MemberId(id)), &url);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The operator's summary of a cluster as goldens: a scene, and the summary of what was seen and decided.
+//!
+//! `REWRITE=1 cargo test -p membership --test summary` writes the summaries anew; read the difference.
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::scene::{NOW, Scene};
+use membership::decide::decide;
+use membership::summary::{MemberRow, Summary};
+use serde_json::Value;
+
+#[test]
+fn summaries() {
+    datadriven::walk("tests/summaries", |file| {
+        file.run(|case| {
+            assert_eq!(case.directive, "summary");
+            let scene = Scene::parse(&case.input);
+            let summary = Summary::of(&scene.obs, &decide(&scene.obs, NOW, scene.me.as_ref()), NOW);
+            let json = serde_json::to_string(&summary).unwrap();
+            assert_eq!(serde_json::from_str::<Summary>(&json).unwrap(), summary, "it reads back as written");
+            render(&summary)
+        });
+    });
+}
+
+/// One line for each member, and one line for each other field that is not empty.
+fn render(summary: &Summary) -> String {
+    let mut text: String = summary.members.iter().map(|row| format!("{}\n", line(row))).collect();
+    let Value::Object(fields) = serde_json::to_value(summary).unwrap() else { panic!("no object") };
+    for (name, value) in fields.iter().filter(|(name, _)| *name != "members" && *name != "at") {
+        match value {
+            Value::Null => {}
+            Value::Array(items) if name == "notes" || name == "calls" || name == "history" => {
+                items.iter().for_each(|item| text.push_str(&format!("{name}: {item}\n")));
+            }
+            other => text.push_str(&format!("{name}: {other}\n")),
+        }
+    }
+    text
+}
+
+fn line(row: &MemberRow) -> String {
+    let word = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let role = row.role.map_or_else(|| "no member".to_owned(), |role| format!("{role:?}").to_lowercase());
+    let instance = row.instance.as_ref().map_or("no instance", |id| id.as_str());
+    let said = match (row.answers, row.proven) {
+        (true, true) => "proven".to_owned(),
+        (true, false) => "answers".to_owned(),
+        (false, _) => format!("silent ({})", word(&row.silence)),
+    };
+    let (lifecycle, address, member) = (word(&row.lifecycle), word(&row.address), word(&row.member));
+    let (name, version) = (word(&row.name), word(&row.version));
+    format!(
+        "{instance} {lifecycle} {address}: {role} {member} {name}, {said}, etcd {version}, {:?}",
+        row.alarms
+    )
+}

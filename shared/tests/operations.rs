@@ -1,0 +1,136 @@
+//! `docs/OPERATIONS.md` explains every code of the functions, and no other code.
+//!
+//! Each type with codes gives one sample for each of its codes. The sample's sentence, with `…` where something was filled
+//! in, is the sentence of the code's row.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends here")]
+
+#[path = "operations/errors.rs"]
+mod errors;
+#[path = "operations/fill.rs"]
+mod fill;
+#[path = "operations/notes.rs"]
+mod notes;
+#[path = "operations/page.rs"]
+mod page;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::Path;
+
+use etcd_asg::services::StartError;
+use membership::decision::{Coded, Verdict};
+
+use fill::shown;
+use page::{Page, repository, text};
+
+const WAITS: &str = "Waits";
+const REFUSALS: &str = "Refusals";
+const EVENTS: &str = "Events and settings";
+const ERRORS: &str = "Errors of the functions";
+
+/// What was checked so far.
+struct Checked {
+    page: Page,
+    codes: Vec<&'static str>,
+    types: usize,
+}
+
+impl Checked {
+    fn rows<T: Coded + fmt::Display>(&mut self, sections: &[&str], samples: Vec<T>) {
+        let sampled: BTreeSet<&str> = samples.iter().map(Coded::code).collect();
+        let all: BTreeSet<&str> = T::CODES.iter().copied().collect();
+        assert_eq!(sampled, all, "a sample for each code of the type");
+        for sample in &samples {
+            let row = self.page.row(sample.code());
+            assert!(sections.contains(&row.section.as_str()), "{} is under {:?}", sample.code(), row.section);
+            assert_eq!(row.sentence, shown(&sample.to_string()), "the sentence of {}", sample.code());
+        }
+        self.codes.extend(T::CODES);
+        self.types += 1;
+    }
+}
+
+fn checked() -> Checked {
+    let mut checked = Checked { page: Page::read(), codes: Vec::new(), types: 0 };
+    checked.rows(&[WAITS], notes::waits());
+    checked.rows(&[REFUSALS], notes::refusals());
+    checked.rows(&[EVENTS], errors::events());
+    checked.rows(&[EVENTS], errors::ignored());
+    checked.rows(&[EVENTS], errors::wrong_input());
+    checked.rows(&[EVENTS], errors::wrong_setting());
+    checked.rows(&[EVENTS], errors::config());
+    checked.rows(&[EVENTS, ERRORS], errors::warnings());
+    checked.rows(&[ERRORS], errors::controller());
+    checked.rows(&[ERRORS], errors::execute());
+    checked.rows(&[ERRORS], errors::aws());
+    checked.rows(&[ERRORS], errors::autoscaling());
+    checked.rows(&[ERRORS], errors::ec2());
+    checked.rows(&[ERRORS], errors::parameters());
+    checked.rows(&[ERRORS], errors::ledger());
+    checked.rows(&[ERRORS], errors::etcd());
+    checked.rows::<StartError>(&[], Vec::new());
+    checked
+}
+
+#[test]
+fn each_code_has_one_row_and_each_row_a_code() {
+    let checked = checked();
+    let unique: BTreeSet<&str> = checked.codes.iter().copied().collect();
+    assert_eq!(unique.len(), checked.codes.len(), "two types share a code: {:?}", checked.codes);
+    assert_eq!(checked.page.codes(), unique);
+    let declared: usize =
+        ["shared/src", "shared/membership/src"].iter().map(|d| declarations(&repository().join(d))).sum();
+    assert_eq!(checked.types, declared, "a type with codes is missing in this test");
+}
+
+/// How many types below this folder have codes.
+fn declarations(folder: &Path) -> usize {
+    let entries = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
+    entries
+        .map(|path| match path.is_dir() {
+            true => declarations(&path),
+            false => {
+                std::fs::read_to_string(&path).unwrap().lines().filter(|l| l.starts_with("codes!(")).count()
+            }
+        })
+        .sum()
+}
+
+#[test]
+fn each_row_stands_alone() {
+    for row in Page::read().rows() {
+        for cell in &row.explained {
+            let lower = cell.to_lowercase();
+            let leans =
+                ["the same", "as it says", "as they say", "as there", "as above", "see below", "see above"];
+            assert!(
+                !leans.iter().any(|words| lower == *words),
+                "{}: {cell:?} leans on another row",
+                row.code
+            );
+            assert!(!cell.is_empty(), "{} has an empty cell", row.code);
+        }
+    }
+}
+
+/// The metric filters match verdicts and codes, which stay the same from version to version.
+#[test]
+fn the_metric_filters_match_codes() {
+    let template = text("template.yaml");
+    let patterns: Vec<&str> =
+        template.lines().filter_map(|l| l.trim().strip_prefix("FilterPattern: ")).collect();
+    assert!(patterns.len() >= 3, "{patterns:?}");
+    let codes: BTreeSet<&str> = checked().codes.into_iter().collect();
+    let refused = Verdict::Refused(notes::refusals().remove(0)).name();
+    for pattern in patterns {
+        for (field, value) in page::compared(pattern) {
+            match field {
+                "level" => assert_eq!(value, "ERROR"),
+                "verdict" => assert_eq!(value, refused),
+                "code" => assert!(codes.contains(value), "{pattern}: {value} is no code"),
+                other => panic!("{pattern}: {other} is no field that stays the same"),
+            }
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! One wait and one refusal for each code.
+
+use membership::decision::{QuorumCount, Refusal, Wait};
+use membership::ids::Timestamp;
+
+use super::fill::{CLUSTER, MEMBER, MINOR, N, X, change, closed, instance, x};
+
+pub fn waits() -> Vec<Wait> {
+    vec![
+        Wait::GroupNotSeen(x()),
+        Wait::LedgerNotSeen(x()),
+        Wait::ParametersNotSeen(x()),
+        Wait::OwnerUnknown(MEMBER),
+        Wait::AddressPublished,
+        Wait::NoVersionKnown,
+        Wait::Claim { request: X.into(), change: change(), until: Timestamp(0) },
+        Wait::Seed,
+        Wait::List,
+        Wait::Quorum(QuorumCount { proven: N, voters: N }),
+        Wait::Launch,
+        Wait::Turn,
+        Wait::Start,
+        Wait::StartBelow(MINOR, closed()),
+        Wait::CatchUp,
+        Wait::FirstVote(MEMBER),
+        Wait::Replacement,
+        Wait::Leadership,
+        Wait::Answer,
+        Wait::Gone,
+        Wait::Grace,
+        Wait::OtherHealing(instance()),
+        Wait::Unanswered(change()),
+        Wait::Second,
+        Wait::AbandonedToGo,
+        Wait::Formation,
+        Wait::Completion,
+    ]
+}
+
+pub fn refusals() -> Vec<Refusal> {
+    vec![
+        Refusal::OtherGroup { ledger: x(), seen: x() },
+        Refusal::Paused,
+        Refusal::NoHook(x()),
+        Refusal::InServiceWithoutLedger,
+        Refusal::TwoClusters(CLUSTER, CLUSTER),
+        Refusal::VoterUnseen(MEMBER),
+        Refusal::LocalPeerUrl(x()),
+        Refusal::OtherCluster(CLUSTER),
+        Refusal::AuthenticationNeeded,
+        Refusal::QuorumLost { gone: N, voters: N },
+        Refusal::QuorumAtRisk(change()),
+        Refusal::DoubtfulVoter(MEMBER),
+        Refusal::LastVoter,
+        Refusal::UnownedMember,
+        Refusal::AddressInUse(MEMBER),
+        Refusal::HookTooShort,
+        Refusal::GivenUp,
+        Refusal::UnclearState,
+        Refusal::Retained,
+        Refusal::NeededAtDeadline,
+        Refusal::EndedAndRuns,
+        Refusal::NoAddress,
+        Refusal::Version { version: x(), why: closed() },
+    ]
+}
