@@ -58,9 +58,6 @@ impl fmt::Display for Warning {
 
 #[cfg(test)]
 mod tests {
-    use std::fmt;
-
-    use membership::codes;
     use tracing_subscriber::filter::LevelFilter;
 
     use super::filter;
