@@ -1,4 +1,5 @@
-//! The ordinary AWS clients, pointed at the region.
+//! The ordinary AWS clients, pointed at the local region, and the region's own pages: its state, its faults,
+//! its logs.
 
 use std::time::Duration;
 
@@ -8,34 +9,35 @@ use aws_config::{BehaviorVersion, Region};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// One thing that happened in the region.
+/// One entry of the region's timeline.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Entry {
-    /// RFC 3339 with milliseconds, UTC: sorts as it stands.
+pub struct TimelineEntry {
+    /// When it happened, by the region's clock: RFC 3339 with milliseconds, in UTC, so that strings sort by
+    /// time.
     pub at: String,
-    /// What sort of thing.
+    /// The part of the region that it happened in, such as `ec2`, `instance` or `function`.
     pub kind: String,
-    /// Whom it concerns.
+    /// The instance, group, function or other object that it happened to.
     pub who: String,
-    /// A readable sentence.
+    /// What happened, as a sentence.
     pub text: String,
 }
 
-/// The clients of one account, and the region's own pages.
+/// The clients of one AWS account, and the region's own pages.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// Auto Scaling.
+    /// The client of EC2 Auto Scaling.
     pub autoscaling: aws_sdk_autoscaling::Client,
-    /// EC2.
+    /// The client of EC2.
     pub ec2: aws_sdk_ec2::Client,
-    /// SSM.
+    /// The client of SSM.
     pub ssm: aws_sdk_ssm::Client,
     endpoint: String,
     http: reqwest::Client,
 }
 
 impl Account {
-    /// The account whose APIs answer at this endpoint.
+    /// Builds the clients of the region that answers at this endpoint.
     pub async fn at(endpoint: &str) -> Result<Self> {
         let timeouts = TimeoutConfig::builder().operation_timeout(Duration::from_secs(20)).build();
         let config = aws_config::defaults(BehaviorVersion::latest())
@@ -54,25 +56,38 @@ impl Account {
         })
     }
 
-    /// One of the region's own pages, as text.
+    /// Reads one of the region's own pages, as text.
     pub async fn page(&self, path: &str) -> Result<String> {
         let answer = self.http.get(format!("{}/_region/{path}", self.endpoint)).send().await?;
         Ok(answer.error_for_status()?.text().await?)
     }
 
-    /// The region's state.
+    /// Reads the region's whole state.
     pub async fn state(&self) -> Result<Value> {
         Ok(serde_json::from_str(&self.page("state").await?)?)
     }
 
-    /// What happened in the region so far, oldest first.
-    pub async fn timeline(&self) -> Result<Vec<Entry>> {
+    /// Reads what has happened in the region so far, oldest first.
+    pub async fn timeline(&self) -> Result<Vec<TimelineEntry>> {
         Ok(serde_json::from_value(self.state().await?["timeline"].take())?)
     }
 
-    /// How often the functions called this operation of this service.
+    /// Counts the calls that the functions have made to this operation of this service.
     pub async fn function_calls(&self, service: &str, operation: &str) -> Result<u64> {
         Ok(self.state().await?["calls"]["function"][service][operation].as_u64().unwrap_or(0))
+    }
+
+    /// Lists the IDs of the instances whose machines run.
+    pub async fn machines(&self) -> Result<Vec<String>> {
+        let machines = self.state().await?["machines"].take();
+        let ids = machines.as_array().into_iter().flatten().filter_map(|m| m["instance"].as_str());
+        Ok(ids.map(str::to_owned).collect())
+    }
+
+    /// Counts how often each fault that is set has happened, in the order in which the faults were set.
+    pub async fn fired(&self) -> Result<Vec<u64>> {
+        let faults = self.state().await?["faults"].take();
+        Ok(faults.as_array().into_iter().flatten().filter_map(|fault| fault["fired"].as_u64()).collect())
     }
 
     /// Freezes every process of an instance.
@@ -90,13 +105,13 @@ impl Account {
         self.fault(json!({"fault": "kill-instance", "instance": instance})).await
     }
 
-    /// Sets one fault that stays in force; answers its ID.
-    pub async fn rule(&self, fault: Value) -> Result<u64> {
+    /// Sets one fault that stays set until it is cleared. Returns its ID, which clears it.
+    pub async fn lasting_fault(&self, fault: Value) -> Result<u64> {
         let answer = self.set(&fault).await?;
-        answer["id"].as_u64().with_context(|| format!("the fault {fault} does not stay in force"))
+        answer["id"].as_u64().with_context(|| format!("the region gave no ID for the fault {fault}"))
     }
 
-    /// Sets faults.
+    /// Sets one fault, or an array of faults.
     pub async fn fault(&self, fault: Value) -> Result<()> {
         self.set(&fault).await.map(drop)
     }
@@ -108,19 +123,20 @@ impl Account {
         Ok(serde_json::from_str(&text)?)
     }
 
-    /// Sets faults; false where this machine does not allow them, which is said on standard output.
+    /// Sets one fault, or an array of faults. Where this machine does not allow them, says so on standard
+    /// output and returns false.
     pub async fn fault_where_possible(&self, fault: Value) -> Result<bool> {
         let answer = self.http.post(format!("{}/_region/faults", self.endpoint)).json(&fault).send().await?;
         let (status, text) = (answer.status(), answer.text().await?);
         if status == reqwest::StatusCode::NOT_IMPLEMENTED {
-            println!("{fault} is not possible here: {text}");
+            println!("This machine does not allow the fault {fault}: {text}");
             return Ok(false);
         }
         anyhow::ensure!(status.is_success(), "the fault {fault} was refused: {text}");
         Ok(true)
     }
 
-    /// Invokes a function with these bytes and waits for its answer.
+    /// Invokes a function with this event, and waits for its answer.
     pub async fn invoke(&self, function: &str, event: Vec<u8>) -> Result<Value> {
         let url = format!("{}/_region/invoke/{function}", self.endpoint);
         let answer = self.http.post(url).body(event).send().await?;
@@ -129,7 +145,7 @@ impl Account {
         serde_json::from_str(&text).with_context(|| format!("{function} answered {text:?}"))
     }
 
-    /// What the functions logged.
+    /// Reads what the functions have logged so far.
     pub async fn logs(&self) -> Result<String> {
         self.page("functions/log").await
     }

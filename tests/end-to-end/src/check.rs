@@ -1,4 +1,5 @@
-//! The invariants that can be seen from outside: in the ledger's versions, on the timeline, at the members.
+//! The invariants that the versions of the ledger show, and what was ever claimed in them. `docs/SAFETY.md`
+//! has the invariants (I1, I2, …).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +10,7 @@ use membership::ledger::{Ledger, Phase};
 
 use crate::cluster::Cluster;
 
-/// Checks every version of the ledger that was ever written.
+/// Checks the invariants on every version of the ledger that was ever written.
 pub async fn ledger_invariants(cluster: &Cluster) -> Result<()> {
     let versions = cluster.ledgers().await?;
     revisions_grow_by_one(&versions)?;
@@ -20,12 +21,17 @@ pub async fn ledger_invariants(cluster: &Cluster) -> Result<()> {
 
 fn revisions_grow_by_one(versions: &[Ledger]) -> Result<()> {
     for (index, ledger) in versions.iter().enumerate() {
-        ensure!(ledger.revision == index as u64 + 1, "write {} has revision {}", index + 1, ledger.revision);
+        ensure!(
+            ledger.revision == index as u64 + 1,
+            "version {} of the ledger has revision {}",
+            index + 1,
+            ledger.revision
+        );
     }
     Ok(())
 }
 
-/// I1: in each generation at most one instance is ever the seed.
+/// I1: a generation never has two seeds.
 fn one_seed_a_generation(versions: &[Ledger]) -> Result<()> {
     let mut seeds = BTreeMap::new();
     for ledger in versions {
@@ -36,14 +42,14 @@ fn one_seed_a_generation(versions: &[Ledger]) -> Result<()> {
     Ok(())
 }
 
-/// I10: a claim is followed by another only once it was closed, or had expired.
+/// I10: a claim replaces another only after the other has expired.
 fn one_change_in_flight(versions: &[Ledger]) -> Result<()> {
     for pair in versions.windows(2) {
         let (Some(before), Some(after)) = (&pair[0].claim, &pair[1].claim) else { continue };
-        let taken_over = before.nonce != after.nonce;
+        let replaced = before.nonce != after.nonce;
         ensure!(
-            !taken_over || pair[1].at >= before.expires,
-            "revision {}: {} claims while {} is in flight",
+            !replaced || pair[1].at >= before.expires,
+            "revision {}: \"{}\" is claimed while \"{}\" is in flight",
             pair[1].revision,
             after.proposal.change,
             before.proposal.change
@@ -52,6 +58,7 @@ fn one_change_in_flight(versions: &[Ledger]) -> Result<()> {
     Ok(())
 }
 
+/// A generation that has formed is never abandoned.
 fn formed_is_never_abandoned(versions: &[Ledger]) -> Result<()> {
     for pair in versions.windows(2) {
         let formed = pair[0].generation.phase == Phase::Formed;
@@ -64,7 +71,7 @@ fn formed_is_never_abandoned(versions: &[Ledger]) -> Result<()> {
     Ok(())
 }
 
-/// The changes that were claimed, in the order of their claims.
+/// The changes that were ever claimed, in the order of their claims.
 pub async fn claimed(cluster: &Cluster) -> Result<Vec<Change>> {
     let mut seen = BTreeSet::new();
     let mut changes = Vec::new();
@@ -78,14 +85,14 @@ pub async fn claimed(cluster: &Cluster) -> Result<Vec<Change>> {
     Ok(changes)
 }
 
-/// Whether any removal of a voter was ever claimed.
+/// The removals of voters that were ever claimed.
 pub async fn removed_voters(cluster: &Cluster) -> Result<Vec<Change>> {
     let voter = |c: &Change| matches!(c, Change::Remove { voter: true, .. });
     Ok(claimed(cluster).await?.into_iter().filter(voter).collect())
 }
 
-/// I12, over the whole life of a cluster: whenever the removal of a voter was claimed, more than `size` voted. Read
-/// from every claim that was ever written, so no moment is missed.
+/// I12 for the whole life of a cluster: whenever the removal of a voter was claimed, there were more than
+/// `size` voters. It reads every claim that was ever written, so it misses no moment.
 pub async fn never_fewer_voters_than(cluster: &Cluster, size: usize) -> Result<()> {
     for ledger in cluster.ledgers().await? {
         let Some(claim) = ledger.claim else { continue };
@@ -93,7 +100,7 @@ pub async fn never_fewer_voters_than(cluster: &Cluster, size: usize) -> Result<(
             let voters = claim.voters.len();
             ensure!(
                 voters > size,
-                "revision {}: {} of {voters} voters, with {size} desired",
+                "revision {}: \"{}\" was claimed with {voters} voters and {size} desired",
                 ledger.revision,
                 claim.proposal.change
             );
@@ -102,8 +109,8 @@ pub async fn never_fewer_voters_than(cluster: &Cluster, size: usize) -> Result<(
     Ok(())
 }
 
-/// The members whose removal, as voters, was ever claimed: a claim that came to nothing is made again.
-pub async fn voters_told_to_go(cluster: &Cluster) -> Result<BTreeSet<MemberId>> {
+/// The voters whose removal was ever claimed. Each counts once, however often its removal had to be claimed.
+pub async fn voters_to_be_removed(cluster: &Cluster) -> Result<BTreeSet<MemberId>> {
     let member = |c: Change| match c {
         Change::Remove { member, voter: true, .. } => Some(member),
         _ => None,
@@ -111,7 +118,7 @@ pub async fn voters_told_to_go(cluster: &Cluster) -> Result<BTreeSet<MemberId>> 
     Ok(claimed(cluster).await?.into_iter().filter_map(member).collect())
 }
 
-/// The instances that were ever set unhealthy by us.
+/// The instances for which SetInstanceHealth was ever claimed.
 pub async fn set_unhealthy(cluster: &Cluster) -> Result<BTreeSet<String>> {
     let unhealthy = |c: Change| match c {
         Change::SetUnhealthy { instance } => Some(instance.to_string()),
@@ -120,7 +127,8 @@ pub async fn set_unhealthy(cluster: &Cluster) -> Result<BTreeSet<String>> {
     Ok(claimed(cluster).await?.into_iter().filter_map(unhealthy).collect())
 }
 
-/// I12: this instance's voter was removed only after as many others voted as there were before it left.
+/// I12 for one instance: its voter's removal was last claimed after a promotion was claimed, that of its
+/// replacement.
 pub async fn replaced_before_removed(cluster: &Cluster, instance: &str) -> Result<()> {
     let changes = claimed(cluster).await?;
     let at = |wanted: &dyn Fn(&Change) -> bool| changes.iter().rposition(wanted);
@@ -131,7 +139,7 @@ pub async fn replaced_before_removed(cluster: &Cluster, instance: &str) -> Resul
     let promotion = at(&|c| matches!(c, Change::Promote { .. }));
     ensure!(
         removal.is_some() && promotion < removal,
-        "it was not replaced before it was removed: {changes:?}"
+        "{instance} was not replaced before it was removed: {changes:?}"
     );
     Ok(())
 }

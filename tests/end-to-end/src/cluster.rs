@@ -1,4 +1,4 @@
-//! One group and its cluster, driven and seen from outside.
+//! A group and its cluster, controlled and observed from outside, without the functions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,33 +14,33 @@ use crate::etcd::{Etcd, Listed};
 use crate::image::launch_template;
 use crate::wait::{in_the_end, until};
 
-/// How long a cluster may take to settle in a test: far above what it needs, far below for ever.
+/// How long a cluster may take to settle in a test: many times what it needs.
 pub const LIMIT: Duration = Duration::from_secs(240);
 
-/// Longer than any read of the region is stale.
+/// Longer than any read of the hostile region is stale.
 const STALE: Duration = Duration::from_secs(3);
 
-/// One instance of the group.
+/// One instance, as the group describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
-    /// Its ID.
+    /// The EC2 instance ID.
     pub id: String,
-    /// Its lifecycle state.
+    /// The lifecycle state as AWS spells it, such as `InService`.
     pub lifecycle: String,
 }
 
 /// A group and its cluster.
 #[derive(Clone, Debug)]
 pub struct Cluster {
-    /// The clients.
+    /// The clients of the account that the group is in.
     pub account: Account,
-    /// The name of group and cluster.
+    /// The name of the group, and of the cluster.
     pub name: String,
     etcd: Etcd,
 }
 
 impl Cluster {
-    /// Creates the group, with both hooks in its specification and settings as tags `etcd-asg:<name>`.
+    /// Creates the group with both lifecycle hooks, and with each setting as a tag `etcd-asg:<setting>`.
     pub async fn create(account: Account, name: &str, size: i32, settings: &[(&str, &str)]) -> Result<Self> {
         let hook = |suffix: &str, transition: &str| {
             LifecycleHookSpecification::builder()
@@ -75,17 +75,17 @@ impl Cluster {
         Self::existing(account, name)
     }
 
-    /// A group that is there already.
+    /// A group that exists already.
     pub fn existing(account: Account, name: &str) -> Result<Self> {
         Ok(Self { account, name: name.to_owned(), etcd: Etcd::new(Duration::from_secs(2))? })
     }
 
-    /// The client to its members.
+    /// The client that calls the cluster's members.
     pub fn etcd(&self) -> &Etcd {
         &self.etcd
     }
 
-    /// The group's instances.
+    /// The group's instances, in the group's own order.
     pub async fn nodes(&self) -> Result<Vec<Node>> {
         let answer = self
             .account
@@ -102,7 +102,7 @@ impl Cluster {
         Ok(group.instances().iter().map(node).collect())
     }
 
-    /// The private address of every instance that runs.
+    /// The private address of every instance that has one, by instance ID.
     pub async fn addresses(&self) -> Result<BTreeMap<String, String>> {
         let filter =
             aws_sdk_ec2::types::Filter::builder().name("tag:aws:autoscaling:groupName").values(&self.name);
@@ -122,8 +122,8 @@ impl Cluster {
         Ok(format!("http://{address}:2379"))
     }
 
-    /// What `endpoints` says: where a client finds the cluster. A stale read of a hostile region may not know the
-    /// parameter yet, so it is asked for again for a while.
+    /// The client URLs in the parameter `endpoints`. A stale read of the hostile region may not know the
+    /// parameter yet, so it is read again for a while.
     pub async fn endpoints(&self) -> Result<Vec<String>> {
         until("endpoints are published", STALE, || async {
             let name = format!("/etcd-asg/{}/endpoints", self.name);
@@ -134,7 +134,7 @@ impl Cluster {
         .await
     }
 
-    /// The env of an instance as it stands, not as a stale read may show it.
+    /// The env of an instance, taken from the region's own state, which is never stale.
     pub async fn env(&self, instance: &str) -> Result<String> {
         let state = self.account.state().await?;
         let value = &state["parameters"][format!("/etcd-asg/{}/instances/{instance}", self.name)]["value"];
@@ -146,12 +146,12 @@ impl Cluster {
         self.versions_of_ledger("").await
     }
 
-    /// The versions of the ledger after the first so many.
+    /// The versions of the ledger after the first `known` ones, oldest first.
     pub async fn ledgers_after(&self, known: u64) -> Result<Vec<Ledger>> {
         self.versions_of_ledger(&format!("?after={known}")).await
     }
 
-    /// The ledger as it stands.
+    /// The last version of the ledger.
     pub async fn ledger(&self) -> Result<Ledger> {
         self.versions_of_ledger("?last=true").await?.pop().context("there is no ledger yet")
     }
@@ -165,15 +165,18 @@ impl Cluster {
         versions.iter().map(|v| Ok(Ledger::from_json(v["body"].to_string().as_bytes())?)).collect()
     }
 
-    /// The instance that founded the cluster, or is to; an error while none is chosen.
+    /// The seed of the ledger's generation.
+    ///
+    /// # Errors
+    /// While no seed is chosen.
     pub async fn seed(&self) -> Result<String> {
         let ledger = self.ledger().await?;
-        Ok(ledger.seed().context("there is no seed")?.to_string())
+        Ok(ledger.seed().context("the generation has no seed")?.to_string())
     }
 
-    /// The member list, by whichever endpoint answers.
+    /// The member list, from the first endpoint that answers.
     pub async fn members(&self) -> Result<Vec<Listed>> {
-        let mut last = anyhow::anyhow!("there is no endpoint");
+        let mut last = anyhow::anyhow!("no endpoint is published");
         for url in self.endpoints().await? {
             match self.etcd.members(&url).await {
                 Ok(members) => return Ok(members),
@@ -183,9 +186,9 @@ impl Cluster {
         Err(last)
     }
 
-    /// The instance that leads; waits while nobody does, as in an election.
+    /// The instance whose member leads. Waits while no member leads, as in an election.
     pub async fn leader(&self) -> Result<String> {
-        until("somebody leads", LIMIT, || self.leads()).await
+        until("a member leads", LIMIT, || self.leads()).await
     }
 
     async fn leads(&self) -> Result<String> {
@@ -197,36 +200,40 @@ impl Cluster {
                 return Ok(leader.name.clone());
             }
         }
-        anyhow::bail!("nobody leads")
+        anyhow::bail!("no member leads")
     }
 
-    /// The instance whose own etcd says that it leads, whatever its name; waits while none does.
+    /// The instance whose etcd says that it leads, whatever the member's name is. Waits while no etcd says
+    /// so.
     pub async fn leading_instance(&self) -> Result<String> {
-        until("somebody leads", LIMIT, || async {
+        until("a member leads", LIMIT, || async {
             for (instance, address) in self.addresses().await? {
                 let status = self.etcd.status(&format!("http://{address}:2379")).await;
                 if status.is_ok_and(|s| s.leader == s.member) {
                     return Ok(instance);
                 }
             }
-            anyhow::bail!("nobody leads")
+            anyhow::bail!("no member leads")
         })
         .await
     }
 
-    /// An instance in service that does not lead; waits while there is none.
+    /// An instance in service whose member does not lead. Waits while there is none.
     pub async fn follower(&self) -> Result<String> {
         until("there is a follower in service", LIMIT, || async {
             let leader = self.leads().await?;
             let nodes = self.nodes().await?;
             let mut others = nodes.iter().filter(|n| n.id != leader && n.lifecycle == "InService");
-            others.next().map(|n| n.id.clone()).context("there is none")
+            others.next().map(|n| n.id.clone()).context("no instance in service is a follower")
         })
         .await
     }
 
-    /// Settled: `size` instances, all in service, and exactly their members vote; formed, published, nothing in
-    /// flight. Says what is missing otherwise.
+    /// Succeeds if the cluster is settled: the group has `size` instances, all in service; exactly their
+    /// members vote and are published; the generation has formed; no change is in flight or unanswered.
+    ///
+    /// # Errors
+    /// The first of these that does not hold.
     pub async fn is_settled(&self, size: usize) -> Result<()> {
         let nodes = self.nodes().await?;
         let in_service: BTreeSet<_> =
@@ -236,8 +243,9 @@ impl Cluster {
         ensure!(ledger.generation.phase == Phase::Formed, "the generation is {:?}", ledger.generation.phase);
         ensure!(
             ledger.claim.is_none() && ledger.unanswered.is_empty(),
-            "a change is in flight: {:?}",
-            ledger.claim
+            "a change is in flight or unanswered: {:?}, {:?}",
+            ledger.claim,
+            ledger.unanswered
         );
         let members = self.members().await?;
         let voters: BTreeSet<_> = members.iter().filter(|m| !m.learner).map(|m| &m.name).collect();
@@ -249,47 +257,41 @@ impl Cluster {
             ensure!(endpoints.contains(&url), "{id} is not published: {endpoints:?}");
             self.etcd.members(&url).await.with_context(|| format!("{id} does not answer"))?;
         }
-        ensure!(endpoints.len() == size, "published are {endpoints:?}");
+        ensure!(endpoints.len() == size, "the published endpoints are {endpoints:?}");
         Ok(())
     }
 
-    /// Waits until it is settled at this size.
+    /// Waits until the cluster is settled with this many members.
     pub async fn settles(&self, size: usize) -> Result<()> {
         self.settles_within(size, LIMIT).await
     }
 
-    /// The same, for one that has more to mend.
+    /// [`Cluster::settles`] with a limit of its own.
     pub async fn settles_within(&self, size: usize, limit: Duration) -> Result<()> {
-        let settled =
-            in_the_end(&format!("{} settles at {size}", self.name), limit, || self.is_settled(size)).await;
-        if let Err(error) = &settled {
-            self.tell(error).await;
-        }
-        settled
+        let what = format!("{} settles with {size} members", self.name);
+        self.explained(in_the_end(&what, limit, || self.is_settled(size)).await).await
     }
 
     /// Waits until this instance has left the group and the cluster is settled again.
     pub async fn replaces(&self, instance: &str, size: usize) -> Result<()> {
         let what = format!("{instance} leaves the group");
         let left = in_the_end(&what, LIMIT, || async {
-            ensure!(self.nodes().await?.iter().all(|n| n.id != instance), "it is still there");
+            ensure!(!self.ids().await?.iter().any(|id| id == instance), "{instance} is still in the group");
             Ok(())
         });
-        if let Err(error) = left.await {
-            self.tell(&error).await;
-            return Err(error);
-        }
+        self.explained(left.await).await?;
         self.settles(size).await
     }
 
-    /// Asks the group for this many instances; returns at once.
+    /// Sets the desired capacity. Returns at once.
     pub async fn scale(&self, desired: i32) -> Result<()> {
         let call = self.account.autoscaling.set_desired_capacity().auto_scaling_group_name(&self.name);
         call.desired_capacity(desired).send().await.context("setting the desired capacity")?;
         Ok(())
     }
 
-    /// Starts an instance refresh: each instance is replaced before it leaves. Returns at once.
+    /// Starts an instance refresh that launches each replacement before it terminates an instance. Returns at
+    /// once.
     pub async fn refresh(&self) -> Result<()> {
         let preferences =
             RefreshPreferences::builder().min_healthy_percentage(100).max_healthy_percentage(150);
@@ -298,24 +300,31 @@ impl Cluster {
         Ok(())
     }
 
-    /// Terminates an instance in order: its hook runs, and it is replaced.
+    /// Terminates an instance in order: its lifecycle hook runs, and the group replaces it. Returns at once.
     pub async fn terminate(&self, instance: &str) -> Result<()> {
         let call = self.account.autoscaling.terminate_instance_in_auto_scaling_group().instance_id(instance);
         call.should_decrement_desired_capacity(false).send().await?;
         Ok(())
     }
 
-    /// Ends an instance outright: it is dead before anyone knows.
+    /// Terminates an instance through EC2: it is dead before its lifecycle hook runs.
     pub async fn kill(&self, instance: &str) -> Result<()> {
         self.account.ec2.terminate_instances().instance_ids(instance).send().await?;
         Ok(())
     }
 
-    /// Everything that helps to understand a failure, on standard error.
-    pub async fn tell(&self, error: &anyhow::Error) {
+    /// Passes a result on. Explains an error first: prints all that helps to understand it to standard error.
+    pub async fn explained<T>(&self, result: Result<T>) -> Result<T> {
+        if let Err(error) = &result {
+            self.explain(error).await;
+        }
+        result
+    }
+
+    async fn explain(&self, error: &anyhow::Error) {
         eprintln!("==== {}: {error:#}", self.name);
         if let Ok(ledger) = self.ledger().await {
-            eprintln!("==== ledger\n{}", serde_json::to_string_pretty(&ledger).unwrap_or_default());
+            eprintln!("==== the ledger\n{}", serde_json::to_string_pretty(&ledger).unwrap_or_default());
         }
         if let Ok(state) = self.account.state().await {
             for entry in state["timeline"].as_array().into_iter().flatten() {
@@ -324,12 +333,19 @@ impl Cluster {
         }
         if let Ok(log) = self.account.logs().await {
             let lines: Vec<_> = log.lines().collect();
-            eprintln!("==== functions\n{}", lines[lines.len().saturating_sub(400)..].join("\n"));
+            eprintln!(
+                "==== the functions' last log lines\n{}",
+                lines[lines.len().saturating_sub(400)..].join("\n")
+            );
         }
         for node in self.nodes().await.unwrap_or_default() {
             let console = self.account.page(&format!("console/{}", node.id)).await.unwrap_or_default();
             let lines: Vec<_> = console.lines().collect();
-            eprintln!("==== console of {}\n{}", node.id, lines[lines.len().saturating_sub(40)..].join("\n"));
+            eprintln!(
+                "==== the last console lines of {}\n{}",
+                node.id,
+                lines[lines.len().saturating_sub(40)..].join("\n")
+            );
         }
     }
 }

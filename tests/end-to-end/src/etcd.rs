@@ -1,4 +1,4 @@
-//! etcd as a client and an operator see it: its JSON gateway, straight, without the product's own adapter.
+//! A client of etcd's JSON gateway. It shares no code with the product's own adapter.
 
 use std::time::Duration;
 
@@ -7,38 +7,38 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-/// A member as the member list shows it.
+/// A member in the member list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// Its ID.
+    /// The member ID, in decimal.
     pub id: String,
-    /// Its name; empty until it started.
+    /// The member's name; empty until the member has started.
     pub name: String,
-    /// Whether it does not vote.
+    /// Whether the member is a learner, which does not vote.
     pub learner: bool,
 }
 
-/// What a member says of itself.
+/// What a member says about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
-    /// The cluster's ID.
+    /// The cluster ID, in decimal.
     pub cluster: String,
-    /// Its own ID.
+    /// The member's own ID, in decimal.
     pub member: String,
-    /// The leader it follows; empty without one.
+    /// The ID of the leader that the member follows, in decimal; `0` or empty while it follows no leader.
     pub leader: String,
-    /// The version of its etcd.
+    /// The version of the member's etcd.
     pub version: String,
 }
 
-/// A client of any member.
+/// A client that can call any member.
 #[derive(Clone, Debug)]
 pub struct Etcd {
     http: reqwest::Client,
 }
 
 impl Etcd {
-    /// A client that gives every call this long.
+    /// A client whose calls time out after this long.
     pub fn new(timeout: Duration) -> Result<Self> {
         let http = reqwest::Client::builder()
             .no_proxy()
@@ -58,13 +58,13 @@ impl Etcd {
         serde_json::from_str(&text).with_context(|| format!("{path} at {url} answered {text:?}"))
     }
 
-    /// Writes a key; `Ok` means acknowledged.
+    /// Writes a key. `Ok` means that etcd has acknowledged the write.
     pub async fn put(&self, url: &str, key: &str, value: &str) -> Result<()> {
         let body = json!({"key": STANDARD.encode(key), "value": STANDARD.encode(value)});
         self.post(url, "/v3/kv/put", body).await.map(drop)
     }
 
-    /// All keys below a prefix, with their values; a linearizable read.
+    /// Reads all keys below a prefix and their values, linearizably.
     pub async fn all(&self, url: &str, prefix: &str) -> Result<Vec<(String, String)>> {
         let mut end = prefix.as_bytes().to_vec();
         if let Some(last) = end.last_mut() {
@@ -79,7 +79,7 @@ impl Etcd {
         kvs.iter().map(|kv| Ok((text(&kv["key"])?, text(&kv["value"])?))).collect()
     }
 
-    /// The member list, linearizably.
+    /// Reads the member list, linearizably.
     pub async fn members(&self, url: &str) -> Result<Vec<Listed>> {
         let answer = self.post(url, "/v3/cluster/member/list", json!({"linearizable": true})).await?;
         let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
@@ -92,7 +92,7 @@ impl Etcd {
         Ok(listed.collect())
     }
 
-    /// What the member at this URL says of itself.
+    /// Asks the member at this URL for its status.
     pub async fn status(&self, url: &str) -> Result<Status> {
         let answer = self.post(url, "/v3/maintenance/status", json!({})).await?;
         let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
@@ -104,7 +104,7 @@ impl Etcd {
         })
     }
 
-    /// The hash of everything stored up to a revision, and the revision that it was compacted to.
+    /// The hash of everything stored up to a revision, and the revision that the store is compacted to.
     pub async fn hash(&self, url: &str, revision: i64) -> Result<(String, String)> {
         let answer =
             self.post(url, "/v3/maintenance/hashkv", json!({"revision": revision.to_string()})).await?;
@@ -112,14 +112,18 @@ impl Etcd {
         Ok((text(&answer["hash"]), text(&answer["compact_revision"])))
     }
 
-    /// The revision of the store, linearizably.
+    /// Reads the revision of the store, linearizably.
     pub async fn revision(&self, url: &str) -> Result<i64> {
         let body = json!({"key": STANDARD.encode("\0"), "count_only": true});
         let answer = self.post(url, "/v3/kv/range", body).await?;
-        answer["header"]["revision"].as_str().context("no revision")?.parse().context("the revision")
+        answer["header"]["revision"]
+            .as_str()
+            .context("the answer has no revision")?
+            .parse()
+            .context("the revision is not a number")
     }
 
-    /// Adds a learner; the string of the members there were, for its initial cluster.
+    /// Adds a learner. Returns the other members as the first part of its `initial-cluster`.
     pub async fn add_learner(&self, url: &str, peer: &str) -> Result<String> {
         let answer =
             self.post(url, "/v3/cluster/member/add", json!({"peerURLs": [peer], "isLearner": true})).await?;
@@ -131,7 +135,7 @@ impl Etcd {
         Ok(parts.join(","))
     }
 
-    /// Makes a learner a voter.
+    /// Promotes a learner to a voter.
     pub async fn promote(&self, url: &str, member: &str) -> Result<()> {
         self.post(url, "/v3/cluster/member/promote", json!({"ID": member})).await.map(drop)
     }
@@ -141,7 +145,7 @@ impl Etcd {
         self.post(url, "/v3/cluster/member/remove", json!({"ID": member})).await.map(drop)
     }
 
-    /// Moves leadership from the member at this URL to another.
+    /// Moves leadership from the member at this URL to another member.
     pub async fn move_leader(&self, url: &str, to: &str) -> Result<()> {
         self.post(url, "/v3/maintenance/transfer-leadership", json!({"targetID": to})).await.map(drop)
     }

@@ -1,4 +1,5 @@
-//! Which etcd a group's instances run: an image for each version, and the launch template that names one.
+//! The etcd version of a group's instances: an image for each version, and the launch template that names the
+//! image.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,32 +12,33 @@ use crate::account::Account;
 use crate::cluster::Cluster;
 use crate::stage::checkout;
 
-/// The image with this version of etcd on it.
+/// The ID of the image that has this version of etcd.
 pub fn image(version: &str) -> String {
     let digits: String = version.split('.').map(|part| format!("{part:0>5}")).collect();
     format!("ami-00{digits}")
 }
 
-/// The folder of an etcd of the matrix. `None`, said on standard error, where this machine could not provide it:
-/// 3.4 comes from Debian.
+/// The folder that has this version of etcd. Version 3.4 comes from Debian's packages, which not every
+/// machine can get: if it is missing, this says so on standard error and returns `None`.
 ///
 /// # Errors
-/// Where it is missing and could be built.
+/// If another version is missing: it can be built.
 pub fn etcd_dir(version: &str) -> Result<Option<PathBuf>> {
     let dir = checkout().join(".tools/etcd").join(version);
     if dir.join("etcd").is_file() {
         return Ok(Some(dir));
     }
     let from_debian = checkout().join("tools/etcd").join(version).join("debian.sha256").is_file();
-    ensure!(from_debian, "there is no etcd in {}: make etcd-all", dir.display());
-    eprintln!("SKIPPED: etcd {version} is not here: make etcd-all takes it from Debian's packages");
+    ensure!(from_debian, "there is no etcd in {}: run make etcd-all", dir.display());
+    eprintln!("SKIPPED: etcd {version} is missing: make etcd-all takes it from Debian's packages");
     Ok(None)
 }
 
-/// The images of these versions, for [`region::Options::images`]; `None` where one of them cannot be had here.
+/// The images of these versions, for [`region::Options::images`]; `None` if this machine cannot provide one
+/// of them.
 ///
 /// # Errors
-/// As [`etcd_dir`].
+/// As of [`etcd_dir`].
 pub fn images(versions: &[&str]) -> Result<Option<BTreeMap<String, PathBuf>>> {
     let mut images = BTreeMap::new();
     for version in versions {
@@ -46,10 +48,11 @@ pub fn images(versions: &[&str]) -> Result<Option<BTreeMap<String, PathBuf>>> {
     Ok(Some(images))
 }
 
-/// The launch template of a group, if there is none yet; with the region's own image where none is named.
+/// Creates the launch template of a group, unless it exists. Without an image, instances get the region's
+/// own.
 ///
 /// # Errors
-/// When EC2 refuses.
+/// If EC2 refuses.
 pub async fn launch_template(account: &Account, group: &str, image: Option<String>) -> Result<()> {
     let data = RequestLaunchTemplateData::builder().set_image_id(image).instance_type("t4g.small".into());
     let created = account.ec2.create_launch_template().launch_template_name(group);
@@ -61,10 +64,10 @@ pub async fn launch_template(account: &Account, group: &str, image: Option<Strin
 }
 
 impl Cluster {
-    /// From now on instances are launched with this version of etcd: a new version of the launch template.
+    /// Makes the group launch instances with this version of etcd, by a new version of its launch template.
     ///
     /// # Errors
-    /// When EC2 refuses.
+    /// If EC2 refuses.
     pub async fn launches_with(&self, version: &str) -> Result<()> {
         let data = RequestLaunchTemplateData::builder().image_id(image(version)).build();
         let created = self
@@ -76,18 +79,18 @@ impl Cluster {
             .version_description(format!("etcd {version}"))
             .launch_template_data(data)
             .send();
-        let created = created.await.context("a new version of the launch template")?;
+        let created = created.await.context("creating a version of the launch template")?;
         let number = created.launch_template_version().and_then(|v| v.version_number());
-        let number = number.context("the new version has no number")?;
+        let number = number.context("the new version of the launch template has no number")?;
         let default = self.account.ec2.modify_launch_template().launch_template_name(&self.name);
-        default.default_version(number.to_string()).send().await.context("making it the default")?;
+        default.default_version(number.to_string()).send().await.context("making it the default version")?;
         Ok(())
     }
 
-    /// The version that every voter says it runs, by instance.
+    /// The etcd version that each voter says it runs, by instance ID.
     ///
     /// # Errors
-    /// When one does not answer.
+    /// If a voter does not answer.
     pub async fn versions(&self) -> Result<BTreeMap<String, String>> {
         let addresses = self.addresses().await?;
         let mut versions = BTreeMap::new();
@@ -100,13 +103,13 @@ impl Cluster {
         Ok(versions)
     }
 
-    /// Every voter runs this version.
+    /// Succeeds if every voter runs this version.
     ///
     /// # Errors
-    /// Where one does not, or does not answer.
+    /// If a voter runs another version, or does not answer.
     pub async fn runs(&self, version: &str) -> Result<()> {
         let versions = self.versions().await?;
-        ensure!(versions.values().all(|v| v == version), "not all run {version}: {versions:?}");
+        ensure!(versions.values().all(|v| v == version), "not all voters run {version}: {versions:?}");
         Ok(())
     }
 }

@@ -1,14 +1,15 @@
-//! What the end-to-end tests, the demo and the benchmark share: a region of their own, groups on it, a client that
-//! writes, and what can be seen from outside.
+//! The shared parts of the end-to-end tests, the chaos runs, the demo and the benchmark: a local region with
+//! the real functions and real etcd, groups on it, clients that write, and checks of everything that can be
+//! seen from outside.
 
 pub mod account;
-mod cast;
 pub mod chaos;
 pub mod check;
 pub mod cluster;
 pub mod etcd;
 pub mod hold;
 pub mod image;
+mod instances;
 pub mod load;
 pub mod narrator;
 pub mod operator;

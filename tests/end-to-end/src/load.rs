@@ -1,4 +1,5 @@
-//! A client that writes throughout, as one would: at the published endpoints, trying the next when one fails.
+//! A load of writers. Each writes to a published endpoint, and to the next one when a write fails, as a
+//! client would.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,29 +13,29 @@ use crate::cluster::{Cluster, LIMIT};
 use crate::etcd::Etcd;
 use crate::wait::until;
 
-/// How many write side by side, and how long each rests after a write.
+/// How many writers there are, and how long each rests after a write.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// How many writers there are.
+    /// The number of writers.
     pub writers: usize,
-    /// How long each rests.
+    /// How long a writer rests after each write.
     pub rest: Duration,
 }
 
 impl Pace {
-    /// A steady load finds out whether anything is lost: three etcds spend 3 ms of processor time on each write, and
-    /// several tests share a machine.
+    /// Enough to find lost writes. Three etcds spend 3 ms of processor time on each write, and several tests
+    /// share a machine.
     pub const STEADY: Self = Self { writers: 4, rest: Duration::from_millis(200) };
-    /// A dense one also tells how long a gap was.
+    /// Dense enough to measure the gaps between acknowledged writes, too.
     pub const DENSE: Self = Self { writers: 4, rest: Duration::from_millis(20) };
-    /// One beside which others have room.
+    /// Leaves room for other clients.
     pub const GENTLE: Self = Self { writers: 2, rest: Duration::from_millis(60) };
 }
 
-/// The client URLs to write to, as they are known now.
+/// The client URLs that the writers use. They may change at any time.
 pub type Endpoints = Arc<Mutex<Vec<String>>>;
 
-/// A load that runs until it is ended.
+/// A load that runs until [`Load::end`].
 pub struct Load {
     stop: Arc<AtomicBool>,
     acknowledged: Arc<Mutex<Vec<(Instant, String, String)>>>,
@@ -44,7 +45,7 @@ pub struct Load {
     prefix: String,
 }
 
-/// What keeps the endpoints up to date, as long as the load is there.
+/// A task that is aborted when this is dropped.
 pub(crate) struct AbortOnDrop(pub(crate) tokio::task::JoinHandle<()>);
 
 impl Drop for AbortOnDrop {
@@ -53,14 +54,14 @@ impl Drop for AbortOnDrop {
     }
 }
 
-/// What a load came to.
+/// The result of a load.
 #[derive(Clone, Debug)]
-pub struct Account {
-    /// Writes that etcd acknowledged.
+pub struct LoadReport {
+    /// The number of writes that etcd acknowledged.
     pub acknowledged: usize,
-    /// Acknowledged writes that could not be read back.
+    /// The keys of acknowledged writes that could not be read back.
     pub lost: Vec<String>,
-    /// The longest time between two acknowledged writes in a row.
+    /// The longest time between two consecutive acknowledged writes.
     pub longest_gap: Duration,
 }
 
@@ -75,12 +76,12 @@ impl Load {
         Self::following(cluster, prefix, Vec::new(), Pace::DENSE)
     }
 
-    /// Starts a dense load below this prefix, at these client URLs until the cluster publishes its own.
+    /// Starts a dense load below this prefix, at these client URLs until the cluster publishes endpoints.
     pub fn beginning_at(cluster: &Cluster, prefix: &str, urls: Vec<String>) -> Result<Self> {
         Self::following(cluster, prefix, urls, Pace::DENSE)
     }
 
-    /// Starts a dense load below this prefix, at endpoints that somebody else keeps up to date.
+    /// Starts a dense load below this prefix, at endpoints that the caller keeps up to date.
     pub fn at(endpoints: Endpoints, prefix: &str) -> Result<Self> {
         Self::paced(endpoints, prefix, Pace::DENSE)
     }
@@ -93,7 +94,7 @@ impl Load {
         Ok(load)
     }
 
-    /// The same, at a pace of one's own.
+    /// Starts a load of this pace below this prefix, at endpoints that the caller keeps up to date.
     pub fn paced(endpoints: Endpoints, prefix: &str, pace: Pace) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let acknowledged = Arc::new(Mutex::new(Vec::new()));
@@ -126,12 +127,13 @@ impl Load {
         Ok(Self { stop, acknowledged, writers, endpoints, follower: None, prefix: prefix.to_owned() })
     }
 
-    /// How many writes were acknowledged so far.
+    /// How many writes have been acknowledged so far.
     pub fn so_far(&self) -> usize {
         lock(&self.acknowledged).len()
     }
 
-    /// The longest time between two acknowledged writes since this moment, the time since the last one included.
+    /// The longest time between two consecutive acknowledged writes since this moment. The time since the
+    /// last write counts, too.
     pub fn longest_gap_since(&self, begun: Instant) -> Duration {
         let mut moments: Vec<Instant> = lock(&self.acknowledged).iter().map(|(at, ..)| *at).collect();
         moments.retain(|at| *at >= begun);
@@ -140,8 +142,8 @@ impl Load {
         moments.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default()
     }
 
-    /// Stops writing and reads everything back, linearizably.
-    pub async fn end(mut self) -> Result<Account> {
+    /// Stops writing, and reads everything back, linearizably.
+    pub async fn end(mut self) -> Result<LoadReport> {
         let begun = lock(&self.acknowledged).iter().map(|(at, ..)| *at).min().unwrap_or_else(Instant::now);
         let longest_gap = self.longest_gap_since(begun);
         self.stop.store(true, Ordering::Relaxed);
@@ -151,12 +153,12 @@ impl Load {
         let acknowledged = lock(&self.acknowledged);
         let missing = acknowledged.iter().filter(|(_, key, value)| stored.get(key) != Some(value));
         let lost = missing.map(|(_, key, _)| key.clone()).collect();
-        Ok(Account { acknowledged: acknowledged.len(), lost, longest_gap })
+        Ok(LoadReport { acknowledged: acknowledged.len(), lost, longest_gap })
     }
 
     /// Waits for this many acknowledged writes, then ends as [`Load::loses_nothing`] does.
     pub async fn loses_nothing_of(self, writes: usize) -> Result<()> {
-        until("the load is acknowledged", LIMIT, || async {
+        until("enough writes are acknowledged", LIMIT, || async {
             ensure!(self.so_far() >= writes, "{} of {writes} writes", self.so_far());
             Ok(())
         })
@@ -164,20 +166,23 @@ impl Load {
         self.loses_nothing().await.map(drop)
     }
 
-    /// Ends the load and demands that something was written and nothing was lost.
-    pub async fn loses_nothing(self) -> Result<Account> {
-        let account = self.end().await?;
-        ensure!(account.acknowledged > 0, "nothing was ever acknowledged");
-        ensure!(account.lost.is_empty(), "acknowledged and lost: {:?}", account.lost);
-        Ok(account)
+    /// Ends the load.
+    ///
+    /// # Errors
+    /// If no write was acknowledged, or if an acknowledged write was lost.
+    pub async fn loses_nothing(self) -> Result<LoadReport> {
+        let report = self.end().await?;
+        ensure!(report.acknowledged > 0, "no write was acknowledged");
+        ensure!(report.lost.is_empty(), "acknowledged writes were lost: {:?}", report.lost);
+        Ok(report)
     }
 }
 
-/// Everything below the prefix, read linearizably from whichever endpoint answers.
+/// Reads everything below the prefix, linearizably, from the first endpoint that answers.
 async fn read_back(endpoints: &Endpoints, prefix: &str) -> Result<BTreeMap<String, String>> {
     let etcd = Etcd::new(Duration::from_secs(20))?;
     let urls = lock(endpoints).clone();
-    let mut read = Err(anyhow::anyhow!("there is no endpoint to read from"));
+    let mut read = Err(anyhow::anyhow!("no endpoint is published"));
     for url in urls {
         read = etcd.all(&url, &format!("{prefix}/")).await;
         if read.is_ok() {
@@ -187,7 +192,7 @@ async fn read_back(endpoints: &Endpoints, prefix: &str) -> Result<BTreeMap<Strin
     Ok(read?.into_iter().collect())
 }
 
-/// Keeps the endpoints up to date; a list that cannot be read leaves the last one.
+/// Keeps the endpoints up to date. While they cannot be read, the last ones stay.
 pub(crate) async fn follow(cluster: Cluster, endpoints: Endpoints) {
     loop {
         if let Ok(urls) = cluster.endpoints().await {

@@ -1,4 +1,5 @@
-//! A running account of what happens, in words: the ledger's history and the instances' lifecycle, as they come.
+//! A running account on standard output: the lifecycle of the group's instances and the ledger's history, as
+//! they happen.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,13 +10,13 @@ use tokio::task::JoinHandle;
 
 use crate::cluster::Cluster;
 
-/// Prints until it is ended.
+/// Prints the account until [`Narrator::end`].
 pub struct Narrator {
     stop: Arc<AtomicBool>,
     task: JoinHandle<()>,
 }
 
-/// An instance ID as people read it: its last four digits.
+/// Shortens every instance ID in a text to its last four digits.
 pub fn short(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
@@ -35,38 +36,41 @@ pub fn short(text: &str) -> String {
     out
 }
 
-/// One line of the account.
+/// Prints one line of the account, with the time since it began.
 pub fn say(begun: Instant, text: &str) {
     println!("{:>7.1} s  {}", begun.elapsed().as_secs_f64(), short(text));
 }
 
 impl Narrator {
-    /// Starts to tell of this cluster.
+    /// Starts the account of a cluster.
     pub fn start(cluster: Cluster, begun: Instant) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let told = Told { begun, history: 0, nodes: BTreeMap::new() };
-        let task = tokio::spawn(tell(cluster, told, stop.clone()));
+        let printed = Printed { begun, revision: 0, nodes: BTreeMap::new() };
+        let task = tokio::spawn(narrate(cluster, printed, stop.clone()));
         Self { stop, task }
     }
 
-    /// Tells what is left and ends.
+    /// Prints what is left, and ends.
     pub async fn end(self) {
         self.stop.store(true, Ordering::Relaxed);
         let _ = self.task.await;
     }
 }
 
-struct Told {
+/// What was printed so far.
+struct Printed {
     begun: Instant,
-    history: u64,
+    /// The last revision of the ledger whose history was printed.
+    revision: u64,
+    /// The lifecycle state of each instance.
     nodes: BTreeMap<String, String>,
 }
 
-async fn tell(cluster: Cluster, mut told: Told, stop: Arc<AtomicBool>) {
+async fn narrate(cluster: Cluster, mut printed: Printed, stop: Arc<AtomicBool>) {
     loop {
         let last = stop.load(Ordering::Relaxed);
-        lifecycle(&cluster, &mut told).await;
-        history(&cluster, &mut told).await;
+        lifecycle(&cluster, &mut printed).await;
+        history(&cluster, &mut printed).await;
         if last {
             return;
         }
@@ -74,28 +78,28 @@ async fn tell(cluster: Cluster, mut told: Told, stop: Arc<AtomicBool>) {
     }
 }
 
-async fn lifecycle(cluster: &Cluster, told: &mut Told) {
+async fn lifecycle(cluster: &Cluster, printed: &mut Printed) {
     let Ok(nodes) = cluster.nodes().await else { return };
     let now: BTreeMap<_, _> = nodes.into_iter().map(|n| (n.id, n.lifecycle)).collect();
     for (id, state) in &now {
-        if told.nodes.get(id) != Some(state) {
-            say(told.begun, &format!("  group     {id} is {state}"));
+        if printed.nodes.get(id) != Some(state) {
+            say(printed.begun, &format!("  group     {id} is {state}"));
         }
     }
-    for id in told.nodes.keys().filter(|id| !now.contains_key(*id)) {
-        say(told.begun, &format!("  group     {id} has left"));
+    for id in printed.nodes.keys().filter(|id| !now.contains_key(*id)) {
+        say(printed.begun, &format!("  group     {id} has left"));
     }
-    told.nodes = now;
+    printed.nodes = now;
 }
 
-/// The history's entries are told once each: every version's own new ones.
-async fn history(cluster: &Cluster, told: &mut Told) {
-    let Ok(versions) = cluster.ledgers_after(told.history).await else { return };
+/// Prints each entry of the history once: every version of the ledger has its own new ones.
+async fn history(cluster: &Cluster, printed: &mut Printed) {
+    let Ok(versions) = cluster.ledgers_after(printed.revision).await else { return };
     for version in &versions {
-        for outcome in version.history.iter().filter(|o| o.at == version.at) {
-            say(told.begun, &format!("  ledger    {}", outcome.text));
+        for entry in version.history.iter().filter(|entry| entry.at == version.at) {
+            say(printed.begun, &format!("  ledger    {}", entry.text));
         }
-        told.history = version.revision;
+        printed.revision = version.revision;
     }
 }
 
@@ -104,7 +108,7 @@ mod tests {
     use super::short;
 
     #[test]
-    fn instance_ids_are_shortened_wherever_they_stand() {
+    fn every_instance_id_in_a_text_is_shortened() {
         assert_eq!(short("add i-0123456789abcdef0 at x"), "add i-…def0 at x");
         assert_eq!(short("i-1234abcd"), "i-…abcd");
         assert_eq!(short("nothing here"), "nothing here");

@@ -1,4 +1,5 @@
-//! A region of one's own, with the real function binaries and the real etcd.
+//! A local region for one test or one run, with the real function binaries, the real boot script and real
+//! etcd.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -13,12 +14,13 @@ use crate::cluster::Cluster;
 /// A running region.
 pub struct Stage {
     region: Region,
-    /// Its clients.
+    /// The clients of the region.
     pub account: Account,
 }
 
 impl Stage {
-    /// Starts a region as the tests want it: hostile, quick, with a schedule.
+    /// Starts a region: hostile, with a schedule of 5 s, quick retries and quick boot scripts. `change` may
+    /// change any option.
     pub async fn start(change: impl FnOnce(&mut Options)) -> Result<Self> {
         let mut options = Options {
             functions_dir: functions_dir()?,
@@ -36,62 +38,64 @@ impl Stage {
         Ok(Self { region, account })
     }
 
-    /// `http://127.0.0.1:PORT`.
+    /// The region's endpoint for the AWS CLI: `http://127.0.0.1:PORT`.
     pub fn endpoint(&self) -> &str {
         self.region.endpoint()
     }
 
-    /// The address of the region's page.
+    /// The URL of the region's page.
     pub fn page(&self) -> String {
         self.region.page()
     }
 
-    /// The region's page as it is now, in one file that needs no region.
+    /// The region's page as it is now, as one HTML file that works without the region.
     pub async fn snapshot_page(&self) -> String {
         self.region.snapshot_page().await
     }
 
-    /// A group of this size, with both hooks and the tags that make it ours.
+    /// Creates a group of this size, with both lifecycle hooks and the tag that names its cluster.
     pub async fn group(&self, name: &str, size: i32) -> Result<Cluster> {
         Cluster::create(self.account.clone(), name, size, &[]).await
     }
 
-    /// Ends everything that the region started.
+    /// Ends the region and every process that it started.
     pub async fn end(self) {
         self.region.shutdown().await;
     }
 }
 
-/// The seed of all chance: `SEED`, else today's own.
+/// The seed of the region's randomness: the variable `SEED`, or the process ID.
 fn seed() -> u64 {
     let given = std::env::var("SEED").ok().and_then(|s| s.parse().ok());
     given.unwrap_or_else(|| std::process::id().into())
 }
 
-/// Whether this machine allows a disk of limited size: tried in a mount namespace that ends with the trial.
+/// Whether this machine allows disks of limited size. It is tried in a mount namespace of its own, which ends
+/// at once.
 pub fn may_mount() -> bool {
     let mut trial = Command::new("unshare");
     trial.args(["--mount", "mount", "-t", "tmpfs", "trial", "/tmp"]);
     trial.stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
-/// The top of the checkout.
+/// The top folder of the checkout.
 pub fn checkout() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// Where this build's function binaries are: beside this very program, or one folder up from a test's.
+/// The folder of this build's function binaries: that of this program, or for a test the folder above.
 fn functions_dir() -> Result<PathBuf> {
     let exe = std::env::current_exe()?;
     let beside = exe.parent().into_iter().flat_map(|p| [Some(p), p.parent()]).flatten();
     let found = beside.map(Path::to_owned).find(|dir| dir.join("reconcile").is_file());
-    found.context("the function binaries are not built: cargo build -p instance-launch -p instance-terminate -p reconcile")
+    found.context("the function binaries are not built: run cargo build -p instance-launch -p instance-terminate -p reconcile")
 }
 
-/// `ETCD_BIN_DIR`, else what `make etcd` put into the checkout.
+/// The folder that has `etcd`: the variable `ETCD_BIN_DIR`, or the folder that `make etcd` fills in the
+/// checkout.
 pub fn etcd_dir() -> Result<PathBuf> {
     let given = std::env::var_os("ETCD_BIN_DIR").map(PathBuf::from);
     let dir = given.unwrap_or_else(|| checkout().join(".tools/etcd/3.6.16"));
-    ensure!(dir.join("etcd").is_file(), "there is no etcd in {}: make etcd", dir.display());
+    ensure!(dir.join("etcd").is_file(), "there is no etcd in {}: run make etcd", dir.display());
     Ok(dir)
 }

@@ -1,17 +1,20 @@
-//! Waiting on conditions, never on time alone.
+//! Waiting for a condition. No test waits for time alone.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-/// How long to rest between two looks at a condition, at least.
+/// The shortest rest between two looks at a condition.
 const REST: Duration = Duration::from_millis(100);
-/// The same for a look that asks every part of a cluster, while the cluster has a minute's work to do.
+/// The shortest rest between two looks that ask every part of a cluster.
 const LONG_REST: Duration = Duration::from_millis(300);
 
-/// Looks again and again until `look` gives something, or says for the last time why it does not. A look that takes
-/// long is followed by twice as long a rest: what is looked at shares the machine with the looking.
+/// Repeats `look` until it succeeds. After a long look it rests twice as long, because the cluster shares the
+/// machine with the test.
+///
+/// # Errors
+/// The error of the last look, once the limit has passed.
 pub async fn until<T, F>(what: &str, limit: Duration, look: impl FnMut() -> F) -> Result<T>
 where
     F: Future<Output = Result<T>>,
@@ -19,7 +22,7 @@ where
     resting(REST, what, limit, look).await
 }
 
-/// [`until`], for what is costly to look at and takes its time.
+/// [`until`] for an expensive look at something that takes long: it rests longer.
 pub async fn in_the_end<T, F>(what: &str, limit: Duration, look: impl FnMut() -> F) -> Result<T>
 where
     F: Future<Output = Result<T>>,
@@ -37,7 +40,7 @@ where
         match look().await {
             Ok(found) => return Ok(found),
             Err(error) if begun.elapsed() >= limit => {
-                bail!("not within {} s: {what}: {error:#}", limit.as_secs());
+                bail!("{what}: not within {} s: {error:#}", limit.as_secs());
             }
             Err(_) => tokio::time::sleep(rest.max(looked.elapsed() * 2)).await,
         }

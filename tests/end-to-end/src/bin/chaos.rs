@@ -1,35 +1,35 @@
-//! Faults of every kind from a seed, on a cluster under load: told as they come, with a table at the end. Ends with a
-//! non-zero exit code, the reason, and the command to repeat it, if anything promised did not hold.
+//! `make chaos`: faults of every kind, in an order that a seed decides, on a cluster under load.
+//!
+//! Prints each fault as it begins and ends, and a table at the end. If a promise did not hold, it prints the
+//! reason and the command that repeats the run, and exits with a non-zero status.
 
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Result;
 use clap::Parser;
-use end_to_end::chaos::plan::Plan;
-use end_to_end::chaos::report::Report;
-use end_to_end::chaos::{Watch, arrange, run};
+use end_to_end::chaos::{Plan, Report, Watch, arrange, run};
 use end_to_end::stage::Stage;
 
-/// Chaos on a cluster of this machine.
+/// Injects faults of every kind into a cluster on this machine, and checks that every promise holds.
 #[derive(Parser)]
 struct Arguments {
-    /// How many faults.
+    /// How many faults to inject.
     #[arg(long, default_value_t = 40)]
     faults: usize,
-    /// Where their schedule, the clients and the region's own chance come from.
+    /// The seed of the faults' schedule, of the clients' choices and of the region's own randomness.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many members.
+    /// How many members the cluster has.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(3..=7))]
     size: u8,
-    /// Print the schedule, and do nothing.
+    /// Only print the schedule of faults.
     #[arg(long)]
     plan: bool,
-    /// Tell also what the group and the functions do.
+    /// Also print what the group and the functions do.
     #[arg(long)]
     closely: bool,
-    /// Show what the region and its functions log.
+    /// Also print what the region logs, on standard error.
     #[arg(long)]
     verbose: bool,
 }
@@ -54,7 +54,7 @@ async fn main() -> ExitCode {
     match chaos(&plan, arguments.closely).await {
         Ok(report) => conclude(&report),
         Err(error) => {
-            println!("\nNOT CARRIED OUT: {error:#}\nAgain: {}", Report::new(&plan).again());
+            println!("\nNOT CARRIED OUT: {error:#}\nTo repeat it: {}", Report::new(&plan).again());
             ExitCode::FAILURE
         }
     }
@@ -63,7 +63,7 @@ async fn main() -> ExitCode {
 async fn chaos(plan: &Plan, closely: bool) -> Result<Report> {
     let stage = Stage::start(|options| arrange(options, plan.seed)).await?;
     println!(
-        "A region runs at {}, hostile: events come late and twice, reads are stale.\n",
+        "A local region runs at {}. It is hostile on purpose: events come late and twice, reads are stale.\n",
         stage.endpoint()
     );
     let watch = Watch { begun: Instant::now(), closely };
@@ -84,6 +84,6 @@ fn conclude(report: &Report) -> ExitCode {
     for violation in &report.violations {
         println!("NOT AS PROMISED: {violation}");
     }
-    println!("Again: {}", report.again());
+    println!("To repeat it: {}", report.again());
     ExitCode::FAILURE
 }

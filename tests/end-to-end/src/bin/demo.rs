@@ -1,9 +1,11 @@
-//! The main job on real parts: a group of three forms a cluster, a client writes throughout, one instance is killed
-//! outright and replaced, the leader's instance is terminated in order and hands over, three become five and three
-//! again, and an instance refresh replaces every node.
+//! `make demo`: the whole product on one machine, with real function binaries and real etcd.
 //!
-//! Ends with a table, where it was asked for with the timeline as a file, and with a non-zero exit code if anything
-//! promised did not hold.
+//! A group of three forms a cluster. While four writers write, one instance is killed and replaced, the
+//! leader's instance is terminated in order and replaced, three members become five and three again, and an
+//! instance refresh replaces every node. At the end every acknowledged write is read back.
+//!
+//! Prints an account as it happens, and a table at the end. With `--timeline`, the region's page is written
+//! to a file. If a promise did not hold, it exits with a non-zero status.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,24 +19,24 @@ use end_to_end::load::Load;
 use end_to_end::narrator::{Narrator, say};
 use end_to_end::stage::Stage;
 
-/// A cluster forms, heals and hands over, on this machine.
+/// Shows a cluster that forms, heals, hands over and scales, on this machine.
 #[derive(Parser)]
 struct Arguments {
     /// How long an instance takes to boot, in seconds.
     #[arg(long, default_value_t = 2.0)]
     boot_delay: f64,
-    /// How often the schedule ticks, in seconds.
+    /// How often the schedule invokes reconcile, in seconds.
     #[arg(long, default_value_t = 10.0)]
     tick: f64,
-    /// Write the region's page to this file at the end, with all that happened in it.
+    /// At the end, write the region's page with everything that happened to this file.
     #[arg(long)]
     timeline: Option<PathBuf>,
-    /// Show what the region and its functions log.
+    /// Also print what the region logs, on standard error.
     #[arg(long)]
     verbose: bool,
 }
 
-/// One thing that was done.
+/// A row of the table.
 struct Step {
     what: &'static str,
     took: Duration,
@@ -66,14 +68,20 @@ async fn demo(arguments: &Arguments, begun: Instant) -> Result<()> {
         options.tick = Some(Duration::from_secs_f64(arguments.tick));
     })
     .await?;
-    println!("A region runs at {}, hostile: events come late and twice, reads are stale.", stage.endpoint());
-    println!("Its instances are real etcds on loopback addresses, its functions the real binaries.");
-    println!("Watch it at {}\n", stage.page());
+    println!("A local region runs at {}. Its instances run real etcd on loopback", stage.endpoint());
+    println!(
+        "addresses, and its functions are the real binaries. It is hostile on purpose: events come late and"
+    );
+    println!("twice, and reads are stale. Watch it in a browser: {}\n", stage.page());
+    println!(
+        "A line has the seconds since the start. Lines in capitals say what the demo does. \"group\" is the"
+    );
+    println!("lifecycle of the group's instances, and \"ledger\" is what the functions did about it.\n");
     let outcome = tokio::select! {
         outcome = chapters(&stage, begun) => outcome,
         _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
     };
-    // A run that failed is the one whose timeline is wanted most.
+    // The timeline is written also after a failure: it shows what went wrong.
     let written = match &arguments.timeline {
         Some(file) => write_timeline(&stage, file).await,
         None => Ok(()),
@@ -86,47 +94,52 @@ async fn write_timeline(stage: &Stage, file: &Path) -> Result<()> {
     let page = stage.snapshot_page().await;
     let written = std::fs::write(file, page);
     written.with_context(|| format!("the timeline cannot be written to {}", file.display()))?;
-    println!("\nThe timeline, for a browser: {}", file.display());
+    println!("\nThe timeline of this run, for a browser: {}", file.display());
     Ok(())
 }
 
 async fn chapters(stage: &Stage, begun: Instant) -> Result<()> {
-    say(begun, "CREATE a group of three: simultaneous launches, one seed");
+    say(begun, "CREATE a group of three: all are launched at once, and one of them founds the cluster");
     let started = Instant::now();
     let cluster = stage.group("demo", 3).await?;
     let narrator = Narrator::start(cluster.clone(), begun);
     cluster.settles(3).await?;
-    let formed = Step { what: "three form a cluster", took: started.elapsed(), writes: 0, longest_gap: None };
+    let formed = Step {
+        what: "three instances form a cluster",
+        took: started.elapsed(),
+        writes: 0,
+        longest_gap: None,
+    };
 
-    say(begun, "WRITE from now on: four writers at the published endpoints");
+    say(begun, "WRITE from now on: four writers use the published endpoints");
     let load = Load::dense(&cluster, "demo")?;
     let mut story = Story { begun, cluster: cluster.clone(), load, steps: vec![formed] };
     story.killed().await?;
     story.terminated().await?;
-    story.scaled(5, "SCALE to five: two learners, one after the other").await?;
-    story.scaled(3, "SCALE back to three: two leave, one after the other").await?;
+    story.scaled(5, "SCALE to five: two instances join, one after the other").await?;
+    story.scaled(3, "SCALE back to three: two members leave, one after the other").await?;
     story.refreshed().await?;
     narrator.end().await;
 
-    say(begun, "READ everything back");
+    say(begun, "READ every acknowledged write back");
     let Story { load, steps, .. } = story;
-    let account = load.end().await?;
+    let written = load.end().await?;
     println!("\n{}", table(&steps));
-    println!("writes acknowledged {}, lost {}", account.acknowledged, account.lost.len());
-    println!("longest gap between two acknowledged writes: {} ms", account.longest_gap.as_millis());
-    ensure!(account.acknowledged > 0, "no write was acknowledged");
-    ensure!(account.lost.is_empty(), "acknowledged writes were lost: {:?}", account.lost);
+    println!("writes acknowledged: {}, lost: {}", written.acknowledged, written.lost.len());
+    println!("longest gap between two acknowledged writes: {} ms", written.longest_gap.as_millis());
+    ensure!(written.acknowledged > 0, "no write was acknowledged");
+    ensure!(written.lost.is_empty(), "acknowledged writes were lost: {:?}", written.lost);
     check::ledger_invariants(&cluster).await?;
     let generation = cluster.ledger().await?.generation.number;
-    ensure!(generation == 1, "{generation} clusters were founded instead of one");
+    ensure!(generation == 1, "{generation} generations were opened instead of one");
     println!(
-        "one cluster, one seed, never two changes in flight: {} ledger versions checked",
+        "one cluster, one seed, never two changes in flight: checked in all {} versions of the ledger",
         cluster.ledgers().await?.len()
     );
     Ok(())
 }
 
-/// A cluster under load, and what has happened to it so far.
+/// A cluster under load, and the rows of the table so far.
 struct Story {
     begun: Instant,
     cluster: Cluster,
@@ -137,19 +150,20 @@ struct Story {
 impl Story {
     async fn killed(&mut self) -> Result<()> {
         let follower = self.cluster.follower().await?;
-        let chapter = self.open(&format!("KILL {follower} outright: no hook, no farewell"));
+        let chapter = self.open(&format!("KILL {follower} outright: its lifecycle hook does not run"));
         self.cluster.kill(&follower).await?;
         self.cluster.replaces(&follower, 3).await?;
-        self.close(chapter, "one is killed outright, replaced");
+        self.close(chapter, "a follower is killed outright and replaced");
         Ok(())
     }
 
     async fn terminated(&mut self) -> Result<()> {
         let leader = self.cluster.leader().await?;
-        let chapter = self.open(&format!("TERMINATE {leader}, the leader, in order"));
+        let chapter = self
+            .open(&format!("TERMINATE {leader}, the leader, in order: it leaves once its replacement votes"));
         self.cluster.terminate(&leader).await?;
         self.cluster.replaces(&leader, 3).await?;
-        self.close(chapter, "its leader is terminated in order, replaced");
+        self.close(chapter, "the leader is terminated in order and replaced");
         check::replaced_before_removed(&self.cluster, &leader).await
     }
 
@@ -163,12 +177,12 @@ impl Story {
 
     async fn refreshed(&mut self) -> Result<()> {
         let before = self.cluster.nodes().await?;
-        let chapter = self.open("REFRESH every instance, one by one, each replaced before it leaves");
+        let chapter = self.open("REFRESH every instance: each leaves once its replacement votes");
         self.cluster.refresh().await?;
         for node in &before {
             self.cluster.replaces(&node.id, 3).await?;
         }
-        self.close(chapter, "an instance refresh of every node");
+        self.close(chapter, "an instance refresh replaces every node");
         Ok(())
     }
 

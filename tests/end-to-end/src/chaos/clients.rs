@@ -1,4 +1,4 @@
-//! Clients that read, write, swap and delete a few keys, at whichever member they come to, and keep account.
+//! Clients that read, write, swap and delete a few keys at any member, and record every operation.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use tokio::task::JoinSet;
 
 use super::history::{History, Operation};
-use super::kv::{Wish, was_never_sent};
+use super::kv::{Request, was_never_sent};
 use super::register::{Effect, Held};
 use crate::cluster::{Cluster, LIMIT};
 use crate::etcd::Etcd;
@@ -22,25 +22,26 @@ use crate::wait::until;
 const CLIENTS: u64 = 6;
 /// How many keys they share at a time.
 const KEYS: u64 = 6;
-/// After so many operations they go on to fresh keys: a history that never ends could not be checked. An operation
-/// without an answer counts as many, for each doubles what must be thought of.
+/// After this many operations the clients go on to new keys, because a history that is too long cannot be
+/// checked.
 const OPERATIONS: u64 = 1_200;
+/// An operation without an answer counts as this many: each one doubles the number of orders to check.
 const UNANSWERED: u64 = 40;
-/// Between two operations of a client.
+/// How long a client rests between two operations.
 const REST: Duration = Duration::from_millis(40);
 /// How long a client waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How many operations ended in which way.
+/// How many operations ended in each way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outcomes {
-    /// Answered.
+    /// Operations with an answer.
     pub answered: usize,
-    /// Never sent: there was nobody to talk to.
+    /// Operations that were never sent, because no connection could be made.
     pub unsent: usize,
     /// Reads without an answer.
     pub unread: usize,
-    /// Changes without an answer: they may have happened.
+    /// Changes without an answer: each may have happened.
     pub unknown: usize,
 }
 
@@ -54,16 +55,15 @@ struct Shared {
     begun: Instant,
     endpoints: Endpoints,
     stop: AtomicBool,
-    /// Operations so far, as [`OPERATIONS`] counts them.
+    /// The operations so far; an unanswered one counts as [`UNANSWERED`].
     counted: AtomicU64,
-    /// The last value that anybody wrote.
+    /// The last value that a client wrote.
     values: AtomicU64,
     record: Mutex<(History, Outcomes)>,
 }
 
 impl Clients {
-    /// Sets clients to work at these endpoints, which somebody else keeps up to date. What they choose comes from the
-    /// seed.
+    /// Starts the clients. Their choices come from the seed; the caller keeps the endpoints up to date.
     pub fn start(endpoints: Endpoints, seed: u64) -> Result<Self> {
         let shared = Arc::new(Shared {
             begun: Instant::now(),
@@ -83,18 +83,18 @@ impl Clients {
         Ok(Self { shared, tasks })
     }
 
-    /// How many operations were answered so far.
+    /// How many operations have been answered so far.
     pub fn answered(&self) -> usize {
         self.shared.record().1.answered
     }
 
-    /// Ends them, and reads every key once more.
+    /// Ends the clients, and adds a last read of every key to their history.
     pub async fn end(mut self, cluster: &Cluster) -> Result<(History, Outcomes)> {
         self.shared.stop.store(true, Ordering::Relaxed);
         while self.tasks.join_next().await.is_some() {}
         let etcd = Etcd::new(Duration::from_secs(20))?;
         let began = self.shared.begun.elapsed();
-        let stored = until("every key is read once more", LIMIT, || async {
+        let stored = until("every key is read back", LIMIT, || async {
             let urls = cluster.endpoints().await?;
             etcd.all(urls.first().context("there is no endpoint")?, "chaos/").await
         })
@@ -121,7 +121,7 @@ struct Client {
     number: u64,
     chance: ChaCha8Rng,
     etcd: Etcd,
-    /// What it last saw in each key.
+    /// What the client last saw in each key.
     known: BTreeMap<String, Held>,
     shared: Arc<Shared>,
 }
@@ -137,14 +137,14 @@ impl Client {
     }
 
     async fn operate(&mut self, url: &str) {
-        let (key, wish) = self.choose();
+        let (key, request) = self.choose();
         let began = self.shared.begun.elapsed();
-        let answer = wish.ask(&self.etcd, url, &key).await;
+        let answer = request.ask(&self.etcd, url, &key).await;
         let ended = self.shared.begun.elapsed();
         let (effect, ended, weight) = match answer {
             Ok(effect) => (Some(effect), Some(ended), 1),
             Err(error) if was_never_sent(&error) => (None, None, 0),
-            Err(_) => (wish.unanswered(), None, UNANSWERED),
+            Err(_) => (request.unanswered(), None, UNANSWERED),
         };
         let mut record = self.shared.record();
         match (effect, weight) {
@@ -162,28 +162,30 @@ impl Client {
         record.0.add(Operation { client, key, began, ended, effect });
     }
 
-    /// One in ten is a read of a key of former times: what was written then must still be there.
-    fn choose(&mut self) -> (String, Wish) {
+    /// Chooses the next operation. One in ten reads a key of any epoch so far: what was written to it must
+    /// still be there.
+    fn choose(&mut self) -> (String, Request) {
         let epoch = self.shared.counted.load(Ordering::Relaxed) / OPERATIONS;
         let key = self.below(KEYS);
         if self.below(10) == 0 {
-            return (format!("chaos/{:05}/{key}", self.below(epoch + 1)), Wish::Read);
+            return (format!("chaos/{:05}/{key}", self.below(epoch + 1)), Request::Read);
         }
         let key = format!("chaos/{epoch:05}/{key}");
-        let wish = match self.below(20) {
-            0..8 => Wish::Read,
-            8..14 => Wish::Put(self.value()),
-            14..19 => Wish::Swap { from: self.known.get(&key).copied().flatten(), to: self.value() },
-            _ => Wish::Delete,
+        let request = match self.below(20) {
+            0..8 => Request::Read,
+            8..14 => Request::Put(self.value()),
+            14..19 => Request::Swap { from: self.known.get(&key).copied().flatten(), to: self.value() },
+            _ => Request::Delete,
         };
-        (key, wish)
+        (key, request)
     }
 
+    /// A value that no client has written before.
     fn value(&self) -> u64 {
         self.shared.values.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Any of those that are published, so that all members are asked.
+    /// Any of the published endpoints, so that all members are asked.
     fn endpoint(&mut self) -> Option<String> {
         let urls = self.shared.endpoints.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let place = usize::try_from(self.below(urls.len().max(1) as u64)).unwrap_or_default();
@@ -195,7 +197,7 @@ impl Client {
     }
 }
 
-/// What the key held after this.
+/// What the key held after this operation.
 fn after(effect: Effect) -> Held {
     match effect {
         Effect::Put { value, .. } | Effect::Swapped { to: value, .. } => Some(value),

@@ -1,17 +1,17 @@
-//! Faults are dealt from a shuffled deck that has every kind, so that none is forgotten by chance.
+//! Faults are dealt from a shuffled deck that has every kind, so that chance leaves no kind out.
 
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::RngCore;
 
-use super::fault::{Effect, Fault, Who};
+use super::fault::{Effect, Fault, Role};
 use super::kind::Kind;
 
-/// The kinds that a deck has twice: ends of instances are what the product is for.
+/// The kinds that a deck has twice: the product exists for instances that end.
 const TWICE: [Kind; 3] = [Kind::EtcdKilled, Kind::PowerCut, Kind::Terminated];
 
-/// Every kind, in an order of chance.
+/// Every kind, shuffled.
 pub fn deck(chance: &mut ChaCha8Rng) -> Vec<Kind> {
     let mut cards: Vec<_> = Kind::ALL.into_iter().chain(TWICE).collect();
     for place in (1..cards.len()).rev() {
@@ -22,23 +22,23 @@ pub fn deck(chance: &mut ChaCha8Rng) -> Vec<Kind> {
 
 /// A fault of this kind, and how long it lasts.
 pub fn draw(kind: Kind, chance: &mut ChaCha8Rng) -> (Fault, Duration) {
-    let who = who(chance);
+    let role = role(chance);
     match kind {
-        Kind::EtcdKilled => (Fault::KillEtcd(who), millis(chance, 500, 2_000)),
-        Kind::Paused => (Fault::Pause(who), spell(chance)),
-        Kind::MajorityFrozen => (Fault::FreezeMajority, spell(chance)),
+        Kind::EtcdKilled => (Fault::KillEtcd(role), millis(chance, 500, 2_000)),
+        Kind::Paused => (Fault::Pause(role), duration(chance)),
+        Kind::MajorityFrozen => (Fault::FreezeMajority, duration(chance)),
         Kind::LinkCut => {
             let one_way = below(chance, 3) == 0;
-            (Fault::CutLink { from: who, to: Who::Follower(digit(chance)), one_way }, spell(chance))
+            (Fault::CutLink { from: role, to: Role::Follower(digit(chance)), one_way }, duration(chance))
         }
-        Kind::Isolated => (Fault::Isolate(who), spell(chance)),
-        Kind::Hidden => (Fault::Hide(who), spell(chance)),
-        Kind::SlowDisk => (Fault::SlowDisk(who, 20 << below(chance, 5)), spell(chance)),
-        Kind::FullDisk => (Fault::FillDisk(who), spell(chance)),
-        Kind::PowerCut => (Fault::CutPower(who), millis(chance, 2_000, 6_000)),
-        Kind::DiskLost => (Fault::WipeDisk(who), millis(chance, 2_000, 6_000)),
-        Kind::EndedOutright => (Fault::EndOutright(who), millis(chance, 2_000, 6_000)),
-        Kind::Terminated => (Fault::Terminate(who), millis(chance, 100, 1_000)),
+        Kind::Isolated => (Fault::Isolate(role), duration(chance)),
+        Kind::Hidden => (Fault::Hide(role), duration(chance)),
+        Kind::SlowDisk => (Fault::SlowDisk(role, 20 << below(chance, 5)), duration(chance)),
+        Kind::FullDisk => (Fault::FillDisk(role), duration(chance)),
+        Kind::PowerCut => (Fault::CutPower(role), millis(chance, 2_000, 6_000)),
+        Kind::DiskLost => (Fault::WipeDisk(role), millis(chance, 2_000, 6_000)),
+        Kind::EndedOutright => (Fault::EndOutright(role), millis(chance, 2_000, 6_000)),
+        Kind::Terminated => (Fault::Terminate(role), millis(chance, 100, 1_000)),
         Kind::Scaled => (Fault::Scale(1 + i32::from(below(chance, 2) == 1)), millis(chance, 8_000, 30_000)),
         Kind::Refreshed => {
             (Fault::Refresh { launch_first: below(chance, 3) > 0 }, millis(chance, 20_000, 40_000))
@@ -54,7 +54,7 @@ pub fn draw(kind: Kind, chance: &mut ChaCha8Rng) -> (Fault, Duration) {
     }
 }
 
-/// The faults that concern no member: what the functions are told, and what becomes of their calls.
+/// The faults that touch no member: those of the functions' events, processes and calls.
 fn of_the_functions(kind: Kind, chance: &mut ChaCha8Rng) -> Fault {
     match kind {
         Kind::EventsDisturbed => Fault::Events(pick(chance, &["twice", "late", "reordered", "never"])),
@@ -77,16 +77,17 @@ fn api(effect: Effect, chance: &mut ChaCha8Rng) -> Fault {
     Fault::Api { service, effect, percent: pick(chance, &[10, 30, 100]) }
 }
 
-/// Four of five are over before anybody is replaced for them; the rest last longer than the grace.
-fn spell(chance: &mut ChaCha8Rng) -> Duration {
+/// How long a member is disturbed. Four of five disturbances end before the member is replaced; the rest last
+/// longer than the grace period.
+fn duration(chance: &mut ChaCha8Rng) -> Duration {
     if below(chance, 5) == 0 { millis(chance, 11_000, 18_000) } else { millis(chance, 800, 4_500) }
 }
 
-fn who(chance: &mut ChaCha8Rng) -> Who {
+fn role(chance: &mut ChaCha8Rng) -> Role {
     match below(chance, 6) {
-        0 | 1 => Who::Leader,
-        2 => Who::Passing(digit(chance)),
-        _ => Who::Follower(digit(chance)),
+        0 | 1 => Role::Leader,
+        2 => Role::InTransition(digit(chance)),
+        _ => Role::Follower(digit(chance)),
     }
 }
 
@@ -98,12 +99,13 @@ fn pick<T: Copy>(chance: &mut ChaCha8Rng, from: &[T]) -> T {
     from[usize::try_from(below(chance, from.len() as u64)).unwrap_or_default()]
 }
 
-/// Between these, in milliseconds.
+/// A duration between these two, in milliseconds.
 pub fn millis(chance: &mut ChaCha8Rng, from: u64, to: u64) -> Duration {
     Duration::from_millis(from + below(chance, to - from + 1))
 }
 
-/// Of the generator's own stream, which its documents keep the same for good.
+/// Takes the generator's raw numbers: its documentation promises that their stream never changes, so a seed
+/// stays good.
 fn below(chance: &mut ChaCha8Rng, bound: u64) -> u64 {
     chance.next_u64() % bound
 }

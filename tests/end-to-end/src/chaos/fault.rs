@@ -1,103 +1,104 @@
-//! What can be done to a cluster, as data: no instance is named before the moment comes.
+//! The faults, as data. A fault names a role; the instance that has the role is looked up when the fault
+//! begins.
 
 use std::fmt;
 use std::time::Duration;
 
 use super::kind::Kind;
 
-/// Whom a fault strikes, told by the part it plays at that moment.
+/// Which instance a fault hits: its role at the moment when the fault begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Who {
+pub enum Role {
     /// The instance whose member leads.
     Leader,
-    /// One of the others, by its place among them.
+    /// An instance that does not lead, by its place among all of these.
     Follower(usize),
-    /// An instance that is on its way in or out, if there is one; else one of the others.
-    Passing(usize),
+    /// An instance that is launching or leaving; if there is none, an instance that does not lead.
+    InTransition(usize),
 }
 
 /// One fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// SIGKILL to etcd; its unit starts it again.
-    KillEtcd(Who),
+    KillEtcd(Role),
     /// SIGSTOP to everything on an instance.
-    Pause(Who),
+    Pause(Role),
     /// As many voters as make a majority are paused at once.
     FreezeMajority,
-    /// What two instances send to each other is dropped.
+    /// Packets between two instances are dropped.
     CutLink {
-        /// One end.
-        from: Who,
-        /// The other.
-        to: Who,
-        /// Only what `from` sends.
+        /// One end of the link.
+        from: Role,
+        /// The other end.
+        to: Role,
+        /// Whether only packets from `from` are dropped.
         one_way: bool,
     },
-    /// An instance is cut off from all others.
-    Isolate(Who),
-    /// An instance's etcd does not answer the functions, whom it hears as before.
-    Hide(Who),
-    /// Each sync takes so many milliseconds longer.
-    SlowDisk(Who, u64),
+    /// An instance is cut off from all other instances.
+    Isolate(Role),
+    /// The functions cannot reach an instance's etcd; its peers can.
+    Hide(Role),
+    /// Each sync of the disk takes this many milliseconds longer.
+    SlowDisk(Role, u64),
     /// The disk is full.
-    FillDisk(Who),
-    /// A power cut: the disk is gone.
-    CutPower(Who),
-    /// The disk is lost; the instance boots again without it.
-    WipeDisk(Who),
-    /// EC2 ends the instance: it is dead before anyone knows.
-    EndOutright(Who),
-    /// The group ends the instance in order, and wants another instead.
-    Terminate(Who),
+    FillDisk(Role),
+    /// The power is cut: all processes die, and the disk is gone.
+    CutPower(Role),
+    /// The disk is lost, and the instance boots again with an empty one.
+    WipeDisk(Role),
+    /// EC2 terminates the instance: it is dead before any hook runs.
+    EndOutright(Role),
+    /// The group terminates the instance in order, and replaces it.
+    Terminate(Role),
     /// How events are delivered: `twice`, `late`, `reordered` or `never`.
     Events(&'static str),
-    /// The schedule does not tick.
+    /// The schedule invokes nothing.
     StopSchedule,
-    /// So many functions are killed at their call of this number.
+    /// Functions are killed at one of their outgoing calls.
     KillFunctions {
-        /// The number of the call.
+        /// The number of the call, counted from 1.
         call: u64,
-        /// `before` it is passed on, or `after` it took effect.
+        /// `before` the call is passed on, or `after` it took effect.
         when: &'static str,
-        /// How many.
+        /// How many functions are killed.
         times: u64,
     },
-    /// Something happens to the functions' calls.
+    /// The functions' calls to a service are disturbed.
     Api {
         /// `autoscaling`, `ec2`, `ssm`, `s3`, `etcd` or `*`.
         service: &'static str,
-        /// What, and for how many milliseconds where it is slow.
+        /// How they are disturbed.
         effect: Effect,
-        /// To how many of a hundred.
+        /// How many of a hundred calls are disturbed.
         percent: u64,
     },
-    /// So many instances more are wanted for a while.
+    /// The desired capacity is this much higher for a while.
     Scale(i32),
-    /// An instance refresh replaces every instance, launching first or terminating first.
+    /// An instance refresh replaces every instance.
     Refresh {
-        /// Whether more than the desired capacity may run meanwhile.
+        /// Whether it launches a replacement before it terminates an instance, or terminates first.
         launch_first: bool,
     },
 }
 
-/// What happens to a call of an API.
+/// How a call of an API is disturbed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// It is refused with the service's own throttling error.
+    /// The call is refused with the service's own throttling error.
     Throttle,
-    /// It is answered with an error.
+    /// The call has no effect and is answered with an error.
     Fail,
-    /// It goes on only after so many milliseconds.
+    /// The call goes on after this many milliseconds.
     Delay(u64),
-    /// It is never answered, and has no effect.
+    /// The call has no effect and is never answered.
     Hang,
-    /// It takes effect, and nobody is told.
+    /// The call takes effect, and its answer is lost.
     LoseAnswer,
 }
 
 impl Fault {
-    /// Its kind.
+    /// The kind of this fault.
     pub fn kind(&self) -> Kind {
         match self {
             Self::KillEtcd(_) => Kind::EtcdKilled,
@@ -127,7 +128,7 @@ impl Fault {
         }
     }
 
-    /// How many members it may keep from voting while it lasts; `None`: as many as the plan may.
+    /// How many members the fault may keep from voting while it lasts. `None`: as many as the plan allows.
     pub fn silences(&self) -> Option<usize> {
         match self {
             Self::FreezeMajority => None,
@@ -151,7 +152,8 @@ impl Fault {
         }
     }
 
-    /// Whether another of the same kind must not begin while it lasts: its end would undo the other.
+    /// Whether no second fault of this kind may begin while it lasts, because the end of the first would undo
+    /// the second.
     pub fn is_single(&self) -> bool {
         matches!(self, Self::Events(_) | Self::StopSchedule | Self::Scale(_) | Self::Refresh { .. })
     }
@@ -178,19 +180,20 @@ impl fmt::Display for Fault {
     }
 }
 
-/// A fault, when it begins, and how long it lasts; what happens once keeps its place so long.
+/// A fault, when it begins, and how long it lasts. A fault that happens once, such as a power cut, also
+/// lasts: for that time the plan counts it as a member that cannot vote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// From the beginning of the plan.
+    /// When it begins, counted from the beginning of the plan.
     pub start: Duration,
-    /// Until it is healed.
+    /// How long it lasts until it is healed.
     pub lasts: Duration,
-    /// What is done.
+    /// The fault.
     pub fault: Fault,
 }
 
 impl Step {
-    /// When it is healed.
+    /// When it is healed, counted from the beginning of the plan.
     pub fn end(&self) -> Duration {
         self.start + self.lasts
     }

@@ -1,39 +1,39 @@
-//! Carries a fault out, and heals it.
+//! Injects a fault into the cluster, and heals it.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use super::cast::{Cast, can_be_lost};
-use super::fault::{Effect, Fault, Who};
+use super::fault::{Effect, Fault, Role};
+use super::roles::{Roles, can_be_lost};
 use crate::cluster::Cluster;
 use crate::wait::until;
 
-/// How long a loss is put off until the cluster can bear it.
+/// How long a fault that loses data waits for a moment at which the cluster can lose it.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// What was done, and how it is undone.
-pub struct Done {
-    /// To whom, in words; empty where no instance is meant.
+/// A fault that was injected, and how it is healed.
+pub struct Injected {
+    /// What it hit, in words; empty where it hit no instance.
     pub target: String,
-    /// What heals it.
+    /// How it is healed.
     pub cure: Cure,
 }
 
-/// How a fault is undone.
+/// How a fault is healed.
 pub enum Cure {
-    /// There is nothing to undo.
+    /// There is nothing to heal.
     None,
-    /// Faults to set, each for its instances, which may be gone by then.
+    /// Healing faults to set in the region, each with its instances, which may be gone by then.
     Faults(Vec<(Vec<String>, Value)>),
-    /// Rules and manners of the region.
+    /// A setting of the region.
     Region(Value),
-    /// The desired capacity.
+    /// The desired capacity to set.
     Scale(i32),
 }
 
-/// Carries faults out on one cluster.
+/// Injects faults into one cluster.
 #[derive(Clone)]
 pub struct Injector {
     cluster: Cluster,
@@ -41,63 +41,66 @@ pub struct Injector {
 }
 
 impl Injector {
-    /// For this cluster, of this desired capacity.
+    /// An injector for this cluster, whose desired capacity is `size`.
     pub fn new(cluster: &Cluster, size: usize) -> Result<Self> {
         Ok(Self { cluster: cluster.clone(), size: i32::try_from(size)? })
     }
 
-    /// Carries a fault out. An error says why it could not be: for want of a target, or of a majority without it.
-    pub async fn inject(&self, fault: &Fault) -> Result<Done> {
+    /// Injects a fault.
+    ///
+    /// # Errors
+    /// If there is no instance to hit, or if the cluster cannot lose the instance.
+    pub async fn inject(&self, fault: &Fault) -> Result<Injected> {
         match *fault {
-            Fault::KillEtcd(who) => self.at(who, |id| json!({"fault": "kill-etcd", "instance": id})).await,
-            Fault::Pause(who) => {
-                let id = self.play(who).await?;
+            Fault::KillEtcd(role) => self.at(role, |id| json!({"fault": "kill-etcd", "instance": id})).await,
+            Fault::Pause(role) => {
+                let id = self.instance(role).await?;
                 self.pause(&[id]).await
             }
             Fault::FreezeMajority => {
-                let cast = Cast::now(&self.cluster).await?;
-                let all: Vec<String> = cast.all().cloned().collect();
+                let roles = Roles::now(&self.cluster).await?;
+                let all: Vec<String> = roles.all().cloned().collect();
                 self.pause(&all[..all.len().min(all.len() / 2 + 1)]).await
             }
             Fault::CutLink { from, to, one_way } => self.cut(from, to, one_way).await,
-            Fault::Isolate(who) => {
-                let id = self.play(who).await?;
+            Fault::Isolate(role) => {
+                let id = self.instance(role).await?;
                 self.or_pause(json!({"fault": "isolate", "instance": id}), &id, "rejoin").await
             }
-            Fault::Hide(who) => {
-                let id = self.play(who).await?;
+            Fault::Hide(role) => {
+                let id = self.instance(role).await?;
                 let hide = json!({"fault": "isolate", "instance": id, "peers": false, "functions": true});
                 self.or_pause(hide, &id, "rejoin").await
             }
-            Fault::SlowDisk(who, millis) => {
-                let id = self.play(who).await?;
+            Fault::SlowDisk(role, millis) => {
+                let id = self.instance(role).await?;
                 let slow = json!({"fault": "slow-disk", "instance": id, "millis": millis});
                 self.or_pause(slow, &id, "mend-disk").await
             }
-            Fault::FillDisk(who) => {
-                let id = self.play(who).await?;
+            Fault::FillDisk(role) => {
+                let id = self.instance(role).await?;
                 self.or_pause(json!({"fault": "fill-disk", "instance": id}), &id, "free-disk").await
             }
-            Fault::CutPower(who) => self.lose(who, "kill-instance").await,
-            Fault::WipeDisk(who) => self.lose(who, "wipe-disk").await,
-            Fault::EndOutright(who) => self.lose(who, "").await,
-            Fault::Terminate(who) => {
-                let id = self.play(who).await?;
+            Fault::CutPower(role) => self.lose(role, "kill-instance").await,
+            Fault::WipeDisk(role) => self.lose(role, "wipe-disk").await,
+            Fault::EndOutright(role) => self.lose(role, "").await,
+            Fault::Terminate(role) => {
+                let id = self.instance(role).await?;
                 self.cluster.terminate(&id).await?;
-                Ok(Done { target: id, cure: Cure::None })
+                Ok(Injected { target: id, cure: Cure::None })
             }
             Fault::Scale(more) => {
                 self.cluster.scale(self.size + more).await?;
-                Ok(Done { target: format!("{} wanted", self.size + more), cure: Cure::Scale(self.size) })
+                Ok(Injected { target: format!("{} desired", self.size + more), cure: Cure::Scale(self.size) })
             }
             Fault::Refresh { launch_first } => self.refresh(launch_first).await,
             Fault::Events(_) | Fault::StopSchedule | Fault::KillFunctions { .. } | Fault::Api { .. } => {
-                self.region(fault).await
+                self.disturb_functions(fault).await
             }
         }
     }
 
-    /// Undoes it. An instance that is gone has nothing left to be healed, nor has a link to it.
+    /// Heals a fault. An instance that is gone needs no healing, and neither does a link to it.
     pub async fn heal(&self, cure: Cure) -> Result<()> {
         match cure {
             Cure::None => Ok(()),
@@ -116,17 +119,17 @@ impl Injector {
         }
     }
 
-    async fn play(&self, who: Who) -> Result<String> {
-        Cast::now(&self.cluster).await?.play(who)
+    async fn instance(&self, role: Role) -> Result<String> {
+        Roles::now(&self.cluster).await?.instance(role)
     }
 
-    async fn at(&self, who: Who, fault: impl Fn(&str) -> Value) -> Result<Done> {
-        let id = self.play(who).await?;
+    async fn at(&self, role: Role, fault: impl Fn(&str) -> Value) -> Result<Injected> {
+        let id = self.instance(role).await?;
         self.cluster.account.fault(fault(&id)).await?;
-        Ok(Done { target: id, cure: Cure::None })
+        Ok(Injected { target: id, cure: Cure::None })
     }
 
-    async fn pause(&self, instances: &[String]) -> Result<Done> {
+    async fn pause(&self, instances: &[String]) -> Result<Injected> {
         let each = |fault: &str| -> Vec<_> {
             instances.iter().map(|id| (vec![id.clone()], json!({"fault": fault, "instance": id}))).collect()
         };
@@ -137,39 +140,44 @@ impl Injector {
                 return Err(error);
             }
         }
-        Ok(Done { target: instances.join(", "), cure })
+        Ok(Injected { target: instances.join(", "), cure })
     }
 
-    /// What this machine does not allow is replaced by a pause, which is said.
-    async fn or_pause(&self, fault: Value, id: &str, cure: &str) -> Result<Done> {
+    /// Sets a fault, or pauses the instance where this machine does not allow the fault, and says so.
+    async fn or_pause(&self, fault: Value, id: &str, cure: &str) -> Result<Injected> {
         if !self.cluster.account.fault_where_possible(fault).await? {
-            println!("{id} is paused instead");
+            println!("{id} is paused instead.");
             return self.pause(&[id.to_owned()]).await;
         }
         let cure = json!({"fault": cure, "instance": id});
-        Ok(Done { target: id.to_owned(), cure: Cure::Faults(vec![(vec![id.to_owned()], cure)]) })
+        Ok(Injected { target: id.to_owned(), cure: Cure::Faults(vec![(vec![id.to_owned()], cure)]) })
     }
 
-    async fn cut(&self, from: Who, to: Who, one_way: bool) -> Result<Done> {
-        let cast = Cast::now(&self.cluster).await?;
-        let (from, mut to) = (cast.play(from)?, cast.play(to)?);
+    async fn cut(&self, from: Role, to: Role, one_way: bool) -> Result<Injected> {
+        let roles = Roles::now(&self.cluster).await?;
+        let (from, mut to) = (roles.instance(from)?, roles.instance(to)?);
         if from == to {
-            to = cast.all().find(|id| **id != from).context("nobody is at the other end")?.clone();
+            to = roles
+                .all()
+                .find(|id| **id != from)
+                .context("there is no other instance to cut it from")?
+                .clone();
         }
         let cut = json!({"fault": "cut-link", "from": from, "to": to, "one_way": one_way});
         if !self.cluster.account.fault_where_possible(cut).await? {
-            println!("{from} is paused instead");
+            println!("{from} is paused instead.");
             return self.pause(&[from]).await;
         }
         let mend = json!({"fault": "mend-link", "from": from, "to": to});
         let target = format!("{from} → {to}");
-        Ok(Done { target, cure: Cure::Faults(vec![(vec![from, to], mend)]) })
+        Ok(Injected { target, cure: Cure::Faults(vec![(vec![from, to], mend)]) })
     }
 
-    /// A loss waits until the cluster can bear it; `kind` is the region's fault, or empty for EC2's own call.
-    async fn lose(&self, who: Who, kind: &str) -> Result<Done> {
-        let lost = until("the cluster can bear a loss", PATIENCE, || async {
-            let id = self.play(who).await?;
+    /// Ends an instance and loses its disk, once the cluster can lose it. `kind` is the region's fault, or
+    /// empty for EC2's own TerminateInstances.
+    async fn lose(&self, role: Role, kind: &str) -> Result<Injected> {
+        let lost = until("the cluster can lose an instance", PATIENCE, || async {
+            let id = self.instance(role).await?;
             can_be_lost(&self.cluster, &id).await?;
             match kind {
                 "" => self.cluster.kill(&id).await?,
@@ -177,19 +185,19 @@ impl Injector {
             }
             Ok(id)
         });
-        Ok(Done { target: lost.await?, cure: Cure::None })
+        Ok(Injected { target: lost.await?, cure: Cure::None })
     }
 
-    async fn refresh(&self, launch_first: bool) -> Result<Done> {
+    async fn refresh(&self, launch_first: bool) -> Result<Injected> {
         let (min, max) = if launch_first { (100, 150) } else { (66, 100) };
         self.cluster.refresh_within(min, max).await?;
-        Ok(Done { target: format!("{min} % to {max} %"), cure: Cure::None })
+        Ok(Injected { target: format!("{min} % to {max} %"), cure: Cure::None })
     }
 
-    async fn region(&self, fault: &Fault) -> Result<Done> {
+    async fn disturb_functions(&self, fault: &Fault) -> Result<Injected> {
         let set = |fault: Value| self.cluster.account.fault(fault);
-        let rule = async |fault: Value| -> Result<Cure> {
-            let id = self.cluster.account.rule(fault).await?;
+        let lasting = async |fault: Value| -> Result<Cure> {
+            let id = self.cluster.account.lasting_fault(fault).await?;
             Ok(Cure::Region(json!({"fault": "clear", "id": id})))
         };
         let cure = match *fault {
@@ -202,21 +210,18 @@ impl Injector {
                 Cure::Region(json!({"fault": "schedule", "enabled": true}))
             }
             Fault::KillFunctions { call, when, times } => {
-                rule(json!({"fault": "kill-function", "call": call, "when": when, "count": times})).await?
+                lasting(json!({"fault": "kill-function", "call": call, "when": when, "count": times})).await?
             }
-            Fault::Api { service, effect, percent } => rule(api(service, effect, percent)).await?,
-            _ => bail!("{fault} is no fault of the region's own"),
+            Fault::Api { service, effect, percent } => lasting(api(service, effect, percent)).await?,
+            _ => bail!("{fault} is not a fault of the functions, their events or their calls"),
         };
-        Ok(Done { target: String::new(), cure })
+        Ok(Injected { target: String::new(), cure })
     }
 
-    /// Whether all of them run.
+    /// Whether the machines of all these instances run.
     async fn run(&self, instances: &[String]) -> Result<bool> {
-        let machines = self.cluster.account.state().await?["machines"].take();
-        let runs = |id: &String| {
-            machines.as_array().into_iter().flatten().any(|machine| machine["instance"] == **id)
-        };
-        Ok(instances.iter().all(runs))
+        let machines = self.cluster.account.machines().await?;
+        Ok(instances.iter().all(|id| machines.contains(id)))
     }
 }
 

@@ -1,56 +1,56 @@
-//! The kinds of fault, as they are dealt and counted.
+//! The kinds of fault. Kinds are what a deck has and what the report counts.
 
 /// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// Etcd killed.
+    /// etcd is killed with SIGKILL; its unit starts it again.
     EtcdKilled,
-    /// Paused.
+    /// All processes of an instance are stopped.
     Paused,
-    /// Majority frozen.
+    /// All processes on a majority of the voters' instances are stopped.
     MajorityFrozen,
-    /// Link cut.
+    /// Packets between two instances are dropped.
     LinkCut,
-    /// Isolated.
+    /// An instance is cut off from all other instances.
     Isolated,
-    /// Hidden from the functions.
+    /// The functions cannot reach an instance's etcd.
     Hidden,
-    /// Slow disk.
+    /// Each sync of a disk takes longer.
     SlowDisk,
-    /// Full disk.
+    /// A disk is full.
     FullDisk,
-    /// Power cut.
+    /// All processes of an instance die, and its disk is gone.
     PowerCut,
-    /// Disk lost.
+    /// An instance boots again with an empty disk.
     DiskLost,
-    /// Ended by EC2.
+    /// EC2 terminates an instance before any hook runs.
     EndedOutright,
-    /// Terminated in order.
+    /// The group terminates an instance, and its hook runs.
     Terminated,
-    /// Events disturbed.
+    /// Events come twice, late, in another order, or never.
     EventsDisturbed,
-    /// Schedule stopped.
+    /// The schedule invokes nothing.
     ScheduleStopped,
-    /// Functions killed.
+    /// Functions are killed at one of their calls.
     FunctionsKilled,
-    /// API throttled.
+    /// Calls are refused with a throttling error.
     Throttled,
-    /// API failing.
+    /// Calls are answered with an error.
     Failing,
-    /// API slow.
+    /// Calls go on only after a while.
     Slow,
-    /// API hanging.
+    /// Calls are never answered, and have no effect.
     Hanging,
-    /// Answers lost.
+    /// Calls take effect, and their answers are lost.
     AnswersLost,
-    /// Scaled.
+    /// The desired capacity is higher for a while.
     Scaled,
-    /// Refreshed.
+    /// An instance refresh replaces every instance.
     Refreshed,
 }
 
 impl Kind {
-    /// All of them.
+    /// Every kind, in the order of the report.
     pub const ALL: [Self; 22] = [
         Self::EtcdKilled,
         Self::Paused,
@@ -76,7 +76,7 @@ impl Kind {
         Self::Refreshed,
     ];
 
-    /// In words.
+    /// The name of the kind in the account and in the report.
     pub fn name(self) -> &'static str {
         match self {
             Self::EtcdKilled => "etcd killed",

@@ -1,4 +1,4 @@
-//! The operations on one key, each with what its answer tells of the key before it.
+//! The operations on one key. Each answer also says what the key held before.
 
 use anyhow::{Context, Result};
 use base64::Engine;
@@ -8,36 +8,36 @@ use serde_json::{Value, json};
 use super::register::{Effect, Held};
 use crate::etcd::Etcd;
 
-/// What a client asks for.
+/// What a client asks etcd for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wish {
+pub enum Request {
     /// A linearizable read.
     Read,
     /// A write.
     Put(u64),
-    /// A write, if the key holds this.
+    /// A write that happens only if the key holds `from`.
     Swap {
-        /// What is expected.
+        /// What the client expects in the key.
         from: Held,
-        /// The value.
+        /// The new value.
         to: u64,
     },
     /// A deletion.
     Delete,
 }
 
-impl Wish {
-    /// What it was if no answer comes; nothing, where it changes nothing.
+impl Request {
+    /// The effect to record if no answer comes; `None` for a read, which changes nothing.
     pub fn unanswered(self) -> Option<Effect> {
         match self {
             Self::Read => None,
-            Self::Put(value) => Some(Effect::MaybePut(value)),
-            Self::Swap { from, to } => Some(Effect::MaybeSwapped { from, to }),
-            Self::Delete => Some(Effect::MaybeDeleted),
+            Self::Put(value) => Some(Effect::PutUnanswered(value)),
+            Self::Swap { from, to } => Some(Effect::SwapUnanswered { from, to }),
+            Self::Delete => Some(Effect::DeleteUnanswered),
         }
     }
 
-    /// Asks the member at this URL.
+    /// Sends the request to the member at this URL.
     pub async fn ask(self, etcd: &Etcd, url: &str, key: &str) -> Result<Effect> {
         let key = STANDARD.encode(key);
         match self {
@@ -66,7 +66,7 @@ impl Wish {
     }
 }
 
-/// A key that is not there has never been created; of one that is, the value is compared.
+/// The transaction of a swap. It compares the value, or checks that the key does not exist.
 fn swap(key: &str, from: Held, to: u64) -> Value {
     let compare = match from {
         None => json!({"target": "CREATE", "key": key, "create_revision": "0"}),
@@ -80,16 +80,17 @@ fn encoded(value: u64) -> String {
     STANDARD.encode(value.to_string())
 }
 
-/// What a key held; null where it was not there.
+/// What a key held, from a key-value pair of an answer; null means that the key did not exist.
 fn held(kv: &Value) -> Result<Held> {
     if kv.is_null() {
         return Ok(None);
     }
-    let value = STANDARD.decode(kv["value"].as_str().context("a value")?)?;
-    Ok(Some(String::from_utf8(value)?.parse().context("a value that none of us wrote")?))
+    let value = STANDARD.decode(kv["value"].as_str().context("the pair has no value")?)?;
+    Ok(Some(String::from_utf8(value)?.parse().context("no client wrote this value")?))
 }
 
-/// Whether a call failed before anything was sent: then it certainly did not happen.
+/// Whether a call failed while connecting, before anything was sent: then the operation certainly did not
+/// happen.
 pub fn was_never_sent(error: &anyhow::Error) -> bool {
     error.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_connect)
 }

@@ -1,20 +1,22 @@
-//! Chaos: a bounded run of faults from a seed, under a load whose every operation is kept account of.
+//! Chaos: a bounded run of faults from a seed, under clients whose every operation is recorded.
 //!
-//! The same seed gives the same schedule of faults. Whom each strikes, and what comes of it, depends on the moment:
-//! that is what the many seeds are for.
+//! The same seed gives the same schedule of faults. Which instance each fault hits, and what it leads to,
+//! depends on the moment. That is why many seeds are run.
 
-mod cast;
 mod clients;
 mod deal;
-pub mod fault;
-pub mod history;
+mod fault;
+mod history;
 mod injector;
-pub mod kind;
+mod kind;
 mod kv;
-pub mod plan;
-pub mod register;
-pub mod report;
+mod plan;
+mod register;
+mod report;
+mod roles;
 mod run;
 mod verdict;
 
+pub use plan::Plan;
+pub use report::Report;
 pub use run::{Watch, arrange, run};

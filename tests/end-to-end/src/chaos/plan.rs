@@ -1,7 +1,8 @@
-//! The schedule of a run, from its seed alone: the same seed, number and size give the same plan, here and elsewhere.
+//! The schedule of a run. The same seed, number of faults and size give the same plan on every machine.
 //!
-//! The safety envelope is in it: at no moment do the faults that last keep more than a minority from voting, except
-//! where a majority is frozen, which then is all that happens to members. Frozen members lose nothing.
+//! The plan keeps every fault within what etcd tolerates: at no moment do its faults keep more than a
+//! minority of the members from voting. The exception is a frozen majority, during which no other fault
+//! touches a member: frozen members lose no data.
 
 use std::time::Duration;
 
@@ -11,19 +12,19 @@ use rand_chacha::rand_core::SeedableRng;
 use super::deal::{deck, draw, millis};
 use super::fault::{Fault, Step};
 
-/// What a run does, and when.
+/// The faults of a run, each with its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// Where all of it comes from.
+    /// The seed that the plan was made from.
     pub seed: u64,
     /// The group's desired capacity.
     pub size: usize,
-    /// In the order of their beginnings.
+    /// The faults, in the order in which they begin.
     pub steps: Vec<Step>,
 }
 
 impl Plan {
-    /// So many faults from this seed, against a cluster of this size.
+    /// Plans this many faults from a seed, against a cluster of this size.
     pub fn new(seed: u64, faults: usize, size: usize) -> Self {
         let mut chance = ChaCha8Rng::seed_from_u64(seed);
         let (mut plan, mut hand) = (Self { seed, size, steps: Vec::new() }, Vec::new());
@@ -40,7 +41,7 @@ impl Plan {
         plan
     }
 
-    /// How many members may be kept from voting and leave a majority.
+    /// How many members may be kept from voting while the others are still a majority.
     pub fn minority(&self) -> usize {
         self.size.saturating_sub(1) / 2
     }
@@ -55,17 +56,18 @@ impl Plan {
         fault.silences().unwrap_or(self.minority())
     }
 
-    /// The first moment, not before this one, at which a fault keeps the envelope.
+    /// The first moment, not before `at`, at which the fault may begin.
     fn free_from(&self, mut at: Duration, fault: &Fault) -> Duration {
         while let Some(step) =
-            self.lasting(at).filter(|s| self.stands_against(s, at, fault)).min_by_key(|s| s.end())
+            self.lasting(at).filter(|s| self.excludes(s, at, fault)).min_by_key(|s| s.end())
         {
             at = step.end();
         }
         at
     }
 
-    fn stands_against(&self, step: &Step, at: Duration, fault: &Fault) -> bool {
+    /// Whether `fault` must not begin at this moment because `step` lasts.
+    fn excludes(&self, step: &Step, at: Duration, fault: &Fault) -> bool {
         let silenced: usize = self.lasting(at).map(|s| self.silenced_by(&s.fault)).sum();
         let too_many = silenced + self.silenced_by(fault) > self.minority();
         let one_of_them = self.silenced_by(fault) > 0 && self.silenced_by(&step.fault) > 0;
@@ -101,9 +103,9 @@ mod tests {
         }
     }
 
-    /// At each beginning, for more can only be silenced where something begins.
+    /// Checked at each beginning, because only a fault that begins can silence more members.
     #[test]
-    fn a_majority_may_vote_at_every_moment_unless_all_are_frozen_on_purpose() {
+    fn a_majority_can_vote_at_every_moment_unless_it_is_frozen_on_purpose() {
         for (seed, size) in (0..50).flat_map(|seed| [(seed, 3), (seed, 5)]) {
             let plan = Plan::new(seed, 300, size);
             for step in &plan.steps {
@@ -118,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_must_be_single_is() {
+    fn a_single_fault_never_lasts_beside_another_of_its_kind() {
         for seed in 0..50 {
             let plan = Plan::new(seed, 300, 5);
             for step in plan.steps.iter().filter(|step| step.fault.is_single()) {

@@ -1,72 +1,73 @@
-//! What a key is, one operation after another: the specification that histories are checked against.
+//! How a key behaves if its operations come one after another: the specification that histories are checked
+//! against.
 
 use todc_utils::specifications::Specification;
 
-/// What a key holds; nothing where it was deleted or never written. No value is ever written twice.
+/// What a key holds; `None` if it was deleted or never written. No value is ever written twice.
 pub type Held = Option<u64>;
 
-/// What was done to a key, and what was answered.
+/// An operation on a key, with its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// It was read.
+    /// A read that found this.
     Read(Held),
-    /// It was written.
+    /// A write.
     Put {
-        /// The value.
+        /// The value written.
         value: u64,
-        /// What it held before, as the answer says.
+        /// What the key held before, by the answer.
         before: Held,
     },
-    /// It held what was expected, and was written.
+    /// A swap that found what it expected, and wrote.
     Swapped {
-        /// What was expected.
+        /// What the swap expected and found.
         from: Held,
-        /// The value.
+        /// The value written.
         to: u64,
     },
-    /// It held something else, and was left.
+    /// A swap that found something else, and wrote nothing.
     Kept {
-        /// What was expected.
+        /// What the swap expected.
         from: Held,
-        /// What it held.
+        /// What it found.
         found: Held,
     },
-    /// It was deleted.
+    /// A deletion.
     Deleted {
-        /// What it held before, as the answer says.
+        /// What the key held before, by the answer.
         before: Held,
     },
-    /// A write without an answer: it may have happened, may still happen, or never.
-    MaybePut(u64),
-    /// The same of a write that expected something.
-    MaybeSwapped {
-        /// What was expected.
+    /// A write without an answer: it may have happened, may happen later, or may never happen.
+    PutUnanswered(u64),
+    /// A swap without an answer.
+    SwapUnanswered {
+        /// What the swap expects.
         from: Held,
-        /// The value.
+        /// The value to be written.
         to: u64,
     },
-    /// The same of a deletion.
-    MaybeDeleted,
+    /// A deletion without an answer.
+    DeleteUnanswered,
 }
 
 impl Effect {
-    /// The value of a write that has no answer.
-    pub fn maybe_written(&self) -> Option<u64> {
+    /// The value that a write or a swap without an answer would write.
+    pub fn unanswered_value(&self) -> Option<u64> {
         match *self {
-            Self::MaybePut(value) | Self::MaybeSwapped { to: value, .. } => Some(value),
+            Self::PutUnanswered(value) | Self::SwapUnanswered { to: value, .. } => Some(value),
             _ => None,
         }
     }
 
-    /// Of a swap that has no answer: the value, and the one that it expected.
-    pub fn maybe_swapped(&self) -> Option<(u64, u64)> {
+    /// For a swap without an answer: the value that it would write, and the value that it expects.
+    pub fn unanswered_swap(&self) -> Option<(u64, u64)> {
         match *self {
-            Self::MaybeSwapped { from: Some(from), to } => Some((to, from)),
+            Self::SwapUnanswered { from: Some(from), to } => Some((to, from)),
             _ => None,
         }
     }
 
-    /// The value that somebody saw here, which therefore was there.
+    /// The value that the answer shows in the key.
     pub fn seen(&self) -> Held {
         match *self {
             Self::Read(held)
@@ -74,23 +75,23 @@ impl Effect {
             | Self::Swapped { from: held, .. }
             | Self::Kept { found: held, .. }
             | Self::Deleted { before: held } => held,
-            Self::MaybePut(_) | Self::MaybeSwapped { .. } | Self::MaybeDeleted => None,
+            Self::PutUnanswered(_) | Self::SwapUnanswered { .. } | Self::DeleteUnanswered => None,
         }
     }
 
-    /// The same, had its answer been lost; nothing where it changes nothing.
+    /// The same operation without its answer; `None` if it changes nothing.
     pub fn unanswered(&self) -> Option<Self> {
         match *self {
             Self::Read(_) | Self::Kept { .. } => None,
-            Self::Put { value, .. } => Some(Self::MaybePut(value)),
-            Self::Swapped { from, to } => Some(Self::MaybeSwapped { from, to }),
-            Self::Deleted { .. } => Some(Self::MaybeDeleted),
-            maybe => Some(maybe),
+            Self::Put { value, .. } => Some(Self::PutUnanswered(value)),
+            Self::Swapped { from, to } => Some(Self::SwapUnanswered { from, to }),
+            Self::Deleted { .. } => Some(Self::DeleteUnanswered),
+            unanswered => Some(unanswered),
         }
     }
 }
 
-/// A key of etcd.
+/// One key of etcd.
 pub struct Register;
 
 impl Specification for Register {
@@ -101,7 +102,8 @@ impl Specification for Register {
         None
     }
 
-    /// What has no answer may come last of all, where nobody sees what it does: so it is allowed everywhere.
+    /// An operation without an answer is valid in every place: it may have happened there, or after
+    /// everything else, where no read sees it.
     fn apply(effect: &Effect, held: &Held) -> (bool, Held) {
         match *effect {
             Effect::Read(read) => (read == *held, *held),
@@ -109,9 +111,9 @@ impl Specification for Register {
             Effect::Swapped { from, to } => (from == *held, Some(to)),
             Effect::Kept { from, found } => (found == *held && found != from, *held),
             Effect::Deleted { before } => (before == *held, None),
-            Effect::MaybePut(value) => (true, Some(value)),
-            Effect::MaybeSwapped { from, to } => (true, if from == *held { Some(to) } else { *held }),
-            Effect::MaybeDeleted => (true, None),
+            Effect::PutUnanswered(value) => (true, Some(value)),
+            Effect::SwapUnanswered { from, to } => (true, if from == *held { Some(to) } else { *held }),
+            Effect::DeleteUnanswered => (true, None),
         }
     }
 }

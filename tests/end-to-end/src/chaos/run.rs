@@ -1,4 +1,5 @@
-//! One run: a cluster forms, the plan is carried out, everything is healed, and the cluster must settle.
+//! One run: a cluster forms, the plan's faults are injected, everything is healed, and the cluster must
+//! settle.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -6,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use region::Options;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::task::JoinHandle;
 
 use super::clients::Clients;
@@ -22,26 +23,28 @@ use crate::narrator::{Narrator, say};
 use crate::stage::may_mount;
 use crate::wait::until;
 
-/// Short, so that what lasts long is replaced: most faults are over before.
+/// Short patience, so that an instance with a long fault is replaced. Most faults end before it.
 const SETTINGS: [(&str, &str); 2] = [("unproven-grace", "10s"), ("join-patience", "60s")];
-/// Two preallocated logs of 64 MB, and room to run.
+/// The disk of an instance, in MiB: room for etcd's two preallocated log files of 64 MB, and for its data.
 const DISK_MIB: u32 = 320;
-/// An instance refresh of every node, beside whatever else has to be mended.
+/// How long an instance refresh of every node may take while other instances have to be replaced, too.
 const REFRESH_LIMIT: Duration = Duration::from_secs(900);
 
-/// Several instances may have to be given up and replaced, one after the other, and a busy machine takes its time.
+/// How long the cluster may take to settle: several instances may have to be given up and replaced one after
+/// the other, on a busy machine.
 const SETTLE_LIMIT: Duration = Duration::from_secs(600);
 
-/// How a run is watched.
+/// What a run prints.
 #[derive(Clone, Copy, Debug)]
 pub struct Watch {
-    /// When it began.
+    /// When the run began.
     pub begun: Instant,
-    /// Whether it is also told what the group and the functions do.
+    /// Whether it also prints what the group and the functions do.
     pub closely: bool,
 }
 
-/// The region that chaos wants: brisk functions, and disks that can be filled where that is possible.
+/// Sets the region up for chaos: a short function timeout, a fast schedule, and disks that can be filled,
+/// where this machine allows it.
 pub fn arrange(options: &mut Options, seed: u64) {
     options.seed = seed;
     options.function_timeout = Duration::from_secs(20);
@@ -49,11 +52,13 @@ pub fn arrange(options: &mut Options, seed: u64) {
     options.disk_mib = may_mount().then_some(DISK_MIB);
 }
 
-/// Carries a plan out on a new cluster and says what came of it. What breaks a promise stands in the report; an error
-/// is one of the surroundings.
+/// Runs a plan on a new cluster. The report has every promise that did not hold.
+///
+/// # Errors
+/// If the run itself fails, for example because the region cannot inject a fault.
 pub async fn run(account: &Account, plan: &Plan, watch: Watch) -> Result<Report> {
     let size = i32::try_from(plan.size)?;
-    say(watch.begun, &format!("CREATE a group of {size}"));
+    say(watch.begun, &format!("CREATE a group of {size}, and wait until it has formed a cluster"));
     let cluster = Cluster::create(account.clone(), "chaos", size, &SETTINGS).await?;
     let narrator = watch.closely.then(|| Narrator::start(cluster.clone(), watch.begun));
     cluster.settles_within(plan.size, SETTLE_LIMIT).await?;
@@ -61,11 +66,11 @@ pub async fn run(account: &Account, plan: &Plan, watch: Watch) -> Result<Report>
     let follower = AbortOnDrop(tokio::spawn(follow(cluster.clone(), endpoints.clone())));
     let clients = Clients::start(Arc::clone(&endpoints), plan.seed)?;
     let load = Load::paced(endpoints, "load", Pace::GENTLE)?;
-    let acts = Acts { injector: Injector::new(&cluster, plan.size)?, watch, tally: Arc::default() };
+    let execution = Execution { injector: Injector::new(&cluster, plan.size)?, watch, tally: Arc::default() };
     let began = Instant::now();
-    say(watch.begun, &format!("CHAOS: {} faults from seed {}", plan.steps.len(), plan.seed));
-    acts.all(plan).await?;
-    say(watch.begun, "HEAL everything, and wait until it settles");
+    say(watch.begun, &format!("INJECT {} faults from seed {}", plan.steps.len(), plan.seed));
+    execution.all(plan).await?;
+    say(watch.begun, "HEAL all faults, and wait until the cluster settles");
     let chaos = began.elapsed();
     heal_all(&cluster, size).await?;
     let settled = settles(&cluster, plan.size, &clients).await;
@@ -73,26 +78,26 @@ pub async fn run(account: &Account, plan: &Plan, watch: Watch) -> Result<Report>
     if let Some(narrator) = narrator {
         narrator.end().await;
     }
-    let mut report = Report { chaos, settling, tally: acts.tally(), ..Report::new(plan) };
+    let mut report = Report { chaos, settling, tally: execution.tally(), ..Report::new(plan) };
     if let Err(error) = settled {
-        report.violations.push(format!("it did not settle once the faults had stopped: {error:#}"));
+        report.violations.push(format!("the cluster did not settle after the faults were healed: {error:#}"));
     }
-    say(watch.begun, "READ everything back, and check");
+    say(watch.begun, "READ everything back, and check every promise");
     judge(&mut report, &cluster, clients, load).await;
     drop(follower);
     Ok(report)
 }
 
-/// The plan's steps, as they are carried out.
-struct Acts {
+/// A plan in execution.
+struct Execution {
     injector: Injector,
     watch: Watch,
     tally: Arc<Mutex<Tally>>,
 }
 
-impl Acts {
-    /// One after another at their times; what the plan has healed before a step is healed before it. Where one takes
-    /// longer, all that follow are later.
+impl Execution {
+    /// Injects the faults at their times. A fault that the plan heals before another begins is healed before
+    /// that. If an injection takes longer than planned, all later faults are delayed by as much.
     async fn all(&self, plan: &Plan) -> Result<()> {
         let mut lasting: BTreeMap<usize, JoinHandle<Result<()>>> = BTreeMap::new();
         let mut base = Instant::now();
@@ -118,13 +123,13 @@ impl Acts {
     async fn begin(&self, number: usize, step: &Step) -> Option<Cure> {
         let kind = step.fault.kind();
         match self.injector.inject(&step.fault).await {
-            Ok(done) => {
-                self.say(number, &format!("{:<38} {}", step.fault.to_string(), done.target));
+            Ok(injected) => {
+                self.say(number, &format!("{:<38} {}", step.fault.to_string(), injected.target));
                 self.note(|tally| tally.entry(kind).or_default().0 += 1);
-                Some(done.cure)
+                Some(injected.cure)
             }
             Err(error) => {
-                self.say(number, &format!("{:<38} not now: {error:#}", step.fault.to_string()));
+                self.say(number, &format!("{:<38} skipped: {error:#}", step.fault.to_string()));
                 self.note(|tally| tally.entry(kind).or_default().1 += 1);
                 None
             }
@@ -135,9 +140,9 @@ impl Acts {
         let (injector, watch, step) = (self.injector.clone(), self.watch, step.clone());
         tokio::spawn(async move {
             tokio::time::sleep(step.lasts).await;
-            let told = !matches!(cure, Cure::None);
+            let heals = !matches!(cure, Cure::None);
             injector.heal(cure).await?;
-            if told {
+            if heals {
                 say(watch.begun, &format!("{:>4}    healed: {}", number + 1, step.fault.kind().name()));
             }
             Ok(())
@@ -157,25 +162,20 @@ impl Acts {
     }
 }
 
-/// Whatever is left of any fault ends here.
+/// Ends whatever is left of any fault.
 async fn heal_all(cluster: &Cluster, size: i32) -> Result<()> {
     let region = json!([{"fault": "clear"}, {"fault": "schedule", "enabled": true}]);
     cluster.account.fault(region).await?;
-    for machine in machines(cluster).await? {
-        // One of them may just be going.
+    for machine in cluster.account.machines().await? {
+        // An instance may be leaving at this moment, and then cannot be resumed.
         let _gone = cluster.account.resume(&machine).await;
     }
     cluster.scale(size).await
 }
 
-async fn machines(cluster: &Cluster) -> Result<Vec<String>> {
-    let machines = cluster.account.state().await?["machines"].as_array().cloned().unwrap_or_default();
-    Ok(machines.iter().filter_map(|m: &Value| m["instance"].as_str().map(str::to_owned)).collect())
-}
-
-/// The refresh is over, the cluster is settled, and the clients are served.
+/// Waits until the instance refresh is over, the cluster is settled, and the clients get answers.
 async fn settles(cluster: &Cluster, size: usize, clients: &Clients) -> Result<()> {
-    until("the refresh is over", REFRESH_LIMIT, || async {
+    until("the instance refresh is over", REFRESH_LIMIT, || async {
         let Ok(refresh) = cluster.last_refresh().await else { return Ok(()) };
         let status = refresh.status().map(|s| s.as_str().to_owned()).unwrap_or_default();
         ensure!(!["Pending", "InProgress", "Cancelling"].contains(&status.as_str()), "it is {status}");
@@ -184,7 +184,7 @@ async fn settles(cluster: &Cluster, size: usize, clients: &Clients) -> Result<()
     .await?;
     cluster.settles_within(size, SETTLE_LIMIT).await?;
     let before = clients.answered();
-    until("the clients are served", LIMIT, || async {
+    until("the clients get answers", LIMIT, || async {
         ensure!(clients.answered() >= before + 50, "{} answers", clients.answered() - before);
         Ok(())
     })

@@ -1,4 +1,4 @@
-//! What must hold once a run is over.
+//! Checks every promise once a run is over.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,14 +11,14 @@ use super::history::History;
 use super::report::Report;
 use crate::check;
 use crate::cluster::Cluster;
-use crate::load::{self, Load};
+use crate::load::{Load, LoadReport};
 use crate::wait::until;
 use crate::witness;
 
-/// Members that answer a linearizable read have applied everything before it; this is for those that are slow.
+/// How long slow members may take to apply all writes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Judges a run, in every respect, whatever was found in the others.
+/// Checks every promise, also those that come after one that did not hold.
 pub async fn judge(report: &mut Report, cluster: &Cluster, clients: Clients, load: Load) {
     match clients.end(cluster).await {
         Ok((history, outcomes)) => {
@@ -26,56 +26,60 @@ pub async fn judge(report: &mut Report, cluster: &Cluster, clients: Clients, loa
             report.keys = history.keys().len();
             report.violations.extend(unexplained(&history));
         }
-        Err(error) => report.violations.push(format!("the keys cannot be read once more: {error:#}")),
+        Err(error) => report.violations.push(format!("the clients' keys cannot be read back: {error:#}")),
     }
     match load.end().await {
-        Ok(account) => {
-            report.acknowledged = (account.acknowledged, account.lost.len());
-            report.longest_gap = account.longest_gap;
-            report.violations.extend(lost(&account));
+        Ok(load) => {
+            report.acknowledged = (load.acknowledged, load.lost.len());
+            report.longest_gap = load.longest_gap;
+            report.violations.extend(lost(&load));
         }
-        Err(error) => report.violations.push(format!("the writes cannot be read back: {error:#}")),
+        Err(error) => report.violations.push(format!("the load's writes cannot be read back: {error:#}")),
     }
     let broken = |promise: &str, error: anyhow::Error| format!("{promise}: {error:#}");
     match same_everywhere(cluster).await {
         Ok(revision) => report.same_at = Some(revision),
-        Err(error) => report.violations.push(broken("the members differ", error)),
+        Err(error) => report.violations.push(broken("the members do not have the same data", error)),
     }
     if let Err(error) = ledger(report, cluster).await {
-        report.violations.push(broken("the ledger", error));
+        report.violations.push(broken("the ledger's versions break an invariant", error));
     }
 }
 
-/// Keys whose operations no order explains, and a run in which nothing was answered.
+/// The keys whose operations no order explains; or that no operation was answered, which would prove nothing.
 fn unexplained(history: &History) -> Vec<String> {
     if history.count().1 == 0 {
-        return vec!["no operation was ever answered".to_owned()];
+        return vec!["no operation of the clients was ever answered".to_owned()];
     }
-    let told = |(key, operations): (&str, String)| {
-        format!("{key} is not linearizable; the last of these cannot be explained:\n{operations}")
+    let sentence = |(key, operations): (&str, String)| {
+        format!("the history of {key} is not linearizable: no order explains the last of these\n{operations}")
     };
-    history.violations().into_iter().map(told).collect()
+    history.violations().into_iter().map(sentence).collect()
 }
 
-/// Writes that were acknowledged and cannot be read back, and a load that never got through.
-fn lost(account: &load::Account) -> Vec<String> {
-    if account.acknowledged == 0 {
-        return vec!["no write was ever acknowledged".to_owned()];
+/// The writes that were acknowledged and cannot be read back; or that no write was acknowledged, which would
+/// prove nothing.
+fn lost(load: &LoadReport) -> Vec<String> {
+    if load.acknowledged == 0 {
+        return vec!["no write of the load was ever acknowledged".to_owned()];
     }
-    let lost = account.lost.len();
-    let some: Vec<&String> = account.lost.iter().take(10).collect();
-    (lost > 0).then(|| format!("{lost} acknowledged writes were lost: {some:?}")).into_iter().collect()
+    let lost = load.lost.len();
+    let some: Vec<&String> = load.lost.iter().take(10).collect();
+    (lost > 0)
+        .then(|| format!("{lost} acknowledged writes were lost, among them {some:?}"))
+        .into_iter()
+        .collect()
 }
 
-/// Every member has the same hash at one revision, compacted to the same one.
+/// Waits until every member has the same hash of its data at one revision. Returns the revision.
 async fn same_everywhere(cluster: &Cluster) -> Result<i64> {
-    until("all have the same hash", PATIENCE, || async {
+    until("all members have the same hash", PATIENCE, || async {
         let urls = cluster.endpoints().await?;
         let first = urls.first().context("there is no endpoint")?;
         let revision = cluster.etcd().revision(first).await?;
         let mut hashes = BTreeMap::new();
         for url in &urls {
-            // Once it answers this, it has applied the revision.
+            // A member that answers this linearizable read has applied the revision.
             cluster.etcd().revision(url).await?;
             hashes.insert(url, cluster.etcd().hash(url, revision).await?);
         }
@@ -94,7 +98,7 @@ async fn ledger(report: &mut Report, cluster: &Cluster) -> Result<()> {
     check::ledger_invariants(cluster).await?;
     witness::changes_only_under_claim(cluster).await?;
     let generation = cluster.ledger().await?.generation.number;
-    ensure!(generation == 1, "{generation} clusters were founded instead of one");
+    ensure!(generation == 1, "{generation} generations were opened instead of one");
     Ok(())
 }
 
@@ -105,7 +109,7 @@ fn name(change: &Change) -> &'static str {
         Change::Remove { voter: true, .. } => "voters removed",
         Change::Remove { .. } => "learners removed",
         Change::SetUnhealthy { .. } => "set unhealthy",
-        _ => "others",
+        _ => "other changes",
     }
 }
 
@@ -115,20 +119,20 @@ mod tests {
     use super::super::register::Effect;
     use super::*;
 
-    fn account(acknowledged: usize, lost: &[&str]) -> load::Account {
+    fn load(acknowledged: usize, lost: &[&str]) -> LoadReport {
         let lost = lost.iter().map(|key| (*key).to_owned()).collect();
-        load::Account { acknowledged, lost, longest_gap: Duration::ZERO }
+        LoadReport { acknowledged, lost, longest_gap: Duration::ZERO }
     }
 
     #[test]
-    fn a_lost_write_is_told() {
-        assert!(lost(&account(5, &[])).is_empty());
-        assert!(lost(&account(5, &["load/000000003"]))[0].contains("load/000000003"));
-        assert!(!lost(&account(0, &[])).is_empty(), "nothing acknowledged is nothing proven");
+    fn a_lost_write_is_reported() {
+        assert!(lost(&load(5, &[])).is_empty());
+        assert!(lost(&load(5, &["load/000000003"]))[0].contains("load/000000003"));
+        assert!(!lost(&load(0, &[])).is_empty(), "a load without an acknowledged write proves nothing");
     }
 
     #[test]
-    fn an_order_that_cannot_be_is_told_and_so_is_silence() {
+    fn an_impossible_history_is_reported_and_so_is_one_without_answers() {
         let read = |key: &str, held| Operation {
             client: 0,
             key: key.to_owned(),
@@ -141,6 +145,6 @@ mod tests {
         history.add(read("a", None));
         assert!(unexplained(&history).is_empty());
         history.add(read("b", Some(7)));
-        assert!(unexplained(&history)[0].starts_with("b is not linearizable"));
+        assert!(unexplained(&history)[0].starts_with("the history of b is not linearizable"));
     }
 }

@@ -1,4 +1,5 @@
-//! A cluster that something else created, under the load of its clients, is adopted and becomes ours.
+//! Adoption: a running cluster that the functions did not create, under a load. Then each of its members is
+//! replaced.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -16,8 +17,9 @@ use membership::ledger::{Phase, Source};
 
 use crate::support::{Scene, nothing_lost, on_a_stage};
 
-/// What the image of the group starts: where the group had our tag at the launch, our boot script; else an etcd with
-/// names and a token of its own, that finds the other two by a shared folder and knows nothing of any parameter.
+/// What the group's image starts. If the group had the tag `etcd-asg:cluster` at the launch, it starts the
+/// boot script. Else it starts an etcd with a name and a token of its own, which finds the other two by a
+/// shared folder and reads no parameter.
 const IMAGE: &str = r#"#!/usr/bin/env bash
 set -eu
 here=$(dirname "$(readlink -f "$0")")
@@ -49,8 +51,8 @@ fn image(directory: &Path) -> Result<()> {
     Ok(std::fs::set_permissions(&script, PermissionsExt::from_mode(0o755))?)
 }
 
-/// Three instances in service, of a group that is not ours, with an etcd on each.
-async fn somebodys_cluster(scene: &Scene) -> Result<Cluster> {
+/// A group without the tag `etcd-asg:cluster`, with three instances in service and an etcd on each.
+async fn foreign_cluster(scene: &Scene) -> Result<Cluster> {
     let template = LaunchTemplateSpecification::builder().launch_template_name("etcd").version("1").build();
     let group = scene.account.autoscaling.create_auto_scaling_group().auto_scaling_group_name("main");
     let group = group.min_size(0).max_size(9).desired_capacity(3).availability_zones("us-east-1a");
@@ -73,7 +75,7 @@ async fn urls(cluster: &Cluster) -> Result<Vec<String>> {
     Ok(cluster.addresses().await?.values().map(|address| format!("http://{address}:2379")).collect())
 }
 
-/// The functions are pointed at the group: its hooks, then its tag.
+/// Gives the group both lifecycle hooks, and then the tag that hands it over to the functions.
 async fn hand_over(scene: &Scene) -> Result<()> {
     let autoscaling = &scene.account.autoscaling;
     for (name, transition) in [("launch", "LAUNCHING"), ("terminate", "TERMINATING")] {
@@ -92,7 +94,8 @@ async fn names(cluster: &Cluster) -> Result<BTreeSet<String>> {
     Ok(cluster.members().await?.into_iter().map(|m| m.name).collect())
 }
 
-/// The instance has left, and three instances in service are the three voters, whatever their names.
+/// Waits until an instance has left, and the group again has three instances in service and three voters of
+/// any name.
 async fn replaced(cluster: &Cluster, instance: &str) -> Result<()> {
     let what = format!("{instance} is replaced");
     let done = until(&what, LIMIT, || async {
@@ -105,15 +108,11 @@ async fn replaced(cluster: &Cluster, instance: &str) -> Result<()> {
         ensure!(ledger.claim.is_none() && ledger.unanswered.is_empty(), "{:?}", ledger.claim);
         Ok(())
     });
-    let done = done.await;
-    if let Err(error) = &done {
-        cluster.tell(error).await;
-    }
-    done
+    cluster.explained(done.await).await
 }
 
 #[test]
-fn a_cluster_that_something_else_created_becomes_ours() {
+fn a_cluster_that_something_else_created_is_adopted_and_replaced() {
     let directory = tempfile::tempdir().unwrap();
     image(directory.path()).unwrap();
     let place = directory.path().to_owned();
@@ -121,18 +120,18 @@ fn a_cluster_that_something_else_created_becomes_ours() {
     on_a_stage(
         |o| o.instance_dir = instance_dir,
         |scene| async move {
-            let cluster = somebodys_cluster(&scene).await?;
+            let cluster = foreign_cluster(&scene).await?;
             let load = Load::beginning_at(&cluster, "load", urls(&cluster).await?)?;
             hand_over(&scene).await?;
             adopted(&cluster).await?;
-            let before: BTreeSet<String> = cluster.nodes().await?.into_iter().map(|n| n.id).collect();
+            let before: BTreeSet<String> = cluster.ids().await?.into_iter().collect();
 
             let leader = cluster.leading_instance().await?;
             cluster.terminate(&leader).await?;
             replaced(&cluster, &leader).await?;
             check::replaced_before_removed(&cluster, &leader).await?;
-            let ours = names(&cluster).await?.into_iter().filter(|n| n.starts_with("i-")).count();
-            ensure!(ours == 1, "one of three members is one of ours: {:?}", names(&cluster).await?);
+            let joined = names(&cluster).await?.into_iter().filter(|n| n.starts_with("i-")).count();
+            ensure!(joined == 1, "one of three members should be new: {:?}", names(&cluster).await?);
 
             for instance in before.iter().filter(|id| **id != leader) {
                 never_restarted(&place, &cluster).await?;
@@ -145,7 +144,7 @@ fn a_cluster_that_something_else_created_becomes_ours() {
     );
 }
 
-/// Each adopted etcd that is a member still is the process that it was before.
+/// Succeeds if no adopted etcd that is still a member was ever restarted.
 async fn never_restarted(place: &Path, cluster: &Cluster) -> Result<()> {
     let starts = std::fs::read_to_string(place.join("starts"))?;
     for name in names(cluster).await?.iter().filter(|name| name.starts_with("node-")) {
@@ -156,23 +155,19 @@ async fn never_restarted(place: &Path, cluster: &Cluster) -> Result<()> {
 }
 
 async fn adopted(cluster: &Cluster) -> Result<()> {
-    let done = until("it is adopted and published", LIMIT, || async {
+    let done = until("the cluster is adopted and published", LIMIT, || async {
         let ledger = cluster.ledger().await?;
         let generation = &ledger.generation;
         ensure!(generation.source == Source::Adopted && generation.phase == Phase::Formed, "{generation:?}");
         ensure!(generation.seed.is_none() && generation.number == 1, "{generation:?}");
         let recorded: BTreeSet<String> = ledger.instances.keys().map(ToString::to_string).collect();
-        let nodes: BTreeSet<String> = cluster.nodes().await?.into_iter().map(|n| n.id).collect();
-        ensure!(recorded == nodes, "{recorded:?} are recorded of {nodes:?}");
+        let nodes: BTreeSet<String> = cluster.ids().await?.into_iter().collect();
+        ensure!(recorded == nodes, "the ledger has {recorded:?}, and the group has {nodes:?}");
         ensure!(cluster.endpoints().await?.len() == 3);
         Ok(())
     });
-    let done = done.await;
-    if let Err(error) = &done {
-        cluster.tell(error).await;
-    }
-    done?;
-    ensure!(check::claimed(cluster).await?.is_empty(), "adopting changes nothing");
+    cluster.explained(done.await).await?;
+    ensure!(check::claimed(cluster).await?.is_empty(), "adoption claimed a change");
     ensure!(names(cluster).await? == ["node-1", "node-2", "node-3"].map(str::to_owned).into());
     Ok(())
 }

@@ -1,10 +1,12 @@
+//! Many invocations at the same time.
+
 use futures::future::join_all;
 use serde_json::json;
 
 use crate::support::{nothing_lost, on_a_stage};
 
-/// Twenty schedules at once, while one instance leaves in order and another dies: the ledger's versions, which
-/// `nothing_lost` reads, show that never two changes were in flight.
+/// Twenty scheduled events at once, while the leader is terminated in order and then a follower dies.
+/// `nothing_lost` reads every version of the ledger: there were never two changes in flight.
 #[test]
 fn twenty_invocations_at_once() {
     on_a_stage(

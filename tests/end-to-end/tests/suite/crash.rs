@@ -1,6 +1,6 @@
-//! A function is killed at each of its outgoing calls in turn, during a join, a promotion and a leave: after the
-//! call took effect and before it was answered, which is the worst moment. Each round replaces one instance, so that
-//! all three kinds of change happen, and one invocation dies in each.
+//! A function is killed at each of its outgoing calls in turn, during a join, a promotion and a removal. It
+//! is killed after the call took effect and before its answer, which is the worst moment. Each round replaces
+//! one instance, so that all three kinds of change happen, and kills one invocation in each of them.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use crate::support::{Scene, nothing_lost, on_a_stage};
 
-/// The offsets are dealt out to this many tests, which run side by side.
+/// The calls are dealt out to this many tests, which run side by side.
 const HANDS: u64 = 4;
-/// The longest change, a promotion, makes no more calls than this after its claim: a round whose faults no longer
-/// fire ends its hand before.
+/// More than the calls that the longest change, a promotion, makes after its claim. A test ends earlier, with
+/// the first round in which no function is killed.
 const MOST: u64 = 40;
 
 #[test]
@@ -56,7 +56,7 @@ fn deal(hand: u64) {
             let now = fired(&scene).await?;
             assert!(
                 call >= HANDS || now == 3,
-                "a join, a promotion and a leave make at least {HANDS} calls: {now}"
+                "a join, a promotion and a removal each make at least {HANDS} calls, but only {now} functions were killed"
             );
             if now == 0 {
                 break;
@@ -69,7 +69,7 @@ fn deal(hand: u64) {
     });
 }
 
-/// Killed at this call, counted from the write of the claim, which is number 0.
+/// Kills a function at this call, counted from the write of its claim, which has number 0.
 fn kill(change: &str, call: u64) -> Value {
     let claim = format!("\"change\": \"{change}\"");
     json!({"fault": "kill-function", "function": "*", "call": call, "when": "after", "count": 1,
@@ -78,7 +78,5 @@ fn kill(change: &str, call: u64) -> Value {
 
 /// How many of the faults that are set have happened.
 async fn fired(scene: &Scene) -> Result<u64> {
-    let state = scene.account.state().await?;
-    let faults = state["faults"].as_array().cloned().unwrap_or_default();
-    Ok(faults.iter().filter_map(|f| f["fired"].as_u64()).sum())
+    Ok(scene.account.fired().await?.into_iter().sum())
 }

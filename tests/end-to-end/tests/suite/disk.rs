@@ -1,5 +1,6 @@
-//! A disk is full: etcd ends at its next page, and the instance is replaced as any sick one. etcd's own alarm for its
-//! quota is softer: reads and membership go on, so it must not keep a replacement from being made.
+//! A full disk: etcd ends when it needs the next page, and the instance is replaced like any sick instance.
+//! etcd's alarm for its quota is softer: reads and changes of the members go on, so it must not prevent a
+//! replacement.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Scene, nothing_lost, on_a_stage, only_removed};
 
-/// Two preallocated logs of 64 MB, and room to run.
+/// The disk of an instance, in MiB: room for etcd's two preallocated log files of 64 MB, and for its data.
 const DISK_MIB: u32 = 256;
 
 fn with_disks(options: &mut region::Options) {
@@ -28,15 +29,15 @@ async fn under_load(scene: &Scene) -> Result<(Cluster, Load)> {
     Ok((cluster, load))
 }
 
-/// Fills its disk; where that is not possible here, pauses it, which is said.
+/// Fills the instance's disk. Where this machine does not allow that, pauses the instance, and says so.
 async fn fill(scene: &Scene, cluster: &Cluster, instance: &str) -> Result<()> {
     if !scene.account.fault_where_possible(json!({"fault": "fill-disk", "instance": instance})).await? {
-        println!("{instance} is paused instead");
+        println!("{instance} is paused instead.");
         return scene.account.fault(json!({"fault": "pause", "instance": instance})).await;
     }
-    until("its etcd ends for want of space", LIMIT, || async {
+    until("etcd ends because the disk is full", LIMIT, || async {
         let console = cluster.account.page(&format!("console/{instance}")).await?;
-        ensure!(console.contains("no space left on device"), "it has not noticed yet");
+        ensure!(console.contains("no space left on device"), "its console does not say so yet");
         Ok(())
     })
     .await
@@ -68,7 +69,7 @@ fn a_leader_with_a_full_disk_is_replaced() {
     });
 }
 
-/// Raises or ends the alarm for the member at this URL.
+/// Activates or deactivates the NOSPACE alarm of the member at this URL.
 async fn alarm(url: &str, action: &str) -> Result<()> {
     let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
     let call =
@@ -81,7 +82,7 @@ async fn alarm(url: &str, action: &str) -> Result<()> {
     Ok(())
 }
 
-/// `/health` says 503 under the alarm, at every member.
+/// Under the alarm, `/health` of every member says 503.
 #[test]
 #[ignore = "make matrix"]
 fn the_nospace_alarm_does_not_stop_a_replacement() {
@@ -98,7 +99,7 @@ fn the_nospace_alarm_does_not_stop_a_replacement() {
             alarm(&url, "DEACTIVATE").await?;
             let before = load.so_far();
             until("writes are acknowledged again", LIMIT, || async {
-                ensure!(load.so_far() > before, "none yet");
+                ensure!(load.so_far() > before, "no write is acknowledged");
                 Ok(())
             })
             .await?;

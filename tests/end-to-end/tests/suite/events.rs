@@ -1,3 +1,5 @@
+//! Events that come twice, or never.
+
 use std::time::Duration;
 
 use serde_json::json;

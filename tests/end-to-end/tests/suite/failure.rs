@@ -1,3 +1,5 @@
+//! An instance dies without notice.
+
 use end_to_end::check;
 
 use crate::support::{nothing_lost, on_a_stage};
@@ -11,7 +13,11 @@ fn a_follower_is_killed() {
             let follower = cluster.follower().await?;
             cluster.kill(&follower).await?;
             cluster.replaces(&follower, 3).await?;
-            assert_eq!(check::removed_voters(&cluster).await?.len(), 1, "only the dead one was removed");
+            assert_eq!(
+                check::removed_voters(&cluster).await?.len(),
+                1,
+                "one voter was removed, the dead one"
+            );
             nothing_lost(&cluster, load).await
         },
     );
@@ -26,7 +32,11 @@ fn the_leader_is_killed() {
             let leader = cluster.leader().await?;
             cluster.kill(&leader).await?;
             cluster.replaces(&leader, 3).await?;
-            assert_eq!(check::removed_voters(&cluster).await?.len(), 1, "only the dead one was removed");
+            assert_eq!(
+                check::removed_voters(&cluster).await?.len(),
+                1,
+                "one voter was removed, the dead one"
+            );
             nothing_lost(&cluster, load).await
         },
     );

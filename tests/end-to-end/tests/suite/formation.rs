@@ -1,3 +1,5 @@
+//! A new group forms one cluster.
+
 use end_to_end::check;
 use end_to_end::cluster::LIMIT;
 use end_to_end::load::Load;
@@ -24,14 +26,14 @@ fn three_form_from_simultaneous_launches() {
         |scene| async move {
             let cluster = scene.cluster(3).await?;
             cluster.settles(3).await?;
-            assert_eq!(cluster.ledger().await?.generation.number, 1, "exactly one cluster was founded");
-            assert!(check::removed_voters(&cluster).await?.is_empty(), "nobody was removed");
+            assert_eq!(cluster.ledger().await?.generation.number, 1, "one generation was opened");
+            assert!(check::removed_voters(&cluster).await?.is_empty(), "a voter was removed");
             check::ledger_invariants(&cluster).await
         },
     );
 }
 
-/// The launch events are all that the functions ever hear: no schedule, no state changes needed.
+/// The functions get events, but no schedule.
 #[test]
 fn launch_events_alone_form_a_cluster() {
     on_a_stage(
@@ -53,7 +55,7 @@ fn the_seed_is_killed_before_it_formed_anything() {
             cluster.kill(&seed).await?;
             cluster.replaces(&seed, 3).await?;
             let generation = cluster.ledger().await?.generation;
-            assert!(generation.number >= 2, "the seed's generation died with it");
+            assert!(generation.number >= 2, "the generation of the dead seed was not followed by another");
             assert_ne!(generation.seed.map(|s| s.instance.to_string()), Some(seed));
             check::ledger_invariants(&cluster).await?;
             Load::start(&cluster, "after")?.loses_nothing_of(50).await

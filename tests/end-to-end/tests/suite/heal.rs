@@ -1,4 +1,5 @@
-//! A sick etcd on a live instance is set unhealthy and replaced; never while that would cost the quorum.
+//! Healing: an instance that runs and whose etcd is sick is set unhealthy and replaced, but never if that
+//! would lose the quorum.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +12,7 @@ use serde_json::json;
 
 use crate::support::{Scene, nothing_lost, on_a_stage};
 
-/// A cluster that does not wait long for an instance to recover, under a load.
+/// A settled cluster with a short grace period, under a load.
 async fn impatient(scene: &Scene, size: i32) -> Result<(Cluster, Load)> {
     let settings = [("unproven-grace", "10")];
     let cluster = Cluster::create(scene.account.clone(), "main", size, &settings).await?;
@@ -56,7 +57,8 @@ fn a_frozen_leader_is_set_unhealthy_and_replaced_launching_first() {
     );
 }
 
-/// Killed again and again, as by a lack of memory: its unit starts it for ever, and it never comes back for long.
+/// etcd is killed again and again, as if memory were short. Its unit always starts it again, and it never
+/// runs for long.
 #[test]
 #[ignore = "make matrix"]
 fn an_etcd_that_keeps_dying_is_set_unhealthy_and_replaced() {
@@ -65,10 +67,10 @@ fn an_etcd_that_keeps_dying_is_set_unhealthy_and_replaced() {
         |scene| async move {
             let (cluster, load) = impatient(&scene, 3).await?;
             let dying = cluster.follower().await?;
-            until("it is replaced", LIMIT, || async {
-                let _no_etcd_just_now =
+            until("the instance is replaced", LIMIT, || async {
+                let _etcd_may_be_down =
                     scene.account.fault(json!({"fault": "kill-etcd", "instance": dying})).await;
-                ensure!(cluster.nodes().await?.iter().all(|n| n.id != dying), "it is still there");
+                ensure!(!cluster.ids().await?.contains(&dying), "{dying} is still in the group");
                 Ok(())
             })
             .await?;
@@ -79,11 +81,12 @@ fn an_etcd_that_keeps_dying_is_set_unhealthy_and_replaced() {
     );
 }
 
-/// One killed outright and one frozen of three: the quorum is lost for the while. To end the frozen one too would lose
-/// it for good, so nothing is set unhealthy, whatever the grace; when it thaws, all goes on by itself.
+/// Of three voters one is killed and one is frozen, so the quorum is lost for a while. If the frozen instance
+/// were replaced, too, the quorum would be lost for good. So nothing is set unhealthy, however long it lasts.
+/// When the frozen voter thaws, the cluster recovers by itself.
 #[test]
 #[ignore = "make matrix"]
-fn nothing_is_set_unhealthy_while_that_would_cost_the_quorum() {
+fn nothing_is_set_unhealthy_if_that_would_lose_the_quorum() {
     on_a_stage(
         |_| {},
         |scene| async move {
@@ -91,22 +94,23 @@ fn nothing_is_set_unhealthy_while_that_would_cost_the_quorum() {
             let (frozen, leader) = (cluster.follower().await?, cluster.leader().await?);
             let nodes = cluster.nodes().await?;
             let killed = nodes.iter().map(|n| n.id.clone()).find(|id| *id != frozen && *id != leader);
-            let killed = killed.expect("a third instance");
+            let killed = killed.expect("there are three instances");
             scene.account.fault(json!({"fault": "pause", "instance": frozen})).await?;
             cluster.kill(&killed).await?;
-            cluster.reports("cluster", "member list").await?;
+            cluster.reports("cluster", "no-member-list").await?;
             cluster.had_their_chance(6).await?;
             assert!(check::set_unhealthy(&cluster).await?.is_empty(), "an instance was set unhealthy");
             scene.account.fault(json!({"fault": "resume", "instance": frozen})).await?;
             cluster.replaces(&killed, 3).await?;
-            let still = cluster.nodes().await?;
-            assert!(still.iter().any(|n| n.id == frozen), "the thawed voter stays: {still:?}");
+            let ids = cluster.ids().await?;
+            assert!(ids.contains(&frozen), "the thawed voter {frozen} was replaced: {ids:?}");
             nothing_lost(&cluster, load).await
         },
     );
 }
 
-/// Detached, its member is removed; attached again, it is in service without a member, and its disk is of no use.
+/// An instance is detached, and its member is removed. Attached again, it is in service without a member, and
+/// its disk is useless.
 #[test]
 #[ignore = "make matrix"]
 fn an_attached_instance_that_is_no_member_is_replaced() {
@@ -127,9 +131,10 @@ fn an_attached_instance_that_is_no_member_is_replaced() {
     );
 }
 
-/// Paused by its tag, nothing is changed and the reason is reported; without the tag it goes on.
+/// While the group is paused by its tag, nothing is changed, and the reason is reported. Without the tag it
+/// goes on.
 #[test]
-fn a_paused_cluster_is_left_alone_until_it_goes_on() {
+fn a_paused_cluster_is_left_alone_until_the_tag_is_gone() {
     on_a_stage(
         |_| {},
         |scene| async move {

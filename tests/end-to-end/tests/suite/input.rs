@@ -1,3 +1,5 @@
+//! Events that the functions must refuse, and the dry run.
+
 use anyhow::Result;
 use serde_json::{Value, json};
 
@@ -23,75 +25,72 @@ fn with(change: impl FnOnce(&mut Value)) -> Vec<u8> {
     event.to_string().into_bytes()
 }
 
-async fn refused(scene: &Scene, function: &str, event: Vec<u8>, because: &str) -> Result<String> {
+/// Succeeds if the function refuses the event under this code, in one sentence that names what is wrong.
+/// Returns the sentence.
+async fn refused(scene: &Scene, function: &str, event: Vec<u8>, code: &str, names: &str) -> Result<String> {
     let answer = scene.account.invoke(function, event).await?;
-    assert_eq!(answer["outcome"], "refused", "{because}: {answer}");
+    assert_eq!(answer["outcome"], "refused", "{code}: {answer}");
+    assert_eq!(answer["code"], code, "{answer}");
     let reason = answer["reason"].as_str().unwrap_or_default().to_owned();
-    assert!(
-        reason.to_lowercase().contains(&because.to_lowercase()),
-        "{because:?} is not named in {reason:?}"
-    );
-    assert!(!reason.contains('\n'), "one sentence: {reason:?}");
+    assert!(reason.contains(names), "{names:?} is not named in {reason:?}");
+    assert!(!reason.contains('\n'), "the reason has several lines: {reason:?}");
     Ok(reason)
 }
 
-/// Each malformed event is refused with a sentence of its own, and nothing is written anywhere.
+/// Each malformed event is refused with a code and a sentence of its own, and nothing is written anywhere.
 #[test]
 fn malformed_events_are_refused() {
     on_a_stage(
         |o| o.tick = None,
         |scene| async move {
-            let events: Vec<(&str, Vec<u8>)> = vec![
-                ("comes from \"aws.ec2\"", with(|e| e["source"] = json!("aws.ec2"))),
+            let detail = "event-detail-wrong";
+            let without =
+                |field: &str| with(|e| drop(e["detail"].as_object_mut().and_then(|d| d.remove(field))));
+            let instance = json!("i-../../etc");
+            let terminating = json!("autoscaling:EC2_INSTANCE_TERMINATING");
+            let other_kind = json!("EC2 Instance Launch Successful");
+            let long = json!("x".repeat(300_000));
+            let events: Vec<(&str, &str, Vec<u8>)> = vec![
+                ("event-from-elsewhere", "aws.ec2", with(|e| e["source"] = json!("aws.ec2"))),
                 (
-                    "is a \"EC2 Instance Launch Successful\"",
-                    with(|e| e["detail-type"] = json!("EC2 Instance Launch Successful")),
+                    "event-of-another-kind",
+                    "EC2 Instance Launch Successful",
+                    with(|e| e["detail-type"] = other_kind),
                 ),
-                (
-                    "AutoScalingGroupName",
-                    with(|e| drop(e["detail"].as_object_mut().unwrap().remove("AutoScalingGroupName"))),
-                ),
-                (
-                    "EC2InstanceId",
-                    with(|e| drop(e["detail"].as_object_mut().unwrap().remove("EC2InstanceId"))),
-                ),
-                ("i-../../etc", with(|e| e["detail"]["EC2InstanceId"] = json!("i-../../etc"))),
-                (
-                    "LifecycleTransition",
-                    with(|e| {
-                        e["detail"]["LifecycleTransition"] = json!("autoscaling:EC2_INSTANCE_TERMINATING")
-                    }),
-                ),
-                ("detail", with(|e| e["detail"] = json!("a string"))),
-                ("bytes", with(|e| e["detail"]["NotificationMetadata"] = json!("x".repeat(300_000)))),
-                ("JSON", b"this is not JSON".to_vec()),
+                (detail, "AutoScalingGroupName", without("AutoScalingGroupName")),
+                (detail, "EC2InstanceId", without("EC2InstanceId")),
+                (detail, "i-../../etc", with(|e| e["detail"]["EC2InstanceId"] = instance)),
+                (detail, "LifecycleTransition", with(|e| e["detail"]["LifecycleTransition"] = terminating)),
+                (detail, "a string", with(|e| e["detail"] = json!("a string"))),
+                ("event-too-large", "300", with(|e| e["detail"]["NotificationMetadata"] = long)),
+                ("event-not-json", "", b"this is not JSON".to_vec()),
             ];
             let mut reasons = std::collections::BTreeSet::new();
-            for (because, event) in events {
-                assert!(
-                    reasons.insert(refused(&scene, "instance-launch", event, because).await?),
-                    "a sentence of its own"
-                );
+            for (code, names, event) in events {
+                let reason = refused(&scene, "instance-launch", event, code, names).await?;
+                assert!(!reasons.contains(&reason), "two events have the same reason: {reason:?}");
+                reasons.insert(reason);
             }
-            refused(&scene, "instance-terminate", launch().to_string().into_bytes(), "this function accepts")
-                .await?;
-            refused(&scene, "reconcile", br#"{"cluster": "a/b"}"#.to_vec(), "cluster").await?;
+            let (launch, named) = (launch().to_string().into_bytes(), "EC2 Instance-launch Lifecycle Action");
+            refused(&scene, "instance-terminate", launch, "event-of-another-kind", named).await?;
+            let request = br#"{"cluster": "a/b"}"#.to_vec();
+            refused(&scene, "reconcile", request, "request-wrong", "a/b").await?;
             let state = scene.account.state().await?;
-            assert_eq!(state["ledgers"], json!({}), "no ledger was written");
+            assert_eq!(state["ledgers"], json!({}), "a ledger was written");
             let parameters = &state["parameters"];
             assert!(
                 parameters.as_object().is_none_or(|p| p.is_empty()),
-                "no parameter was written: {parameters}"
+                "a parameter was written: {parameters}"
             );
             let log = scene.account.logs().await?;
             let errors = log.lines().filter(|l| l.contains("ERROR")).count();
-            assert_eq!(errors, reasons.len() + 2, "one ERROR line each:\n{log}");
+            assert_eq!(errors, reasons.len() + 2, "each refusal should log one ERROR line:\n{log}");
             Ok(())
         },
     );
 }
 
-/// A dry run changes nothing and tells what it would do.
+/// A dry run changes nothing, and answers what it would do.
 #[test]
 fn a_dry_run_changes_nothing() {
     on_a_stage(
@@ -100,13 +99,12 @@ fn a_dry_run_changes_nothing() {
             let cluster = scene.cluster(1).await?;
             cluster.settles(1).await?;
             let before = cluster.ledgers().await?.len();
-            let event = json!({"cluster": "main", "dryRun": true}).to_string().into_bytes();
-            let answer = scene.account.invoke("reconcile", event).await?;
+            let answer = cluster.dry_run().await?;
             assert_eq!(answer["cluster"], "main", "{answer}");
-            for part in ["generation", "observation", "decision"] {
+            for part in ["generation", "summary", "observation", "decision"] {
                 assert!(!answer[part].is_null(), "{part} is missing in {answer}");
             }
-            assert_eq!(cluster.ledgers().await?.len(), before, "nothing was written");
+            assert_eq!(cluster.ledgers().await?.len(), before, "the dry run wrote a ledger");
             Ok(())
         },
     );

@@ -1,4 +1,4 @@
-//! What can become of a joiner on its way: it dies, freezes, hangs, is terminated, says nothing for a while.
+//! What can happen to a joiner: it dies, freezes, hangs, is terminated, or is silent for a while.
 
 use std::time::Duration;
 
@@ -14,42 +14,54 @@ use membership::change::Change;
 
 use crate::support::{Scene, brisk, nothing_lost, on_a_stage};
 
-/// etcd takes a snapshot each 10,000 entries, and drops the log that lies 5,000 behind it.
+/// Entries until a joiner needs a snapshot: etcd takes one every 10,000 entries, and then drops all but the
+/// last 5,000.
 const PAST_ITS_FIRST_SNAPSHOT: usize = 10_500;
 
-/// Three under load, one of them leaving; the promotion of its replacement is claimed, and its claimant has not taken
-/// its second look yet.
+/// Three members under load. One of them leaves, and the promotion of its replacement is claimed; the
+/// claimant has not looked again yet.
 struct AboutToBePromoted {
     cluster: Cluster,
     load: Load,
     leaving: String,
     learner: String,
     hold: Hold,
+    /// How often the functions have asked etcd for a promotion so far.
+    promotions: u64,
+}
+
+impl AboutToBePromoted {
+    /// Lifts the hold, and waits until the learner is removed. The second look must not send its promotion to
+    /// etcd.
+    async fn goes_without_its_promotion(self) -> Result<(Cluster, Load)> {
+        self.hold.lift().await?;
+        is_out(&self.cluster, &self.learner).await?;
+        let promotions = promotions(&self.cluster).await?;
+        ensure!(promotions == self.promotions, "etcd was asked to promote {}", self.learner);
+        self.cluster.replaces(&self.leaving, 3).await?;
+        Ok((self.cluster, self.load))
+    }
+}
+
+async fn promotions(cluster: &Cluster) -> Result<u64> {
+    cluster.account.function_calls("etcd", "cluster/member/promote").await
 }
 
 async fn about_to_be_promoted(scene: &Scene, patience: &str) -> Result<AboutToBePromoted> {
     let (cluster, load) = scene.under_load(3, &[("join-patience", patience)]).await?;
     let leaving = cluster.follower().await?;
-    let known: Vec<String> = cluster.nodes().await?.into_iter().map(|n| n.id).collect();
+    let (known, promotions) = (cluster.ids().await?, promotions(&cluster).await?);
     let hold = Hold::claim(&scene.account, "promote", 4_000).await?;
     cluster.terminate(&leaving).await?;
     let learner = cluster.newcomer(&known).await?;
     let of_it = |c: &Change| matches!(c, Change::Promote { instance, .. } if instance.as_str() == learner);
-    hold.stands(&cluster, of_it).await?;
-    Ok(AboutToBePromoted { cluster, load, leaving, learner, hold })
+    hold.is_claimed(&cluster, of_it).await?;
+    Ok(AboutToBePromoted { cluster, load, leaving, learner, hold, promotions })
 }
 
-/// Its promotion was claimed, and each time nothing was sent to etcd.
-async fn withdrawn(cluster: &Cluster, learner: &str) -> Result<()> {
-    let outcomes = witness::outcomes(cluster, &format!("promote {learner},")).await?;
-    ensure!(!outcomes.is_empty(), "the promotion of {learner} was never claimed");
-    ensure!(outcomes.iter().all(|o| o.contains("withdrawn")), "etcd was asked: {outcomes:?}");
-    Ok(())
-}
-
-/// Waits until this instance's member is out of the list.
+/// Waits until the member of an instance is out of the member list.
 async fn is_out(cluster: &Cluster, instance: &str) -> Result<()> {
-    until("its member is removed", LIMIT, || async {
+    until("the member is removed", LIMIT, || async {
         let members = cluster.members().await?;
         ensure!(members.iter().all(|m| m.name != instance), "{members:?}");
         Ok(())
@@ -57,45 +69,40 @@ async fn is_out(cluster: &Cluster, instance: &str) -> Result<()> {
     .await
 }
 
-/// The learner caught up, was found well, and lost its power when its promotion was claimed and not sent yet. etcd
-/// promotes a dead learner that had once caught up; the second look must not.
+/// A learner has caught up and answered, and loses its power when its promotion is claimed and not sent yet.
+/// etcd would promote a dead learner that had caught up, so the second look must not send the promotion.
 #[test]
 #[ignore = "make matrix"]
 fn a_learner_dies_after_it_has_caught_up() {
     on_a_stage(brisk, |scene| async move {
-        let AboutToBePromoted { cluster, load, leaving, learner, hold } =
-            about_to_be_promoted(&scene, "300").await?;
-        scene.account.cut_power(&learner).await?;
-        hold.lift().await?;
-        is_out(&cluster, &learner).await?;
-        withdrawn(&cluster, &learner).await?;
-        cluster.replaces(&leaving, 3).await?;
+        let claimed = about_to_be_promoted(&scene, "300").await?;
+        scene.account.cut_power(&claimed.learner).await?;
+        let (cluster, load) = claimed.goes_without_its_promotion().await?;
         witness::replaced_before_removed_throughout(&cluster, 3).await?;
         nothing_lost(&cluster, load).await
     });
 }
 
-/// Story 6, frozen since the probe: as above, but the learner is alive and silent, so nothing tells of its state but
-/// its own silence. Without the second look at it, it would be promoted; without a patience, waited for for ever.
+/// Story 6, "Frozen since the probe". The learner freezes when its promotion is claimed and not sent yet. Its
+/// instance still runs, so only its silence shows that it is frozen. Without the second look it would be
+/// promoted; without the join patience the cluster would wait for it for ever.
 #[test]
 #[ignore = "make matrix"]
 fn a_learner_freezes_between_its_probe_and_its_promotion() {
     on_a_stage(brisk, |scene| async move {
-        let AboutToBePromoted { cluster, load, leaving, learner, hold } =
-            about_to_be_promoted(&scene, "25").await?;
+        let claimed = about_to_be_promoted(&scene, "25").await?;
+        let learner = claimed.learner.clone();
         scene.account.pause(&learner).await?;
-        hold.lift().await?;
-        is_out(&cluster, &learner).await?;
-        withdrawn(&cluster, &learner).await?;
-        cluster.replaces(&leaving, 3).await?;
-        assert!(witness::given_up(&cluster).await?.contains(&learner), "its patience was over");
-        assert_eq!(witness::added(&cluster, &learner).await?, 1, "it was not added again");
+        let (cluster, load) = claimed.goes_without_its_promotion().await?;
+        assert!(witness::given_up(&cluster).await?.contains(&learner), "the learner was not given up");
+        assert_eq!(witness::added(&cluster, &learner).await?, 1, "the learner was added again");
         nothing_lost(&cluster, load).await
     });
 }
 
-/// Story 19, the silent new voter: it freezes while its promotion is on its way to the leader. Everything waits for
-/// its first answer, and would wait for ever if its own removal did, too.
+/// Story 19, "The silent new voter". A learner freezes while its promotion is on its way to the leader. Every
+/// change waits for the new voter's first answer, except its own removal; otherwise everything would wait for
+/// ever.
 #[test]
 #[ignore = "make matrix"]
 fn a_voter_is_silent_from_its_promotion_on() {
@@ -103,29 +110,31 @@ fn a_voter_is_silent_from_its_promotion_on() {
         let cluster = scene.cluster_with(3, &[("join-patience", "25")]).await?;
         cluster.settles(3).await?;
         let leaving = cluster.follower().await?;
-        let known: Vec<String> = cluster.nodes().await?.into_iter().map(|n| n.id).collect();
+        let known = cluster.ids().await?;
         let hold = Hold::etcd(&scene.account, "cluster/member/promote", 2_500).await?;
         cluster.terminate(&leaving).await?;
         let learner = cluster.newcomer(&known).await?;
         hold.caught().await?;
         scene.account.pause(&learner).await?;
-        until("it votes", LIMIT, || async {
+        until("the frozen learner votes", LIMIT, || async {
             let members = cluster.members().await?;
             ensure!(members.iter().any(|m| m.name == learner && !m.learner), "{members:?}");
             Ok(())
         })
         .await?;
-        // Not before: etcd refuses to promote a frozen learner that a load has left behind.
+        // The load starts only now: under a load the frozen learner would fall behind, and etcd would refuse
+        // to promote it.
         let load = Load::start(&cluster, "load")?;
         cluster.replaces(&leaving, 3).await?;
-        assert!(cluster.nodes().await?.iter().all(|n| n.id != learner), "it was replaced");
-        assert!(witness::given_up(&cluster).await?.contains(&learner), "its patience was over");
+        assert!(!cluster.ids().await?.contains(&learner), "the silent voter was not replaced");
+        assert!(witness::given_up(&cluster).await?.contains(&learner), "the silent voter was not given up");
         nothing_lost(&cluster, load).await
     });
 }
 
-/// Story 15, seven silent seconds: with more than a hundred entries applied a joiner of etcd 3.6 is sent a snapshot,
-/// and serves nothing for 7 s after it started. That silence is not a failure.
+/// Story 15, "Seven silent seconds". Once the leader has applied more than about a hundred entries, etcd 3.6
+/// sends a joiner a snapshot, and the joiner answers nothing for 7 s after its start. That silence is not a
+/// failure.
 #[test]
 #[ignore = "make matrix"]
 fn a_learner_that_joined_by_snapshot_is_silent_for_a_while() {
@@ -138,20 +147,21 @@ fn a_learner_that_joined_by_snapshot_is_silent_for_a_while() {
             etcd.put(&url, &format!("snapshot/{number}"), &value).await?;
         }
         let follower = cluster.follower().await?;
-        let known: Vec<String> = cluster.nodes().await?.into_iter().map(|n| n.id).collect();
+        let known = cluster.ids().await?;
         cluster.terminate(&follower).await?;
         let joiner = cluster.newcomer(&known).await?;
         cluster.replaces(&follower, 3).await?;
-        assert!(cluster.nodes().await?.iter().any(|n| n.id == joiner), "it is the one that joined");
-        assert!(witness::given_up(&cluster).await?.is_empty(), "nobody was given up");
+        assert!(cluster.ids().await?.contains(&joiner), "another instance joined instead");
+        assert!(witness::given_up(&cluster).await?.is_empty(), "an instance was given up");
         let console = scene.account.page(&format!("console/{joiner}")).await?;
-        assert!(console.contains("snapshot"), "it joined by snapshot: {console}");
+        assert!(console.contains("snapshot"), "it did not join by a snapshot: {console}");
         nothing_lost(&cluster, load).await
     });
 }
 
-/// Story 12, the undead launch, and 11, in and out: the replacement hangs before its etcd ever starts. Its hook is
-/// kept alive while it may still arrive, and no longer; it is added once, and the next one joins in its place.
+/// Stories 12, "The undead launch", and 11, "In and out". The replacement hangs before its etcd has ever
+/// started. Its launch hook is kept alive while it can still join, and no longer. It is added once, and the
+/// next instance joins in its place.
 #[test]
 #[ignore = "make matrix"]
 fn a_joiner_hangs() {
@@ -163,24 +173,24 @@ fn a_joiner_hangs() {
         let (cluster, load) = scene.under_load(3, &[("join-patience", "40")]).await?;
         cluster.launch_heartbeat(30).await?;
         let follower = cluster.follower().await?;
-        let known: Vec<String> = cluster.nodes().await?.into_iter().map(|n| n.id).collect();
+        let known = cluster.ids().await?;
         cluster.kill(&follower).await?;
         let joiner = cluster.newcomer(&known).await?;
         scene.account.pause(&joiner).await?;
         cluster.replaces(&joiner, 3).await?;
-        assert!(witness::given_up(&cluster).await?.contains(&joiner), "it was given up");
-        assert_eq!(witness::added(&cluster, &joiner).await?, 1, "it was added once");
+        assert!(witness::given_up(&cluster).await?.contains(&joiner), "the joiner was not given up");
+        assert_eq!(witness::added(&cluster, &joiner).await?, 1, "the joiner was added again");
         let timeline = scene.account.timeline().await?;
         let of = |text: &str| timeline.iter().position(|e| e.who == joiner && e.text.contains(text));
-        let kept = of("kept alive").context("its hook was kept alive for a while")?;
-        let ended = of("completed: ABANDON").context("the controller ended it, not the hook's timeout")?;
-        assert!(kept < ended, "and then no more");
+        let kept = of("kept alive").context("its launch hook was never kept alive")?;
+        let ended = of("completed: ABANDON").context("the functions did not abandon its launch")?;
+        assert!(kept < ended, "its launch hook was kept alive only after the launch was abandoned");
         nothing_lost(&cluster, load).await
     });
 }
 
-/// A joiner that was added is told to leave before it has started: its learner goes, its hook ends, and whoever is
-/// launched instead joins.
+/// A joiner is terminated after it was added and before it has started. Its learner is removed, its hooks
+/// end, and the instance that is launched instead joins.
 #[test]
 fn a_joiner_is_terminated_while_it_joins() {
     let slow = |o: &mut region::Options| {
@@ -190,28 +200,29 @@ fn a_joiner_is_terminated_while_it_joins() {
     on_a_stage(slow, |scene| async move {
         let (cluster, load) = scene.three_under_load().await?;
         let leaving = cluster.follower().await?;
-        let known: Vec<String> = cluster.nodes().await?.into_iter().map(|n| n.id).collect();
+        let known = cluster.ids().await?;
         cluster.terminate(&leaving).await?;
         let joiner = cluster.newcomer(&known).await?;
         cluster.has_a_learner().await?;
         cluster.terminate(&joiner).await?;
         cluster.replaces(&joiner, 3).await?;
-        assert!(cluster.nodes().await?.iter().all(|n| n.id != leaving), "both are gone");
+        assert!(!cluster.ids().await?.contains(&leaving), "{leaving} is still in the group");
         let promoted = check::claimed(&cluster).await?;
         let promoted = promoted
             .iter()
             .any(|c| matches!(c, Change::Promote { instance, .. } if instance.as_str() == joiner));
-        assert!(!promoted, "a leaving joiner is not promoted");
+        assert!(!promoted, "a promotion of the leaving joiner was claimed");
         witness::replaced_before_removed_throughout(&cluster, 3).await?;
         nothing_lost(&cluster, load).await
     });
 }
 
-/// The log is long and nobody writes: the joiner gets a snapshot, and etcd serves nothing until it has applied one more
-/// entry ("too many requests", in a loop). `make bench` found it, on a machine that was fast enough for 5,000 entries.
+/// The log is long, and there are no writes. The joiner gets a snapshot, and its etcd refuses every call
+/// ("too many requests") until it has applied one more entry. `make bench` found this on a machine fast
+/// enough for 5,000 entries.
 #[test]
 #[ignore = "make matrix"]
-fn a_cluster_that_nobody_writes_to_grows() {
+fn an_idle_cluster_with_a_long_log_grows() {
     on_a_stage(brisk, |scene| async move {
         let cluster = scene.cluster(1).await?;
         cluster.settles(1).await?;

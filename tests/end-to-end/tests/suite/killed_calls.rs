@@ -1,6 +1,6 @@
-//! A function is killed after each of its outgoing calls, in the kinds of step that `crash.rs` does not have:
-//! formation and its end, sick instances and joiners that never arrive, and the calls that need no claim. Killed
-//! after the call took effect and before it was answered, which is the worst moment.
+//! A function is killed at each of its outgoing calls, in the kinds of step that `crash.rs` does not have:
+//! the birth and the end of a cluster, sick instances, joiners that never join, and the calls that need no
+//! claim. It is killed after the call took effect and before its answer, which is the worst moment.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use serde_json::{Value, json};
 
 use crate::support::{Scene, nothing_lost, on_a_stage};
 
-/// The calls from the one that begins a step to the one that closes it: claim, a whole second look (about ten calls),
-/// the change, its close. What follows is the next step's.
+/// The number of calls of a step: the claim, a second look of about ten calls, the change, and the close of
+/// the claim.
 pub const CALLS: u64 = 16;
-/// A call without a claim, and the few after it.
+/// A call without a claim, and a few calls after it.
 const FEW: u64 = 6;
 
 pub fn quick(options: &mut region::Options) {
@@ -25,17 +25,19 @@ pub fn quick(options: &mut region::Options) {
     options.tick = Some(Duration::from_secs(3));
 }
 
-/// Killed at this call, counted from the first that matches, which is number 0.
+/// Kills a function at this call, counted from the first call that matches `from`, which has number 0.
 fn kill(call: u64, from: &Value) -> Value {
     json!({"fault": "kill-function", "function": "*", "call": call, "when": "after", "count": 1, "from": from})
 }
 
-fn ledger_says(part: &str) -> Value {
+/// Matches the write of a ledger that contains this text.
+fn ledger_write(part: &str) -> Value {
     json!({"service": "s3", "operation": "PutObject", "body_contains": part})
 }
 
+/// Matches the write of a ledger with a claim of this change.
 pub fn claim(change: &str) -> Value {
-    ledger_says(&format!("\"change\": \"{change}\""))
+    ledger_write(&format!("\"change\": \"{change}\""))
 }
 
 pub async fn set_kills(scene: &Scene, call: u64, from: &[Value]) -> Result<()> {
@@ -44,14 +46,7 @@ pub async fn set_kills(scene: &Scene, call: u64, from: &[Value]) -> Result<()> {
     scene.account.fault(Value::Array(kills)).await
 }
 
-/// How often each of the kills that are set has happened.
-async fn fired(scene: &Scene) -> Result<Vec<u64>> {
-    let state = scene.account.state().await?;
-    let faults = state["faults"].as_array().cloned().unwrap_or_default();
-    Ok(faults.iter().filter_map(|fault| fault["fired"].as_u64()).collect())
-}
-
-/// Adds up over the rounds: each step must have been hit at its first call, and somewhere beyond.
+/// How many functions were killed in each step, in all rounds together.
 pub struct Tally {
     killed: Vec<u64>,
 }
@@ -62,8 +57,8 @@ impl Tally {
     }
 
     pub async fn add(&mut self, scene: &Scene, call: u64) -> Result<()> {
-        let now = fired(scene).await?;
-        println!("call {call}: killed {now:?}");
+        let now = scene.account.fired().await?;
+        println!("call {call}: functions killed in each step: {now:?}");
         for (sum, now) in self.killed.iter_mut().zip(now) {
             *sum += now;
         }
@@ -72,19 +67,12 @@ impl Tally {
 
     pub fn all_hit(&self, steps: &[&str]) -> Result<()> {
         let missed: Vec<_> = steps.iter().zip(&self.killed).filter(|(_, killed)| **killed == 0).collect();
-        ensure!(missed.is_empty(), "nobody was killed in these steps: {missed:?}");
+        ensure!(missed.is_empty(), "no function was killed in these steps: {missed:?}");
         Ok(())
     }
 }
 
-/// The group's size; zero is the operator's word that the cluster is to end.
-async fn resize(cluster: &Cluster, max: i32, desired: i32) -> Result<()> {
-    let call = cluster.account.autoscaling.update_auto_scaling_group().auto_scaling_group_name(&cluster.name);
-    call.min_size(0).max_size(max).desired_capacity(desired).send().await.context("resizing the group")?;
-    Ok(())
-}
-
-/// No instance is left, the ledger says ended, and nothing is published any more.
+/// Waits until the group is empty and the generation has ended.
 async fn ends(cluster: &Cluster) -> Result<()> {
     let ended = until("the cluster ends", LIMIT, || async {
         let nodes = cluster.nodes().await?;
@@ -93,43 +81,43 @@ async fn ends(cluster: &Cluster) -> Result<()> {
         ensure!(phase == Phase::Ended, "the generation is {phase:?}");
         Ok(())
     });
-    if let Err(error) = ended.await {
-        cluster.tell(&error).await;
-        return Err(error);
-    }
-    Ok(())
+    cluster.explained(ended.await).await
 }
 
 const LIFE: [&str; 6] = [
     "open the generation",
-    "put the seed's env",
+    "create the seed's env",
     "seal the seed",
     "publish the endpoints",
     "end the generation",
     "complete the last hook",
 ];
 
-/// A cluster of one is born and ended, again and again: each is the next generation.
+/// A cluster of one forms and is ended, again and again. Each is the next generation.
 fn born_and_ended(hand: u64, hands: usize) {
     on_a_stage(quick, move |scene| async move {
         let cluster = Cluster::create(scene.account.clone(), "main", 0, &[]).await?;
         let steps = [
-            ledger_says("\"phase\": \"opened\""),
+            ledger_write("\"phase\": \"opened\""),
             json!({"service": "ssm", "operation": "PutParameter", "body_contains": "ETCD_INITIAL_CLUSTER_STATE"}),
             claim("seal"),
             json!({"service": "ssm", "operation": "PutParameter", "body_contains": "/endpoints"}),
-            ledger_says("\"phase\": \"ended\""),
+            ledger_write("\"phase\": \"ended\""),
             json!({"service": "autoscaling", "operation": "CompleteLifecycleAction"}),
         ];
         let mut tally = Tally::new(steps.len());
         let mut generation = 0;
         for call in (hand..CALLS).step_by(hands) {
             set_kills(&scene, call, &steps).await?;
-            resize(&cluster, 9, 1).await?;
+            cluster.resize(9, 1).await?;
             cluster.settles(1).await?;
             generation += 1;
-            assert_eq!(cluster.ledger().await?.generation.number, generation, "one generation a life");
-            resize(&cluster, 0, 0).await?;
+            assert_eq!(
+                cluster.ledger().await?.generation.number,
+                generation,
+                "the cluster needed more than one generation"
+            );
+            cluster.resize(0, 0).await?;
             ends(&cluster).await?;
             tally.add(&scene, call).await?;
         }
@@ -160,13 +148,19 @@ fn killed_while_a_cluster_is_born_and_ended_third_hand() {
     born_and_ended(2, 3);
 }
 
-/// The calls of an orderly replacement of the leader that need no claim.
+/// The calls without a claim, when the leader is terminated in order and replaced.
 #[test]
 #[ignore = "make matrix"]
-fn killed_while_a_leader_hands_over_and_the_rest_is_tidied_up() {
+fn killed_while_the_leader_hands_over_and_its_parameters_are_deleted() {
     on_a_stage(quick, |scene| async move {
         let (cluster, load) = scene.three_under_load().await?;
-        let names = ["move the leader", "complete a hook", "delete a parameter", "publish", "put an env"];
+        let names = [
+            "move the leader",
+            "complete a hook",
+            "delete a parameter",
+            "publish the members",
+            "create an env",
+        ];
         let steps = [
             json!({"service": "etcd", "operation": "maintenance/transfer-leadership"}),
             json!({"service": "autoscaling", "operation": "CompleteLifecycleAction"}),
@@ -188,13 +182,15 @@ fn killed_while_a_leader_hands_over_and_the_rest_is_tidied_up() {
     });
 }
 
-/// One voter is frozen and set unhealthy; the first instance that is to replace it never boots and is given up.
+/// One voter is frozen, and is set unhealthy. The first instance launched to replace it never boots, and is
+/// given up.
 async fn one_round(scene: &Scene, cluster: &Cluster) -> Result<()> {
     let frozen = cluster.follower().await?;
-    let before: Vec<String> = machines(scene).await?;
+    let before = scene.account.machines().await?;
     scene.account.fault(json!({"fault": "pause", "instance": frozen})).await?;
     let joiner = until("the replacement is launched", LIMIT, || async {
-        machines(scene).await?.into_iter().find(|id| !before.contains(id)).context("not yet")
+        let now = scene.account.machines().await?;
+        now.into_iter().find(|id| !before.contains(id)).context("no new machine runs")
     })
     .await?;
     scene.account.fault(json!({"fault": "pause", "instance": joiner})).await?;
@@ -202,11 +198,6 @@ async fn one_round(scene: &Scene, cluster: &Cluster) -> Result<()> {
         cluster.replaces(instance, 3).await?;
     }
     Ok(())
-}
-
-async fn machines(scene: &Scene) -> Result<Vec<String>> {
-    let machines = scene.account.state().await?["machines"].as_array().cloned().unwrap_or_default();
-    Ok(machines.iter().filter_map(|machine| machine["instance"].as_str().map(str::to_owned)).collect())
 }
 
 fn sick_and_given_up(hand: u64, hands: usize) {
@@ -232,12 +223,12 @@ fn sick_and_given_up(hand: u64, hands: usize) {
 
 #[test]
 #[ignore = "make matrix"]
-fn killed_while_sick_ones_are_replaced_and_joiners_given_up_first_hand() {
+fn killed_while_sick_instances_are_replaced_and_joiners_given_up_first_hand() {
     sick_and_given_up(0, 2);
 }
 
 #[test]
 #[ignore = "make matrix"]
-fn killed_while_sick_ones_are_replaced_and_joiners_given_up_second_hand() {
+fn killed_while_sick_instances_are_replaced_and_joiners_given_up_second_hand() {
     sick_and_given_up(1, 2);
 }

@@ -1,5 +1,6 @@
-//! A function is killed after each of its outgoing calls in a kind of step that only happens beside trouble: an env is
-//! repaired. (That a leaving instance is retained under a claim comes after 100 heartbeats, which no test waits for.)
+//! A function is killed at each of its outgoing calls in a kind of step that needs a second failure: a
+//! joiner's env is repaired. (The other step of that kind, retaining a leaving instance, comes after 100
+//! heartbeats; no test waits for it.)
 
 use anyhow::{Context, Result};
 use end_to_end::cluster::{Cluster, LIMIT};
@@ -9,20 +10,23 @@ use serde_json::json;
 use crate::killed_calls::{CALLS, Tally, claim, quick, set_kills};
 use crate::support::{Scene, nothing_lost, on_a_stage};
 
-/// A joiner is held before it starts, and a voter dies: the string in its env is no longer the membership's.
+/// A joiner is paused before it starts, and a voter dies, so that the `initial-cluster` in the joiner's env
+/// is no longer right.
 async fn an_env_is_repaired(scene: &Scene, cluster: &Cluster) -> Result<()> {
     let (leader, leaving) = (cluster.leader().await?, cluster.follower().await?);
-    let known: Vec<String> = cluster.nodes().await?.into_iter().map(|n| n.id).collect();
-    let dies = known.iter().find(|id| **id != leader && **id != leaving).context("there is a third")?;
-    let address = cluster.addresses().await?.remove(dies).context("it has an address")?;
+    let known = cluster.ids().await?;
+    let dies =
+        known.iter().find(|id| **id != leader && **id != leaving).context("there is no third instance")?;
+    let address =
+        cluster.addresses().await?.remove(dies).with_context(|| format!("{dies} has no address"))?;
     cluster.terminate(&leaving).await?;
     let joiner = cluster.newcomer(&known).await?;
     scene.account.pause(&joiner).await?;
-    until("its env is published", LIMIT, || async { cluster.env(&joiner).await.map(drop) }).await?;
+    until("the joiner's env is created", LIMIT, || async { cluster.env(&joiner).await.map(drop) }).await?;
     cluster.kill(dies).await?;
-    until("its env is repaired", LIMIT, || async {
+    until("the joiner's env is repaired", LIMIT, || async {
         let env = cluster.env(&joiner).await?;
-        anyhow::ensure!(!env.contains(&format!("{address}:")), "it still names {dies}: {env}");
+        anyhow::ensure!(!env.contains(&format!("{address}:")), "the env still names {dies}: {env}");
         Ok(())
     })
     .await?;

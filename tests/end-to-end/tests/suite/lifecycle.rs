@@ -1,27 +1,19 @@
-//! The less usual ways of an instance: standby, detached, retained, a new root volume, a warm pool.
+//! Rare lifecycles of an instance: standby, detached, retained, a new root volume, a warm pool.
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::ensure;
 use aws_sdk_autoscaling::types::{
     InstanceLifecyclePolicy, RetentionAction, RetentionTriggers, WarmPoolState,
 };
 use end_to_end::check;
-use end_to_end::cluster::{Cluster, LIMIT};
-use end_to_end::load::Load;
+use end_to_end::cluster::LIMIT;
 use end_to_end::wait::until;
 use serde_json::json;
 
-use crate::support::{Scene, nothing_lost, on_a_stage};
+use crate::support::{nothing_lost, on_a_stage};
 
-async fn with(scene: &Scene, settings: &[(&str, &str)]) -> Result<(Cluster, Load)> {
-    let cluster = Cluster::create(scene.account.clone(), "main", 3, settings).await?;
-    cluster.settles(3).await?;
-    let load = Load::start(&cluster, "load")?;
-    Ok((cluster, load))
-}
-
-/// A voter on standby keeps its vote: nothing is changed when it goes there, nor when it comes back.
+/// A voter on standby keeps its vote. Nothing is changed when it enters standby, nor when it leaves standby.
 #[test]
 #[ignore = "make matrix"]
 fn a_voter_on_standby_stays_a_voter() {
@@ -39,13 +31,13 @@ fn a_voter_on_standby_stays_a_voter() {
             let exit = scene.account.autoscaling.exit_standby().auto_scaling_group_name(&cluster.name);
             exit.instance_ids(&follower).send().await?;
             cluster.settles(3).await?;
-            assert_eq!(check::claimed(&cluster).await?.len(), before, "something was changed");
+            assert_eq!(check::claimed(&cluster).await?.len(), before, "a change was claimed");
             nothing_lost(&cluster, load).await
         },
     );
 }
 
-/// A detached instance runs on, outside the group; its voter leaves once its replacement votes.
+/// A detached instance still runs, outside the group. Its voter is removed once its replacement votes.
 #[test]
 #[ignore = "make matrix"]
 fn a_detached_voter_is_replaced_before_it_is_removed() {
@@ -64,14 +56,14 @@ fn a_detached_voter_is_replaced_before_it_is_removed() {
     );
 }
 
-/// One voter is frozen, and another's termination runs into its hook's timeout: without that one the quorum would be
-/// lost. The group's policy retains it, its vote goes on counting, and it is reported; when the frozen one thaws, its
-/// member is removed, and the instance is the operator's to end.
+/// One voter is frozen, and another is terminated, until its hook's timeout: without it the quorum would be
+/// lost. The group's policy retains the instance, its vote still counts, and it is reported. When the frozen
+/// voter thaws, the retained voter is removed, and an operator terminates its instance.
 #[test]
 #[ignore = "make matrix"]
-fn a_termination_that_would_cost_the_quorum_is_retained() {
+fn an_instance_that_the_quorum_needs_is_retained() {
     on_a_stage(
-        // A terminate hook of 30 s lasts 1.5 s, a launch hook of 7,200 s six minutes.
+        // A terminate hook of 30 s lasts 1.5 s here, and a launch hook of 7,200 s lasts six minutes.
         |o| o.hook_time_scale = 20.0,
         |scene| async move {
             let (cluster, load) = scene.three_with_long_launches().await?;
@@ -80,29 +72,32 @@ fn a_termination_that_would_cost_the_quorum_is_retained() {
             let policy = InstanceLifecyclePolicy::builder().retention_triggers(triggers).build();
             let update = scene.account.autoscaling.update_auto_scaling_group();
             update.auto_scaling_group_name(&cluster.name).instance_lifecycle_policy(policy).send().await?;
-            // Nobody may come to replace it meanwhile.
+            // Meanwhile no replacement may be launched.
             let suspend =
                 scene.account.autoscaling.suspend_processes().auto_scaling_group_name(&cluster.name);
             suspend.scaling_processes("Launch").send().await?;
             let (frozen, leader) = (cluster.follower().await?, cluster.leader().await?);
             let nodes = cluster.nodes().await?;
             let leaving = nodes.iter().map(|n| n.id.clone()).find(|id| *id != frozen && *id != leader);
-            let leaving = leaving.expect("a third instance");
+            let leaving = leaving.expect("there are three instances");
             scene.account.fault(json!({"fault": "pause", "instance": frozen})).await?;
             cluster.terminate(&leaving).await?;
             cluster.becomes(&leaving, "Terminating:Retained").await?;
             cluster.had_their_chance(3).await?;
-            assert!(check::removed_voters(&cluster).await?.is_empty(), "its vote is needed");
+            assert!(
+                check::removed_voters(&cluster).await?.is_empty(),
+                "a voter was removed that the quorum needs"
+            );
             let writes = load.so_far();
-            until("writes go on", LIMIT, || async {
-                ensure!(load.so_far() > writes + 10, "{} of them", load.so_far() - writes);
+            until("writes are acknowledged", LIMIT, || async {
+                ensure!(load.so_far() > writes + 10, "{} writes", load.so_far() - writes);
                 Ok(())
             })
             .await?;
             scene.account.fault(json!({"fault": "resume", "instance": frozen})).await?;
             let resume = scene.account.autoscaling.resume_processes().auto_scaling_group_name(&cluster.name);
             resume.send().await?;
-            cluster.reports(&leaving, "it was retained").await?;
+            cluster.reports(&leaving, "retained").await?;
             check::replaced_before_removed(&cluster, &leaving).await?;
             cluster.kill(&leaving).await?;
             cluster.replaces(&leaving, 3).await?;
@@ -111,13 +106,14 @@ fn a_termination_that_would_cost_the_quorum_is_retained() {
     );
 }
 
-/// It keeps its ID and address and loses its disk: it must not start, and is replaced. The group launches before it
-/// terminates, and etcd takes no joiner beside a dead voter: that voter has to go first.
+/// An instance gets a new root volume: it keeps its ID and address, and loses its disk. Its etcd must not
+/// start, and the instance is replaced. If the group launches first, the voter is still removed first,
+/// because etcd takes no joiner while a voter is dead.
 fn a_new_root_volume(launch_first: bool, for_the_seed: bool) {
     on_a_stage(
         |_| {},
         |scene| async move {
-            let (cluster, load) = with(&scene, &[("unproven-grace", "10")]).await?;
+            let (cluster, load) = scene.under_load(3, &[("unproven-grace", "10")]).await?;
             if launch_first {
                 cluster.maintain(100, 200).await?;
             }
@@ -138,15 +134,15 @@ fn a_follower_gets_a_new_root_volume() {
     a_new_root_volume(true, false);
 }
 
-/// Story 3: the seed's env once said `new`; it never founds a second cluster.
+/// Story 3, "Born twice". The seed's first env said `new`, and still it never founds a second cluster.
 #[test]
 #[ignore = "make matrix"]
 fn the_seed_gets_a_new_root_volume_and_founds_nothing() {
     a_new_root_volume(false, true);
 }
 
-/// A refresh by root volume: each instance keeps its ID and address, leaves with its voter, and joins anew with an
-/// empty disk under a new member.
+/// An instance refresh replaces root volumes. Each instance keeps its ID and address; its voter is removed,
+/// and the instance joins again as a new member, with an empty disk.
 #[test]
 #[ignore = "make matrix"]
 fn every_node_gets_a_new_root_volume_in_its_place() {
@@ -157,7 +153,7 @@ fn every_node_gets_a_new_root_volume_in_its_place() {
             let (nodes, members) = (cluster.nodes().await?, cluster.members().await?);
             cluster.refresh_root_volumes().await?;
             cluster.refreshes(3).await?;
-            assert_eq!(cluster.nodes().await?, nodes, "each instance keeps its place");
+            assert_eq!(cluster.nodes().await?, nodes, "an instance was replaced");
             let now = cluster.members().await?;
             assert!(now.iter().all(|new| members.iter().all(|old| old.id != new.id)), "{members:?}, {now:?}");
             nothing_lost(&cluster, load).await
@@ -165,7 +161,8 @@ fn every_node_gets_a_new_root_volume_in_its_place() {
     );
 }
 
-/// The group takes its next instance from the pool: it joins when it leaves the pool, and not before.
+/// The group takes its next instance from a warm pool. The instance joins when it leaves the pool, and not
+/// before.
 #[test]
 #[ignore = "make matrix"]
 fn a_warm_instance_joins_when_it_leaves_the_pool() {
@@ -177,7 +174,7 @@ fn a_warm_instance_joins_when_it_leaves_the_pool() {
                 let put = scene.account.autoscaling.put_warm_pool().auto_scaling_group_name(&cluster.name);
                 put.pool_state(state.clone()).max_group_prepared_capacity(4).send().await?;
                 let wanted = format!("Warmed:{state}");
-                let what = format!("one is {wanted}");
+                let what = format!("an instance is {wanted}");
                 let warm = until(&what, LIMIT, || async {
                     let pool = scene.account.autoscaling.describe_warm_pool();
                     let pool = pool.auto_scaling_group_name(&cluster.name).send().await?;
@@ -188,19 +185,13 @@ fn a_warm_instance_joins_when_it_leaves_the_pool() {
                     let id = one.and_then(|i| i.instance_id()).map(str::to_owned);
                     id.ok_or_else(|| anyhow::anyhow!("the pool holds {:?}", pool.instances()))
                 });
-                let warm = match warm.await {
-                    Ok(warm) => warm,
-                    Err(error) => {
-                        cluster.tell(&error).await;
-                        return Err(error);
-                    }
-                };
-                assert_eq!(cluster.members().await?.len(), 3, "it is no member yet");
+                let warm = cluster.explained(warm.await).await?;
+                assert_eq!(cluster.members().await?.len(), 3, "an instance in the pool is a member");
                 let follower = cluster.follower().await?;
                 cluster.terminate(&follower).await?;
                 cluster.replaces(&follower, 3).await?;
-                let nodes = cluster.nodes().await?;
-                assert!(nodes.iter().any(|n| n.id == warm), "the warm one is the replacement: {nodes:?}");
+                let ids = cluster.ids().await?;
+                assert!(ids.contains(&warm), "another instance than {warm} is the replacement: {ids:?}");
                 nothing_lost(&cluster, load).await
             },
         );

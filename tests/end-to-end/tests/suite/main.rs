@@ -1,7 +1,7 @@
-//! The end-to-end suite: real etcd, the real function binaries, the real boot script, on a hostile region. Every
-//! test has a region, a group and addresses of its own, and ends them.
+//! The end-to-end suite: real etcd, the real function binaries and the real boot script, on a hostile local
+//! region. Every test starts a region with a group and addresses of its own, and ends it.
 #![allow(missing_docs)]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where its surroundings fail")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot run fails")]
 
 mod address;
 mod adoption;

@@ -1,3 +1,5 @@
+//! Instance refreshes that replace every node.
+
 use std::collections::BTreeSet;
 use std::time::Instant;
 
@@ -9,10 +11,10 @@ use end_to_end::load::Load;
 use crate::support::{nothing_lost, on_a_stage};
 
 async fn ids(cluster: &Cluster) -> Result<BTreeSet<String>> {
-    Ok(cluster.nodes().await?.into_iter().map(|n| n.id).collect())
+    Ok(cluster.ids().await?.into_iter().collect())
 }
 
-/// Every node of three is replaced under a write load; no voter is removed before its replacement votes.
+/// Every node of three is replaced under a dense load. No voter is removed before its replacement votes.
 fn every_node_of_three(min: i32, max: i32) {
     on_a_stage(
         |_| {},
@@ -25,9 +27,13 @@ fn every_node_of_three(min: i32, max: i32) {
             cluster.refresh_within(min, max).await?;
             cluster.refreshes(3).await?;
             let new = ids(&cluster).await?;
-            assert!(old.is_disjoint(&new), "{old:?} became {new:?}");
+            assert!(old.is_disjoint(&new), "an instance was not replaced: {old:?} became {new:?}");
             check::never_fewer_voters_than(&cluster, 3).await?;
-            assert_eq!(check::voters_told_to_go(&cluster).await?.len(), 3, "each of them once");
+            assert_eq!(
+                check::voters_to_be_removed(&cluster).await?.len(),
+                3,
+                "each of the three voters is removed"
+            );
             println!(
                 "refresh {min} % to {max} %: {} s, {} writes, longest gap {} ms",
                 begun.elapsed().as_secs(),
@@ -50,8 +56,8 @@ fn every_node_is_replaced_terminating_first() {
     every_node_of_three(66, 100);
 }
 
-/// The bounds allow all three at once: the group launches three and then ends three, and still no voter goes before
-/// as many as are desired are left.
+/// The bounds allow all three at once: the group launches three instances and then terminates three. Still no
+/// removal leaves fewer voters than are desired.
 #[test]
 #[ignore = "make matrix"]
 fn every_node_is_replaced_at_once() {

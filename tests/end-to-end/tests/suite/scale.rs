@@ -1,3 +1,5 @@
+//! The group grows, shrinks, and ends.
+
 use anyhow::ensure;
 use end_to_end::check;
 use end_to_end::cluster::LIMIT;
@@ -17,7 +19,7 @@ fn three_grow_to_five_and_shrink_back() {
                 cluster.scale(size).await?;
                 cluster.settles(size as usize).await?;
             }
-            assert_eq!(check::voters_told_to_go(&cluster).await?.len(), 2, "only those that were too many");
+            assert_eq!(check::voters_to_be_removed(&cluster).await?.len(), 2, "two voters are removed");
             nothing_lost(&cluster, load).await
         },
     );
@@ -42,7 +44,8 @@ fn one_grows_to_five_and_shrinks_to_one_and_grows_again() {
     );
 }
 
-/// Maximum size 0 is the operator's plain word; whoever grows the group again gets a new cluster, under a new token.
+/// With maximum size 0 the operator ends the cluster. If the group grows again, the next generation opens,
+/// with a new token.
 #[test]
 #[ignore = "make matrix"]
 fn maximum_size_zero_ends_the_cluster_and_growing_opens_the_next() {
@@ -55,8 +58,12 @@ fn maximum_size_zero_ends_the_cluster_and_growing_opens_the_next() {
             cluster.resize(0, 0).await?;
             until("the cluster has ended and its instances are gone", LIMIT, || async {
                 let (nodes, ledger) = (cluster.nodes().await?, cluster.ledger().await?);
-                ensure!(nodes.is_empty(), "there are {nodes:?}");
-                ensure!(ledger.generation.phase == Phase::Ended, "it is {:?}", ledger.generation.phase);
+                ensure!(nodes.is_empty(), "the group still has {nodes:?}");
+                ensure!(
+                    ledger.generation.phase == Phase::Ended,
+                    "the generation is {:?}",
+                    ledger.generation.phase
+                );
                 ensure!(cluster.endpoints().await.is_err(), "its endpoints are still published");
                 Ok(())
             })
@@ -73,26 +80,26 @@ fn maximum_size_zero_ends_the_cluster_and_growing_opens_the_next() {
     );
 }
 
-/// Desired capacity 0 with room to grow is not the word to end a cluster: its last voter is held, and hands over to
-/// the first that comes.
+/// Desired capacity 0 with a greater maximum size does not end the cluster: its last voter is kept, and
+/// leaves once another instance votes.
 #[test]
 #[ignore = "make matrix"]
-fn desired_capacity_zero_holds_the_last_voter() {
+fn desired_capacity_zero_keeps_the_last_voter() {
     on_a_stage(
         |_| {},
         |scene| async move {
             let (cluster, load) = scene.three_under_load().await?;
             cluster.scale(0).await?;
-            let last = until("one is left", LIMIT, || async {
+            let last = until("one instance is left", LIMIT, || async {
                 let nodes = cluster.nodes().await?;
-                ensure!(nodes.len() == 1, "there are {nodes:?}");
+                ensure!(nodes.len() == 1, "the group has {nodes:?}");
                 Ok(nodes[0].id.clone())
             })
             .await?;
-            cluster.reports(&last, "the last voter").await?;
+            cluster.reports(&last, "last-voter").await?;
             let writes = load.so_far();
-            until("it still takes writes", LIMIT, || async {
-                ensure!(load.so_far() > writes + 20, "{} of them", load.so_far() - writes);
+            until("the last voter acknowledges writes", LIMIT, || async {
+                ensure!(load.so_far() > writes + 20, "{} writes", load.so_far() - writes);
                 Ok(())
             })
             .await?;

@@ -1,4 +1,4 @@
-//! The shape that most tests share.
+//! What most tests share: a region, a cluster under load, and the checks at the end.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -13,7 +13,7 @@ use end_to_end::witness;
 use membership::ids::InstanceId;
 use region::Options;
 
-/// Runs a test on a region of its own, which ends also when the test fails.
+/// Runs a test on a region of its own. The region ends also if the test fails.
 pub fn on_a_stage<F, Fut>(change: impl FnOnce(&mut Options), test: F)
 where
     F: FnOnce(Scene) -> Fut,
@@ -24,18 +24,18 @@ where
         let stage = Stage::start(change).await.unwrap();
         let outcome = test(Scene { account: stage.account.clone() }).await;
         stage.end().await;
-        // The reason in one line, last: the chain, without the backtrace that a debug print of it would bring.
+        // `{error:#}` prints the chain of reasons in one line, without a backtrace.
         assert!(outcome.is_ok(), "{}", outcome.err().map(|error| format!("{error:#}")).unwrap_or_default());
     });
 }
 
-/// A function's time and the schedule as stories want them: what an invocation leaves undone is soon taken up.
+/// A short function timeout and a fast schedule: another invocation soon continues what one left undone.
 pub fn brisk(options: &mut Options) {
     options.function_timeout = Duration::from_secs(20);
     options.tick = Some(Duration::from_secs(3));
 }
 
-/// What a test sees of its stage.
+/// What a test has: the account of its region.
 pub struct Scene {
     pub account: end_to_end::account::Account,
 }
@@ -50,12 +50,12 @@ impl Scene {
         Cluster::create(self.account.clone(), "main", size, settings).await
     }
 
-    /// A formed cluster of three, under a load.
+    /// A settled cluster of three, under a load.
     pub async fn three_under_load(&self) -> Result<(Cluster, Load)> {
         self.under_load(3, &[]).await
     }
 
-    /// A formed cluster with these settings, under a load.
+    /// A settled cluster with these settings, under a load.
     pub async fn under_load(&self, size: usize, settings: &[(&str, &str)]) -> Result<(Cluster, Load)> {
         let cluster = self.cluster_with(i32::try_from(size)?, settings).await?;
         cluster.settles(size).await?;
@@ -63,7 +63,8 @@ impl Scene {
         Ok((cluster, load))
     }
 
-    /// A formed cluster of three under a load, whose launch hook lasts 240 times as long as its terminate hook.
+    /// A settled cluster of three under a load. Its launch hook lasts 240 times as long as its terminate
+    /// hook.
     pub async fn three_with_long_launches(&self) -> Result<(Cluster, Load)> {
         let cluster = self.cluster(0).await?;
         for (hook, heartbeat) in [("etcd-asg-launch", 7_200), ("etcd-asg-terminate", 30)] {
@@ -77,21 +78,22 @@ impl Scene {
     }
 }
 
-/// The end of every test with a load: nothing lost, every invariant of the ledger held, one cluster only.
+/// The checks at the end of every test with a load: no acknowledged write was lost, every invariant held in
+/// every version of the ledger, and there was only one generation.
 pub async fn nothing_lost(cluster: &Cluster, load: Load) -> Result<()> {
     load.loses_nothing().await?;
     check::ledger_invariants(cluster).await?;
     witness::changes_only_under_claim(cluster).await?;
     let generation = cluster.ledger().await?.generation.number;
-    anyhow::ensure!(generation == 1, "there were {generation} clusters");
+    anyhow::ensure!(generation == 1, "{generation} generations were opened instead of one");
     Ok(())
 }
 
-/// Of all voters only those of these instances were removed, each of them, however often a removal had to be claimed.
+/// Succeeds if the voters whose removal was ever claimed are exactly those of these instances.
 pub async fn only_removed(cluster: &Cluster, instances: &[&str]) -> Result<()> {
     let removed = check::removed_voters(cluster).await?;
     let of: BTreeSet<&str> = removed.iter().filter_map(|c| c.instance().map(InstanceId::as_str)).collect();
     let wanted: BTreeSet<&str> = instances.iter().copied().collect();
-    anyhow::ensure!(of == wanted, "these were to be removed: {wanted:?}; these were: {removed:?}");
+    anyhow::ensure!(of == wanted, "removals were expected of {wanted:?}, and were claimed of {removed:?}");
     Ok(())
 }

@@ -9,11 +9,11 @@ use serde_json::json;
 
 use crate::support::{brisk, nothing_lost, on_a_stage};
 
-/// Terminates this many at once, the leader among them, and waits for the end: each was replaced before it was
-/// removed, and no two leaned on the same replacement.
+/// Terminates this many instances at once, the leader among them, and waits until they are replaced. No two
+/// of them may count on the same replacement: no removal leaves fewer than `size` voters.
 async fn leave_together(cluster: &Cluster, load: Load, size: usize, leaving: usize) -> Result<()> {
     let leader = cluster.leader().await?;
-    let mut ids: Vec<String> = cluster.nodes().await?.into_iter().map(|n| n.id).collect();
+    let mut ids = cluster.ids().await?;
     ids.sort_by_key(|id| *id != leader);
     let going = ids.iter().take(leaving).map(|id| cluster.terminate(id));
     futures::future::try_join_all(going).await?;
@@ -59,8 +59,9 @@ fn all_three_leave_at_once() {
     });
 }
 
-/// Story 13, waiting in the doorway: only the terminate function is ever called, for an instance that has to wait. Its
-/// wait must not end the decision: it is this very invocation that adds the replacement it waits for.
+/// Story 13, "Waiting in the doorway". Only the terminate function is ever invoked, for an instance that
+/// waits for its replacement. The wait must not end the decision: the same invocation has to add the
+/// replacement.
 #[test]
 #[ignore = "make matrix"]
 fn the_one_that_waits_brings_in_its_replacement() {
@@ -80,9 +81,9 @@ fn the_one_that_waits_brings_in_its_replacement() {
                 "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING"
             }
         });
-        until("the terminate function alone brings it to its end", LIMIT, || async {
+        until("the terminate function alone lets it leave", LIMIT, || async {
             scene.account.invoke("instance-terminate", event.to_string().into_bytes()).await?;
-            ensure!(cluster.nodes().await?.iter().all(|n| n.id != leaving), "it is still there");
+            ensure!(!cluster.ids().await?.contains(&leaving), "{leaving} is still in the group");
             Ok(())
         })
         .await?;
@@ -93,19 +94,24 @@ fn the_one_that_waits_brings_in_its_replacement() {
     });
 }
 
-/// Each event comes after the one that followed it, so an instance's termination is heard of before its launch: a
-/// launch that is over starts nothing.
+/// Events come in the wrong order: that of an instance's termination before that of its launch. The event of
+/// a launch that is over starts nothing.
 #[test]
-fn a_termination_is_heard_of_before_its_launch() {
+fn the_event_of_a_termination_comes_before_that_of_the_launch() {
     on_a_stage(brisk, |scene| async move {
         let (cluster, load) = scene.three_under_load().await?;
         scene.account.fault(json!({"fault": "events", "delivery": "reordered"})).await?;
-        let known: Vec<String> = cluster.nodes().await?.into_iter().map(|n| n.id).collect();
+        let known = cluster.ids().await?;
         cluster.terminate(&cluster.follower().await?).await?;
         let newcomer = cluster.newcomer(&known).await?;
-        until("it waits at its launch hook", LIMIT, || async {
-            let node = cluster.nodes().await?.into_iter().find(|n| n.id == newcomer).context("it is gone")?;
-            ensure!(node.lifecycle == "Pending:Wait", "it is {}", node.lifecycle);
+        until("the new instance waits at its launch hook", LIMIT, || async {
+            let node = cluster
+                .nodes()
+                .await?
+                .into_iter()
+                .find(|n| n.id == newcomer)
+                .context("the new instance has left")?;
+            ensure!(node.lifecycle == "Pending:Wait", "the new instance is {}", node.lifecycle);
             Ok(())
         })
         .await?;

@@ -1,5 +1,6 @@
-//! Upgrades as they are at AWS: a new version of the launch template with another image, then an instance refresh that
-//! launches before it terminates. And the steps that would hurt: refused or held, with the reason, the old cluster whole.
+//! Upgrades of etcd as on AWS: a new version of the launch template names another image, and an instance
+//! refresh launches before it terminates. Dangerous upgrades are refused or held with a reason, and the old
+//! cluster stays whole.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -10,12 +11,15 @@ use end_to_end::cluster::{Cluster, LIMIT};
 use end_to_end::image::{image, images, launch_template};
 use end_to_end::load::Load;
 use end_to_end::wait::until;
-use serde_json::json;
+use end_to_end::witness;
 
 use crate::support::{Scene, nothing_lost, on_a_stage};
 
-/// How soon a joiner that does not start is given up here: soon enough to be seen, later than any that does needs.
+/// The join patience, in seconds: short enough for the tests that wait for it, and longer than any good
+/// joiner needs.
 const PATIENCE: &str = "90";
+/// The oldest 3.5 that stores promotions.
+const NEEDED: &str = "3.5.32";
 
 #[test]
 #[ignore = "make matrix"]
@@ -30,7 +34,8 @@ fn one_minor_at_a_time_from_3_4_to_3_7_under_load() {
     });
 }
 
-/// 3.6 beside 3.4 makes every 3.4 voter panic for good. The same refresh goes on once the template names 3.5.
+/// An etcd 3.6 that joins makes every 3.4 voter panic for good. The same refresh continues once the template
+/// names 3.5.
 #[test]
 #[ignore = "make matrix"]
 fn a_jump_from_3_4_to_3_6_is_refused_and_goes_on_by_way_of_3_5() {
@@ -45,7 +50,8 @@ fn a_jump_from_3_4_to_3_6_is_refused_and_goes_on_by_way_of_3_5() {
     });
 }
 
-/// A 3.5 cluster would not refuse it: 3.7 dies of the entries that 3.5 wrote, or is promoted and dies later.
+/// A 3.5 cluster would not refuse etcd 3.7, which panics at the entries that 3.5 wrote, now or after its
+/// promotion.
 #[test]
 #[ignore = "make matrix"]
 fn a_jump_from_3_5_to_3_7_is_refused() {
@@ -58,16 +64,16 @@ fn a_jump_from_3_5_to_3_7_is_refused() {
     });
 }
 
-/// 3.6 takes voters of an early 3.5 for learners: their promotion was never written down.
+/// etcd 3.6 takes voters of an early 3.5 for learners, because an early 3.5 does not store promotions.
 #[test]
 #[ignore = "make matrix"]
-fn an_early_3_5_is_left_by_a_later_3_5_and_not_by_3_6() {
+fn an_early_3_5_is_upgraded_to_a_later_3_5_before_3_6() {
     upgrade(&["3.5.16", "3.5.35", "3.6.16"], |scene| async move {
         let (cluster, load) = three_under_load_on(&scene, "3.5.16").await?;
         let old = refused(&scene, &cluster, "3.6.16", "may not join cluster main yet").await?;
-        let reason = "must be 3.5.32 or newer";
-        dry_run_says(&scene, reason).await?;
-        ensure!(given_up(&cluster).await?.contains(reason), "the history does not say why");
+        cluster.reports_fact("version-held", NEEDED).await?;
+        let history = given_up(&cluster).await?;
+        ensure!(history.contains(NEEDED), "the ledger's history does not say why: {history}");
         whole(&cluster, &old, "3.5.16", &load).await?;
         cluster.launches_with("3.5.35").await?;
         refreshed(&cluster).await?;
@@ -76,10 +82,11 @@ fn an_early_3_5_is_left_by_a_later_3_5_and_not_by_3_6() {
     });
 }
 
-/// Story 22, the idle upgrade: the entries of 3.5 are still in the log. The same instance goes on after some writes.
+/// Story 22, "The idle upgrade". Entries of 3.5 are still in the log, so 3.7 is held. The same instance joins
+/// after some writes.
 #[test]
 #[ignore = "make matrix"]
-fn a_3_7_is_held_while_the_log_of_3_5_has_not_moved_on() {
+fn a_3_7_is_held_while_entries_of_3_5_may_be_in_the_log() {
     upgrade(&["3.5.35", "3.6.16", "3.7.3"], |scene| async move {
         let cluster = three_on(&scene, "3.5.35", &[]).await?;
         cluster.launches_with("3.6.16").await?;
@@ -87,7 +94,7 @@ fn a_3_7_is_held_while_the_log_of_3_5_has_not_moved_on() {
         refreshed(&cluster).await?;
         cluster.runs("3.6.16").await?;
         let old = refused(&scene, &cluster, "3.7.3", "may not join cluster main yet").await?;
-        dry_run_says(&scene, "entries of 3.5 may still be in the log").await?;
+        cluster.reports_fact("version-held", "3.5").await?;
         let load = Load::dense(&cluster, "load")?;
         whole(&cluster, &old, "3.6.16", &load).await?;
         refreshed(&cluster).await?;
@@ -96,7 +103,7 @@ fn a_3_7_is_held_while_the_log_of_3_5_has_not_moved_on() {
     });
 }
 
-/// Runs a test on a region with these versions' images, if they can all be had here.
+/// Runs a test on a region with images of these versions, if this machine can provide them all.
 fn upgrade<F, Fut>(versions: &[&str], test: F)
 where
     F: FnOnce(Scene) -> Fut,
@@ -121,7 +128,7 @@ async fn three_under_load_on(scene: &Scene, version: &str) -> Result<(Cluster, L
     Ok((cluster, load))
 }
 
-/// Every instance is replaced by one with this version.
+/// Replaces every instance by one that runs this version.
 async fn upgraded(cluster: &Cluster, load: &Load, version: &str) -> Result<()> {
     let (begun, before) = (Instant::now(), load.so_far());
     cluster.launches_with(version).await?;
@@ -129,7 +136,7 @@ async fn upgraded(cluster: &Cluster, load: &Load, version: &str) -> Result<()> {
     refreshed(cluster).await?;
     cluster.runs(version).await?;
     println!(
-        "to etcd {version}: {:.0} s, {} writes acknowledged meanwhile, longest gap {} ms",
+        "upgrade to etcd {version}: {:.0} s, {} writes acknowledged, longest gap {} ms",
         begun.elapsed().as_secs_f64(),
         load.so_far() - before,
         load.longest_gap_since(begun).as_millis()
@@ -137,34 +144,31 @@ async fn upgraded(cluster: &Cluster, load: &Load, version: &str) -> Result<()> {
     Ok(())
 }
 
-/// Waits until the refresh under way is done and the cluster settled.
+/// Waits until the latest instance refresh is successful and the cluster is settled.
 async fn refreshed(cluster: &Cluster) -> Result<()> {
-    let done = until("the refresh is done", 4 * LIMIT, || async {
+    let done = until("the instance refresh is done", 4 * LIMIT, || async {
         let call = cluster.account.autoscaling.describe_instance_refreshes();
         let answer = call.auto_scaling_group_name(&cluster.name).send().await?;
-        let refresh = answer.instance_refreshes().first().context("there is no refresh")?;
+        let refresh = answer.instance_refreshes().first().context("the group has had no instance refresh")?;
         let status = refresh.status().map(|s| s.as_str()).unwrap_or_default();
         let left = refresh.instances_to_update().unwrap_or_default();
-        ensure!(status == "Successful", "it is {status}, {left} instances to update");
+        ensure!(status == "Successful", "the refresh is {status}, with {left} instances to update");
         Ok(())
     });
-    if let Err(error) = done.await {
-        cluster.tell(&error).await;
-        return Err(error);
-    }
+    cluster.explained(done.await).await?;
     cluster.settles(3).await
 }
 
-/// Begins a refresh to this version and waits until a new instance says on its console why it does not start.
-/// Returns the old instances.
+/// Starts a refresh to this version, and waits until the console of a new instance says why its etcd does not
+/// start. Returns the old instances.
 async fn refused(scene: &Scene, cluster: &Cluster, version: &str, words: &str) -> Result<BTreeSet<String>> {
     let old: BTreeSet<String> = cluster.nodes().await?.into_iter().map(|n| n.id).collect();
     cluster.launches_with(version).await?;
     cluster.refresh().await?;
-    until(&format!("a new instance says: {words}"), LIMIT, || async {
+    until(&format!("the console of a new instance says: {words}"), LIMIT, || async {
         let nodes = cluster.nodes().await?;
         let mut consoles = String::new();
-        // Those whose turn has not come say nothing of it yet.
+        // A new instance whose turn to join has not come says nothing about its version yet.
         for new in nodes.iter().filter(|n| !old.contains(&n.id)) {
             consoles += &scene.account.page(&format!("console/{}", new.id)).await?;
         }
@@ -176,39 +180,31 @@ async fn refused(scene: &Scene, cluster: &Cluster, version: &str, words: &str) -
     Ok(old)
 }
 
-/// The old instances are all there and in service, exactly they vote, at their old version, and writes go on.
+/// Succeeds if exactly the old instances are in service and vote, with their old version, and writes are
+/// acknowledged.
 async fn whole(cluster: &Cluster, old: &BTreeSet<String>, version: &str, load: &Load) -> Result<()> {
     let nodes = cluster.nodes().await?;
     let serving: BTreeSet<String> =
         nodes.iter().filter(|n| n.lifecycle == "InService").map(|n| n.id.clone()).collect();
-    ensure!(serving == *old, "in service are {nodes:?}");
+    ensure!(serving == *old, "other instances are in service: {nodes:?}");
     let versions = cluster.versions().await?;
-    ensure!(versions.keys().eq(old.iter()), "the voters are {versions:?}");
-    ensure!(versions.values().all(|v| v == version), "not all run {version}: {versions:?}");
+    ensure!(versions.keys().eq(old.iter()), "other members vote: {versions:?}");
+    ensure!(versions.values().all(|v| v == version), "not all voters run {version}: {versions:?}");
     let before = load.so_far();
-    until("writes go on", LIMIT, || async {
+    until("writes are acknowledged", LIMIT, || async {
         ensure!(load.so_far() > before + 20, "{} writes", load.so_far() - before);
         Ok(())
     })
     .await
 }
 
-/// Waits until a joiner is given up, and returns what the ledger's history says of it.
+/// Waits until a joiner is given up, and returns what the ledger's history says about it.
 async fn given_up(cluster: &Cluster) -> Result<String> {
-    until("the joiner is given up", LIMIT, || async {
+    until("a joiner is given up", LIMIT, || async {
+        let joiner = witness::given_up(cluster).await?.pop_first().context("no joiner was given up")?;
         let history = cluster.ledger().await?.history;
-        let told = history.iter().find(|o| o.text.contains("given up")).context("nobody was given up")?;
-        Ok(told.text.clone())
-    })
-    .await
-}
-
-async fn dry_run_says(scene: &Scene, words: &str) -> Result<()> {
-    until(&format!("the dry run says: {words}"), LIMIT, || async {
-        let event = json!({"cluster": "main", "dryRun": true}).to_string().into_bytes();
-        let answer = scene.account.invoke("reconcile", event).await?;
-        ensure!(answer.to_string().contains(words), "it says {}", answer["decision"]);
-        Ok(())
+        let of_joiner = history.iter().filter(|entry| entry.text.contains(&joiner));
+        Ok(of_joiner.map(|entry| entry.text.as_str()).collect::<Vec<_>>().join("\n"))
     })
     .await
 }

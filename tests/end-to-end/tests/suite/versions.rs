@@ -1,4 +1,4 @@
-//! The core of the suite on every etcd of the matrix, a row a version.
+//! The core of the suite, on each version of etcd in the matrix.
 
 use std::time::Instant;
 
@@ -31,8 +31,8 @@ fn the_core_on_3_7() {
     the_core_on("3.7.3");
 }
 
-/// Three form; under a load the leader and a follower are terminated in order, the leader is killed, and the group
-/// grows to five and shrinks back. Nothing that was acknowledged is lost.
+/// Three members form a cluster. Under a load the leader and a follower are terminated in order, the leader
+/// is killed, and the group grows to five and shrinks back. No acknowledged write is lost.
 fn the_core_on(version: &str) {
     let Some(dir) = etcd_dir(version).unwrap() else { return };
     on_a_stage(
@@ -59,7 +59,7 @@ fn the_core_on(version: &str) {
             cluster.settles(3).await?;
             cluster.runs(version).await?;
             println!(
-                "etcd {version}: {} writes acknowledged, longest gap {} ms while in order, {} ms in all, {:.0} s",
+                "etcd {version}: {} writes acknowledged, longest gap {} ms while instances leave in order, {} ms in all, {:.0} s",
                 load.so_far(),
                 in_order.as_millis(),
                 load.longest_gap_since(begun).as_millis(),

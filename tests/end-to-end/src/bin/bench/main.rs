@@ -1,6 +1,8 @@
-//! The figures, measured in one run on this machine and written as a table, most of them as ratios.
+//! `make bench`: measures the product on this machine and prints a table. Most figures are ratios of two
+//! measurements of the same run, because seconds depend on the machine.
 //!
-//! The region is friendly here (no stale reads, no doubled events), so that the figures are the product's.
+//! The region is friendly here: it has no stale reads and delivers each event once, so it adds nothing to the
+//! figures.
 
 mod figure;
 mod packages;
@@ -18,18 +20,18 @@ use end_to_end::stage::Stage;
 
 use self::figure::table;
 
-/// What stands above the table in the file.
+/// The text above the table in the file.
 const HEAD: &str = "# Figures
 
-Written by `make bench`: one run on one machine, the debug build, on a friendly local region. The ratios are what to
-compare; the seconds depend on the machine. The packages are those that `make package` left, if it was run.
+Written by `make bench`: one run of the debug build on one machine, on a friendly local region. Compare the ratios; the
+seconds depend on the machine. The package sizes are those that the last `make package` left.
 
 ";
 
-/// Measures the figures.
+/// Measures the product on a local region, and prints the figures as a table.
 #[derive(Parser)]
 struct Arguments {
-    /// Write the table to this file, too.
+    /// Also write the table to this file.
     #[arg(long)]
     out: Option<PathBuf>,
 }
@@ -48,8 +50,9 @@ async fn main() -> ExitCode {
 async fn run() -> Result<()> {
     let arguments = Arguments::parse();
     tracing_subscriber::fmt().with_env_filter("error").with_writer(std::io::stderr).init();
+    eprintln!("bench: starting the functions …");
     let mut figures = starts::starts()?;
-    eprintln!("plain etcds, for comparison …");
+    eprintln!("bench: measuring etcd without the product, for comparison …");
     let plain = plain::measure().await?;
     let stage = Stage::start(|options| {
         options.hostile = false;

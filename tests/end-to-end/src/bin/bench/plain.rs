@@ -1,4 +1,5 @@
-//! What etcd itself costs: a cluster of plain etcds, replaced by an operator who makes no mistake and loses no time.
+//! What etcd itself costs, for comparison: a cluster without the product, whose members are replaced by calls
+//! that make no mistake and lose no time.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -7,21 +8,23 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use end_to_end::cluster::LIMIT;
 use end_to_end::etcd::Etcd;
-use end_to_end::load::{Account, Endpoints, Load};
+use end_to_end::load::{Endpoints, Load, LoadReport};
 use end_to_end::stage::etcd_dir;
 use end_to_end::wait::until;
 
-/// What was measured on plain etcds.
+/// What was measured on etcd without the product.
 pub struct Plain {
-    /// Every node replaced in turn under the same load: learner added, promoted, leader moved, old one removed.
-    pub replaced: Account,
-    /// From the start of a learner's process until it votes and answers a linearizable read; the longest of three.
+    /// The load while every member was replaced in turn: learner added and promoted, leader moved, old member
+    /// removed.
+    pub replaced: LoadReport,
+    /// From the start of a learner's process until it votes and answers a linearizable read: the longest of
+    /// five.
     pub start_and_promote: Duration,
-    /// The longest gap when the leader is killed without a word.
+    /// The longest gap between two writes when the leader is killed with SIGKILL.
     pub leader_killed: Duration,
 }
 
-/// Measures in a folder of its own, which is deleted at the end.
+/// Measures a cluster whose data is in a folder of its own, which is deleted at the end.
 pub async fn measure() -> Result<Plain> {
     let dir = std::env::temp_dir().join(format!("etcd-asg-bench-{}", std::process::id()));
     let mut cluster =
@@ -47,20 +50,21 @@ impl PlainCluster {
         self.found().await?;
         let mut start_and_promote = self.join().await?.max(self.join().await?);
         let endpoints = Endpoints::default();
-        self.publish(&endpoints);
+        self.tell_writers(&endpoints);
         let load = Load::at(endpoints.clone(), "plain")?;
         for _ in 0..3 {
             start_and_promote = start_and_promote.max(self.join().await?);
-            self.publish(&endpoints);
+            self.tell_writers(&endpoints);
             self.leave_first().await?;
-            self.publish(&endpoints);
+            self.tell_writers(&endpoints);
         }
         let replaced = load.end().await?;
         let leader_killed = self.kill_the_leader(&endpoints).await?;
         Ok(Plain { replaced, start_and_promote, leader_killed })
     }
 
-    fn publish(&self, endpoints: &Endpoints) {
+    /// Tells the writers the client URLs of all members.
+    fn tell_writers(&self, endpoints: &Endpoints) {
         let urls = self.nodes.iter().map(|n| n.url.clone()).collect();
         *endpoints.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = urls;
     }
@@ -72,7 +76,7 @@ impl PlainCluster {
         Ok(())
     }
 
-    /// A learner is added, started and promoted; how long that took from the start of its process.
+    /// Adds, starts and promotes a learner. Returns how long that took from the start of its process.
     async fn join(&mut self) -> Result<Duration> {
         let (name, address) = self.name();
         let peer = format!("http://{address}:2380");
@@ -82,23 +86,24 @@ impl PlainCluster {
         let begun = Instant::now();
         let member = self.start(&name, &address, &string, "existing").await?;
         let leader = self.leader().await?;
-        until("it is promoted", LIMIT, || self.etcd.promote(&leader, &member)).await?;
+        until("the learner is promoted", LIMIT, || self.etcd.promote(&leader, &member)).await?;
         let url = format!("http://{address}:2379");
-        until("it votes", LIMIT, || self.etcd.members(&url)).await?;
+        until("the new voter answers a linearizable read", LIMIT, || self.etcd.members(&url)).await?;
         Ok(begun.elapsed())
     }
 
-    /// The oldest hands over where it leads, is removed, and ends.
+    /// Removes the oldest member, after leadership has moved away from it, and ends its process.
     async fn leave_first(&mut self) -> Result<()> {
-        let (old, heir) =
-            (self.nodes[0].member.clone(), self.nodes.last().context("it joined")?.member.clone());
+        let old = self.nodes[0].member.clone();
+        let successor = self.nodes.last().context("the cluster has no members")?.member.clone();
         let status = self.etcd.status(&self.nodes[0].url).await?;
         if status.leader == old {
             let url = self.nodes[0].url.clone();
-            until("the leader has moved", LIMIT, || self.etcd.move_leader(&url, &heir)).await?;
+            until("leadership moves to the new member", LIMIT, || self.etcd.move_leader(&url, &successor))
+                .await?;
         }
         let leader = self.leader().await?;
-        until("the old one is removed", LIMIT, || async {
+        until("the old member is removed", LIMIT, || async {
             self.etcd.remove(&leader, &old).await?;
             Ok(())
         })
@@ -118,13 +123,18 @@ impl PlainCluster {
         .await?;
         let leader = self.leader().await?;
         let begun = Instant::now();
-        let node = self.nodes.iter_mut().find(|n| n.url == leader).context("the leader is one of them")?;
+        let node =
+            self.nodes.iter_mut().find(|n| n.url == leader).context("the leader has no process here")?;
         node.process.kill()?;
         node.process.wait()?;
         self.nodes.retain(|n| n.url != leader);
-        self.publish(endpoints);
+        self.tell_writers(endpoints);
         until("writes flow again", LIMIT, || async {
-            ensure!(begun.elapsed() > load.longest_gap_since(begun) * 2, "not yet");
+            let gap = load.longest_gap_since(begun);
+            ensure!(
+                begun.elapsed() > gap * 2,
+                "the longest gap is more than half of the time since the kill"
+            );
             Ok(())
         })
         .await?;
@@ -135,7 +145,7 @@ impl PlainCluster {
 
     /// The client URL of the leader.
     async fn leader(&self) -> Result<String> {
-        until("somebody leads", LIMIT, || async {
+        until("a member leads", LIMIT, || async {
             for node in &self.nodes {
                 if let Ok(status) = self.etcd.status(&node.url).await
                     && let Some(leader) = self.nodes.iter().find(|n| n.member == status.leader)
@@ -143,18 +153,19 @@ impl PlainCluster {
                     return Ok(leader.url.clone());
                 }
             }
-            anyhow::bail!("nobody does")
+            anyhow::bail!("no member leads")
         })
         .await
     }
 
+    /// The name and the address of the next member.
     fn name(&mut self) -> (String, String) {
         let number = self.next;
         self.next += 1;
         (format!("plain-{number}"), format!("127.94.7.{number}"))
     }
 
-    /// Starts one and waits for its first answer, which names its member ID.
+    /// Starts a member and waits for its first answer. Returns its member ID.
     async fn start(&mut self, name: &str, address: &str, string: &str, state: &str) -> Result<String> {
         let (peer, url) = (format!("http://{address}:2380"), format!("http://{address}:2379"));
         let process = Command::new(etcd_dir()?.join("etcd"))
@@ -169,8 +180,8 @@ impl PlainCluster {
             .spawn()
             .context("starting etcd")?;
         self.nodes.push(Node { url: url.clone(), member: String::new(), process });
-        let status = until("it answers", LIMIT, || self.etcd.status(&url)).await?;
-        self.nodes.last_mut().context("just started")?.member.clone_from(&status.member);
+        let status = until("the new member answers", LIMIT, || self.etcd.status(&url)).await?;
+        self.nodes.last_mut().context("the cluster has no members")?.member.clone_from(&status.member);
         Ok(status.member)
     }
 

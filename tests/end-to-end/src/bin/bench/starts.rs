@@ -1,4 +1,4 @@
-//! How long a function takes to start, beside one that does nothing.
+//! How long a function takes to start, compared with a function that does nothing.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -9,10 +9,10 @@ use anyhow::{Context, Result};
 
 use crate::figure::Figure;
 
-/// From exec to the first call of the runtime API, beside a function that does nothing.
+/// The time from exec to the first call of the runtime API, compared with a function that does nothing.
 pub fn starts() -> Result<Vec<Figure>> {
     let exe = std::env::current_exe()?;
-    let dir = exe.parent().context("a program stands in a folder")?;
+    let dir = exe.parent().context("this program is in no folder")?;
     let idle = dir.join("examples/probe-function");
     let mut measured = start(&dir.join("reconcile"))?;
     let mut figure = Figure {
@@ -20,22 +20,27 @@ pub fn starts() -> Result<Vec<Figure>> {
         measured: String::new(),
         goal: "1.5 × a function that does nothing",
         reached: None,
-        made_of: "the clients of four services, their TLS and etcd's certificates are set up before the first poll, so that an event finds them ready and wrong settings fail the start; an idle function has none of it",
+        made_of: "the clients of four services, their TLS and etcd's certificates are set up before the first poll, so that they are ready when an event comes and a wrong setting fails the start",
     };
     if idle.is_file() {
         let baseline = start(&idle)?;
         measured = measured.min(start(&dir.join("reconcile"))?);
         figure.reached = Some(measured <= baseline.mul_f64(1.5));
         let ratio = measured.as_secs_f64() / baseline.as_secs_f64();
-        figure.measured =
-            format!("{:.0} ms, {ratio:.2} × the idle one (same build)", measured.as_secs_f64() * 1e3);
+        figure.measured = format!(
+            "{:.0} ms, {ratio:.2} × a function that does nothing (same build)",
+            measured.as_secs_f64() * 1e3
+        );
     } else {
-        figure.measured =
-            format!("{:.0} ms; no idle function was built beside it", measured.as_secs_f64() * 1e3);
+        figure.measured = format!(
+            "{:.0} ms; probe-function, which does nothing, is not built",
+            measured.as_secs_f64() * 1e3
+        );
     }
     Ok(vec![figure])
 }
 
+/// The shortest start of seven.
 fn start(program: &Path) -> Result<Duration> {
     let mut best = Duration::MAX;
     for _ in 0..7 {

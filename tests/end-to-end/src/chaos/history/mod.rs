@@ -1,8 +1,12 @@
-//! What all clients did and were told, and whether one order explains it: linearizability, key by key.
+//! All operations of all clients, and whether one order explains their answers: linearizability, key by key.
 //!
-//! The checker is `todc-utils`' (the algorithm of Wing and Gong with Lowe's memory, as porcupine's). It knows complete
-//! histories only. An operation without an answer is given one at the end of all, as if it could still happen; one
-//! that wrote what nobody ever saw is left out, which is the same; one whose value was seen had happened by then.
+//! The checker is that of `todc-utils`: the algorithm of Wing and Gong with Lowe's memory, as in porcupine.
+//! It needs complete histories, so an operation without an answer is completed:
+//!
+//! - A write or swap whose value was seen had happened by then: it ends at the first answer that shows the
+//!   value.
+//! - A write or swap whose value was never seen is left out, as if it never happened.
+//! - A deletion ends after everything else, because it may still happen.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -13,25 +17,25 @@ use todc_utils::linearizability::history::{Action, History as Complete};
 
 use super::register::{Effect, Register};
 
-/// How many operations before a violation are shown.
+/// How many operations before a violation are printed.
 const SHOWN: usize = 25;
 
 /// One operation of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operation {
-    /// Who asked.
+    /// The number of the client.
     pub client: usize,
-    /// Of which key.
+    /// The key.
     pub key: String,
-    /// When it was asked for.
+    /// When it was sent, since the clients started.
     pub began: Duration,
-    /// When it was answered; never, where the answer is not known.
+    /// When its answer came, since the clients started; `None` without an answer.
     pub ended: Option<Duration>,
-    /// What was done.
+    /// What was done, and what was answered.
     pub effect: Effect,
 }
 
-/// Everything that all clients did, in any order.
+/// All operations of all clients, in any order.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     operations: Vec<Operation>,
@@ -43,17 +47,18 @@ impl History {
         self.operations.push(operation);
     }
 
-    /// How many there are, and how many of these were answered.
+    /// The number of operations, and how many of these were answered.
     pub fn count(&self) -> (usize, usize) {
         (self.operations.len(), self.operations.iter().filter(|o| o.ended.is_some()).count())
     }
 
-    /// Every key that anything was done to.
+    /// All keys of the operations.
     pub fn keys(&self) -> BTreeSet<&str> {
         self.operations.iter().map(|operation| operation.key.as_str()).collect()
     }
 
-    /// The keys whose operations no order explains, each with the operations up to the first that none does.
+    /// The keys whose operations no order explains. Each comes with its operations up to the first that
+    /// cannot be explained.
     pub fn violations(&self) -> BTreeMap<&str, String> {
         let mut keys: BTreeMap<&str, Vec<Operation>> = BTreeMap::new();
         for operation in &self.operations {
@@ -63,7 +68,8 @@ impl History {
     }
 }
 
-/// `None` where the operations of one key are linearizable; else those before the first that cannot be.
+/// `None` if the operations of one key are linearizable; else the operations up to the first that cannot be
+/// explained.
 fn explain(operations: &[Operation]) -> Option<String> {
     if is_linearizable(operations) {
         return None;
@@ -89,7 +95,7 @@ fn explain(operations: &[Operation]) -> Option<String> {
     Some(text)
 }
 
-/// What was known at this moment: later answers had not come yet.
+/// The operations as they were known at a moment: answers that came later are removed.
 fn until(operations: &[Operation], moment: Duration) -> Vec<Operation> {
     let begun = operations.iter().filter(|o| o.began <= moment);
     let known = begun.filter_map(|o| match o.ended {
@@ -101,13 +107,14 @@ fn until(operations: &[Operation], moment: Duration) -> Vec<Operation> {
 
 fn is_linearizable(operations: &[Operation]) -> bool {
     let complete = completed(operations);
-    // Each operation is its own process: what a client did one after the other did not overlap anyhow.
+    // Each operation is a process of its own: the operations of one client do not overlap, so their times
+    // already order them.
     let mut actions: Vec<(Duration, bool, usize, Effect)> = Vec::new();
     for (process, (began, ended, effect)) in complete.into_iter().enumerate() {
         actions.push((began, false, process, effect));
         actions.push((ended, true, process, effect));
     }
-    // Of the same moment the calls come first: then they overlap, which forbids less.
+    // At the same moment, calls come before answers: then the operations overlap, which allows more orders.
     actions.sort_by_key(|(at, answer, process, _)| (*at, *answer, *process));
     let action = |(_, answer, process, effect): (Duration, bool, usize, Effect)| {
         (process, if answer { Action::Response(effect) } else { Action::Call(effect) })
@@ -116,11 +123,11 @@ fn is_linearizable(operations: &[Operation]) -> bool {
     actions.is_empty() || WGLChecker::<Register>::is_linearizable(Complete::from_actions(actions))
 }
 
-/// Every operation with an end, as the head of this file says.
+/// Every operation with an end, as the head of this file describes.
 fn completed(operations: &[Operation]) -> Vec<(Duration, Duration, Effect)> {
     let first_seen = first_seen(operations);
     let complete = operations.iter().filter_map(|o| {
-        let ended = match (o.ended, o.effect.maybe_written()) {
+        let ended = match (o.ended, o.effect.unanswered_value()) {
             (Some(ended), _) => ended,
             (None, Some(value)) => *first_seen.get(&value)?,
             (None, None) => Duration::MAX,
@@ -130,13 +137,13 @@ fn completed(operations: &[Operation]) -> Vec<(Duration, Duration, Effect)> {
     complete.collect()
 }
 
-/// By when each value was there: the first answer that shows it. A swap that has no answer and whose value was seen
-/// was made, so it saw what it expected.
+/// By when each value was in the key: the first answer that shows it. If the value of a swap without an
+/// answer was seen, the swap happened, so the value that it expected was in the key by then, too.
 fn first_seen(operations: &[Operation]) -> BTreeMap<u64, Duration> {
     let mut seen: BTreeMap<u64, Duration> = BTreeMap::new();
     let mut fresh: Vec<(u64, Duration)> =
         operations.iter().filter_map(|o| Some((o.effect.seen()?, o.ended?))).collect();
-    let swaps: BTreeMap<u64, u64> = operations.iter().filter_map(|o| o.effect.maybe_swapped()).collect();
+    let swaps: BTreeMap<u64, u64> = operations.iter().filter_map(|o| o.effect.unanswered_swap()).collect();
     while let Some((value, by)) = fresh.pop() {
         if seen.get(&value).is_none_or(|at| by < *at) {
             seen.insert(value, by);

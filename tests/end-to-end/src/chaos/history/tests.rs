@@ -8,7 +8,7 @@ use super::super::register::Effect::*;
 use super::super::register::{Effect, Held, Register};
 use super::{History, Operation, completed, is_linearizable};
 
-/// From, to (0: no answer), what.
+/// When the operation was sent, when it was answered (0: never), both in milliseconds, and the operation.
 type Line = (u64, u64, Effect);
 
 fn operations(lines: &[Line]) -> Vec<Operation> {
@@ -60,32 +60,32 @@ fn a_lost_write() {
 }
 
 #[test]
-fn a_write_that_nobody_made() {
+fn a_value_that_no_client_wrote() {
     is_violated(&[(1, 2, put(1, None)), (3, 4, Read(Some(9)))]);
 }
 
 #[test]
 fn a_write_without_an_answer_may_happen_late_or_never() {
-    holds(&[(1, 0, MaybePut(1)), (2, 3, Read(None)), (4, 5, Read(Some(1)))]);
-    holds(&[(1, 0, MaybePut(1)), (2, 3, put(2, None)), (4, 5, Read(Some(2)))]);
-    holds(&[(1, 0, MaybePut(1)), (2, 3, put(2, Some(1))), (4, 5, Read(Some(2)))]);
+    holds(&[(1, 0, PutUnanswered(1)), (2, 3, Read(None)), (4, 5, Read(Some(1)))]);
+    holds(&[(1, 0, PutUnanswered(1)), (2, 3, put(2, None)), (4, 5, Read(Some(2)))]);
+    holds(&[(1, 0, PutUnanswered(1)), (2, 3, put(2, Some(1))), (4, 5, Read(Some(2)))]);
 }
 
 #[test]
-fn it_happens_once_and_not_before_it_was_asked_for() {
+fn an_unanswered_write_happens_once_and_not_before_it_was_sent() {
     is_violated(&[
-        (1, 0, MaybePut(1)),
+        (1, 0, PutUnanswered(1)),
         (2, 3, Read(Some(1))),
         (4, 5, put(2, Some(1))),
         (6, 7, Read(Some(1))),
     ]);
-    is_violated(&[(1, 2, Read(Some(1))), (3, 0, MaybePut(1))]);
+    is_violated(&[(1, 2, Read(Some(1))), (3, 0, PutUnanswered(1))]);
 }
 
 #[test]
 fn a_deletion_without_an_answer() {
-    holds(&[(1, 2, put(1, None)), (3, 0, MaybeDeleted), (4, 5, Read(Some(1))), (6, 7, Read(None))]);
-    is_violated(&[(1, 2, put(1, None)), (3, 0, MaybeDeleted), (4, 5, Read(None)), (6, 7, Read(Some(1)))]);
+    holds(&[(1, 2, put(1, None)), (3, 0, DeleteUnanswered), (4, 5, Read(Some(1))), (6, 7, Read(None))]);
+    is_violated(&[(1, 2, put(1, None)), (3, 0, DeleteUnanswered), (4, 5, Read(None)), (6, 7, Read(Some(1)))]);
 }
 
 #[test]
@@ -98,28 +98,28 @@ fn a_swap_is_made_only_where_it_was_expected() {
     ]);
     is_violated(&[(1, 2, put(1, None)), (3, 4, swapped(Some(1), 2)), (5, 6, swapped(Some(1), 3))]);
     is_violated(&[(1, 2, put(1, None)), (3, 4, Kept { from: Some(1), found: Some(1) })]);
-    holds(&[(1, 0, MaybeSwapped { from: None, to: 1 }), (2, 3, put(2, None)), (4, 5, Read(Some(2)))]);
-    is_violated(&[(1, 2, put(1, None)), (3, 0, MaybeSwapped { from: None, to: 2 }), (4, 5, Read(Some(2)))]);
+    holds(&[(1, 0, SwapUnanswered { from: None, to: 1 }), (2, 3, put(2, None)), (4, 5, Read(Some(2)))]);
+    is_violated(&[(1, 2, put(1, None)), (3, 0, SwapUnanswered { from: None, to: 2 }), (4, 5, Read(Some(2)))]);
 }
 
 #[test]
 fn a_swap_without_an_answer_may_build_on_a_write_without_one() {
-    let maybe = |from, to| MaybeSwapped { from: Some(from), to };
-    holds(&[(1, 0, MaybePut(1)), (2, 0, maybe(1, 2)), (3, 0, maybe(2, 3)), (4, 5, Read(Some(3)))]);
-    is_violated(&[(2, 0, maybe(1, 2)), (4, 5, Read(Some(2)))]);
+    let swap = |from, to| SwapUnanswered { from: Some(from), to };
+    holds(&[(1, 0, PutUnanswered(1)), (2, 0, swap(1, 2)), (3, 0, swap(2, 3)), (4, 5, Read(Some(3)))]);
+    is_violated(&[(2, 0, swap(1, 2)), (4, 5, Read(Some(2)))]);
 }
 
 #[test]
-fn a_violation_is_told_with_what_came_before_it_and_nothing_after() {
+fn a_violation_is_printed_with_what_came_before_it_and_nothing_after() {
     let mut history = History::default();
     let lines = [(1, 2, put(1, None)), (3, 4, put(2, Some(1))), (5, 6, Read(Some(1))), (7, 8, Read(Some(2)))];
     operations(&lines).into_iter().for_each(|o| history.add(o));
     let violations = history.violations();
-    let told = violations.get("k").expect("it is told");
-    assert!(told.contains("Read(Some(1))") && !told.contains("Read(Some(2))"), "{told}");
+    let text = violations.get("k").expect("the violation of this key");
+    assert!(text.contains("Read(Some(1))") && !text.contains("Read(Some(2))"), "{text}");
 }
 
-/// A slow, obvious twin: every order is tried.
+/// A slow and obvious second checker: it tries every order.
 fn by_all_orders(left: &[(Duration, Duration, Effect)], held: Held) -> bool {
     let first_end = left.iter().map(|(_, ended, _)| *ended).min();
     left.is_empty()
@@ -131,14 +131,14 @@ fn by_all_orders(left: &[(Duration, Duration, Effect)], held: Held) -> bool {
         })
 }
 
-/// Every order of all operations, those included whose value nobody saw, which may also never have happened.
-fn twin(operations: &[Operation]) -> bool {
+/// Checks all operations. It keeps the writes whose value was never seen, which the real checker leaves out.
+fn second_checker(operations: &[Operation]) -> bool {
     let ended = |o: &Operation| (o.began, o.ended.unwrap_or(Duration::MAX), o.effect);
     by_all_orders(&operations.iter().map(ended).collect::<Vec<_>>(), None)
 }
 
 #[test]
-fn the_twin_agrees_on_random_histories() {
+fn both_checkers_agree_on_random_histories() {
     let mut chance = ChaCha8Rng::seed_from_u64(1);
     let mut below = |bound: u64| chance.next_u64() % bound;
     let mut violated = 0;
@@ -149,9 +149,9 @@ fn the_twin_agrees_on_random_histories() {
             let held = |number: u64| (number > 0).then_some(number);
             let (one, ended) = (held(below(3)), began + below(10));
             lines.push(match below(8) {
-                0 => (began, 0, MaybePut(value)),
-                1 => (began, 0, MaybeSwapped { from: one, to: value }),
-                2 => (began, 0, MaybeDeleted),
+                0 => (began, 0, PutUnanswered(value)),
+                1 => (began, 0, SwapUnanswered { from: one, to: value }),
+                2 => (began, 0, DeleteUnanswered),
                 3 => (began, ended, Deleted { before: one }),
                 4 | 5 => (began, ended, Read(one)),
                 6 => (began, ended, Swapped { from: one, to: value }),
@@ -159,11 +159,16 @@ fn the_twin_agrees_on_random_histories() {
             });
         }
         let history = operations(&lines);
-        assert_eq!(is_linearizable(&history), twin(&history), "{lines:?} as {:?}", completed(&history));
-        violated += usize::from(!twin(&history));
+        assert_eq!(
+            is_linearizable(&history),
+            second_checker(&history),
+            "{lines:?} as {:?}",
+            completed(&history)
+        );
+        violated += usize::from(!second_checker(&history));
     }
     assert!(
         (400..3_600).contains(&violated),
-        "{violated} of 4,000 are violated: both outcomes must be common"
+        "{violated} of 4,000 histories are impossible: both results must be common"
     );
 }

@@ -1,4 +1,4 @@
-//! Who is who in a group, and how a story sends them off.
+//! Which instance of a group is which.
 
 use anyhow::{Context, Result, ensure};
 
@@ -6,15 +6,12 @@ use crate::cluster::{Cluster, LIMIT};
 use crate::wait::until;
 
 impl Cluster {
-    /// How long an action of the instances that are launched from now on lives without a heartbeat, in seconds.
-    pub async fn launch_heartbeat(&self, seconds: i32) -> Result<()> {
-        let call = self.account.autoscaling.put_lifecycle_hook().auto_scaling_group_name(&self.name);
-        let call = call.lifecycle_hook_name("etcd-asg-launch").heartbeat_timeout(seconds);
-        call.send().await.context("changing the launch hook")?;
-        Ok(())
+    /// The IDs of the group's instances.
+    pub async fn ids(&self) -> Result<Vec<String>> {
+        Ok(self.nodes().await?.into_iter().map(|node| node.id).collect())
     }
 
-    /// The instances from the oldest to the youngest, as the product orders them.
+    /// The instances from the oldest to the youngest by launch time and ID, as the product orders them.
     pub async fn by_age(&self) -> Result<Vec<String>> {
         let filter =
             aws_sdk_ec2::types::Filter::builder().name("tag:aws:autoscaling:groupName").values(&self.name);
@@ -27,12 +24,11 @@ impl Cluster {
         Ok(aged.into_iter().map(|(_, id)| id).collect())
     }
 
-    /// Waits until the group has an instance that is none of these.
+    /// Waits until the group has an instance that is not among the known ones. Returns it.
     pub async fn newcomer(&self, known: &[String]) -> Result<String> {
         until("an instance is launched", LIMIT, || async {
-            let nodes = self.nodes().await?;
-            let new = nodes.into_iter().map(|n| n.id).find(|id| !known.contains(id));
-            new.context("none was launched yet")
+            let new = self.ids().await?.into_iter().find(|id| !known.contains(id));
+            new.context("no new instance is in the group")
         })
         .await
     }
@@ -47,18 +43,11 @@ impl Cluster {
         .await
     }
 
-    /// The instance at this address, with or without a port.
-    pub async fn at(&self, address: &str) -> Result<String> {
+    /// The instance that has this address. A port after the address is ignored.
+    pub async fn instance_at(&self, address: &str) -> Result<String> {
         let host = address.split(':').next().unwrap_or_default();
         let addresses = self.addresses().await?;
         let found = addresses.into_iter().find(|(_, a)| a == host);
-        Ok(found.with_context(|| format!("nobody is at {address}"))?.0)
-    }
-
-    /// Ends an instance in order, and does not want another instead.
-    pub async fn shrink_by(&self, instance: &str) -> Result<()> {
-        let call = self.account.autoscaling.terminate_instance_in_auto_scaling_group().instance_id(instance);
-        call.should_decrement_desired_capacity(true).send().await?;
-        Ok(())
+        Ok(found.with_context(|| format!("no instance has the address {address}"))?.0)
     }
 }

@@ -1,4 +1,5 @@
-//! Who is who at this moment, and whether the cluster can bear a loss. Seen from outside, without the functions.
+//! Which instance has which role at this moment, and whether the cluster can lose one. Both are asked of the
+//! group and of etcd directly, without the functions.
 
 use std::time::Duration;
 
@@ -6,25 +7,26 @@ use anyhow::{Context, Result, ensure};
 use futures::future::join_all;
 use membership::change::Change;
 
-use super::fault::Who;
+use super::fault::Role;
 use crate::cluster::Cluster;
 use crate::etcd::{Etcd, Listed, Status};
 
-/// How long a member may take to say something of itself.
+/// How long a member may take to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The instances of the group at one moment.
-pub struct Cast {
-    /// The one that most of the others follow.
-    pub leader: Option<String>,
-    /// All others that are in service or on their way out or in, in the group's own order.
-    pub others: Vec<String>,
-    /// Of these, the ones not in service.
-    passing: Vec<String>,
+/// The roles of the group's instances at one moment.
+pub struct Roles {
+    /// The instance whose member calls itself the leader; if there are several, the leader that most members
+    /// follow.
+    leader: Option<String>,
+    /// All other instances that have an address, in the group's own order.
+    others: Vec<String>,
+    /// Those of `others` that are not in service: they are launching or leaving.
+    in_transition: Vec<String>,
 }
 
-impl Cast {
-    /// As it is now.
+impl Roles {
+    /// Asks the group and every member.
     pub async fn now(cluster: &Cluster) -> Result<Self> {
         let etcd = Etcd::new(PATIENCE)?;
         let addresses = cluster.addresses().await?;
@@ -40,35 +42,37 @@ impl Cast {
         let leader = leading.max_by_key(|(_, status)| followed(&status.member)).map(|(id, _)| id.clone());
         let nodes = cluster.nodes().await?;
         let alive = nodes.iter().filter(|n| addresses.contains_key(&n.id) && Some(&n.id) != leader.as_ref());
-        let (mut others, mut passing) = (Vec::new(), Vec::new());
+        let (mut others, mut in_transition) = (Vec::new(), Vec::new());
         for node in alive {
             others.push(node.id.clone());
             if node.lifecycle != "InService" {
-                passing.push(node.id.clone());
+                in_transition.push(node.id.clone());
             }
         }
-        Ok(Self { leader, others, passing })
+        Ok(Self { leader, others, in_transition })
     }
 
-    /// The instance that plays this part.
-    pub fn play(&self, who: Who) -> Result<String> {
+    /// The instance that has this role.
+    pub fn instance(&self, role: Role) -> Result<String> {
         let pick = |from: &[String], place: usize| from.get(place % from.len().max(1)).cloned();
-        let found = match who {
-            Who::Leader => self.leader.clone().or_else(|| self.others.first().cloned()),
-            Who::Follower(place) => pick(&self.others, place),
-            Who::Passing(place) => pick(&self.passing, place).or_else(|| pick(&self.others, place)),
+        let found = match role {
+            Role::Leader => self.leader.clone().or_else(|| self.others.first().cloned()),
+            Role::Follower(place) => pick(&self.others, place),
+            Role::InTransition(place) => {
+                pick(&self.in_transition, place).or_else(|| pick(&self.others, place))
+            }
         };
-        found.context("no instance is there")
+        found.context("the group has no instance with an address")
     }
 
-    /// All of them, the leader first.
+    /// All instances that have an address, the leader first.
     pub fn all(&self) -> impl Iterator<Item = &String> {
         self.leader.iter().chain(&self.others)
     }
 }
 
-/// Whether the data of this instance can be lost now: without it there is still a majority of voters that answer, and
-/// nobody is about to remove one of these.
+/// Succeeds if the data of this instance can be lost now: a majority of the voters answers without it, and no
+/// removal of a voter is claimed.
 pub async fn can_be_lost(cluster: &Cluster, instance: &str) -> Result<()> {
     let members = cluster.members().await?;
     let voters: Vec<&Listed> = members.iter().filter(|m| !m.learner).collect();
