@@ -68,17 +68,9 @@ async fn demo(arguments: &Arguments, begun: Instant) -> Result<()> {
         options.tick = Some(Duration::from_secs_f64(arguments.tick));
     })
     .await?;
-    println!("A local region runs at {}. Its instances run real etcd on loopback", stage.endpoint());
-    println!(
-        "addresses, and its functions are the real binaries. It is hostile on purpose: events come late and"
-    );
-    println!("twice, and reads are stale. Watch it in a browser: {}\n", stage.page());
-    println!(
-        "A line has the seconds since the start. Lines in capitals say what the demo does. \"group\" is the"
-    );
-    println!("lifecycle of the group's instances, and \"ledger\" is what the functions did about it.\n");
+    println!("{}", introduction(&stage));
     let outcome = tokio::select! {
-        outcome = chapters(&stage, begun) => outcome,
+        outcome = scenario(&stage, begun) => outcome,
         _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
     };
     // The timeline is written also after a failure: it shows what went wrong.
@@ -90,6 +82,20 @@ async fn demo(arguments: &Arguments, begun: Instant) -> Result<()> {
     outcome.and(written)
 }
 
+fn introduction(stage: &Stage) -> String {
+    format!(
+        "A local region runs at {}. Its instances run real etcd on loopback addresses,
+and its functions are the real binaries. It is hostile on purpose: events come late and twice, and reads
+are stale. Watch it in a browser: {}
+
+Each line begins with the seconds since the start. Lines in capitals say what the demo does, \"group\" lines
+show the lifecycle of the group's instances, and \"ledger\" lines show what the functions have done.
+",
+        stage.endpoint(),
+        stage.page()
+    )
+}
+
 async fn write_timeline(stage: &Stage, file: &Path) -> Result<()> {
     let page = stage.snapshot_page().await;
     let written = std::fs::write(file, page);
@@ -98,7 +104,7 @@ async fn write_timeline(stage: &Stage, file: &Path) -> Result<()> {
     Ok(())
 }
 
-async fn chapters(stage: &Stage, begun: Instant) -> Result<()> {
+async fn scenario(stage: &Stage, begun: Instant) -> Result<()> {
     say(begun, "CREATE a group of three: all are launched at once, and one of them founds the cluster");
     let started = Instant::now();
     let cluster = stage.group("demo", 3).await?;
@@ -113,16 +119,16 @@ async fn chapters(stage: &Stage, begun: Instant) -> Result<()> {
 
     say(begun, "WRITE from now on: four writers use the published endpoints");
     let load = Load::dense(&cluster, "demo")?;
-    let mut story = Story { begun, cluster: cluster.clone(), load, steps: vec![formed] };
-    story.killed().await?;
-    story.terminated().await?;
-    story.scaled(5, "SCALE to five: two instances join, one after the other").await?;
-    story.scaled(3, "SCALE back to three: two members leave, one after the other").await?;
-    story.refreshed().await?;
+    let mut scenario = Scenario { begun, cluster: cluster.clone(), load, steps: vec![formed] };
+    scenario.killed().await?;
+    scenario.terminated().await?;
+    scenario.scaled(5, "SCALE to five: two instances join, one after the other").await?;
+    scenario.scaled(3, "SCALE back to three: two members leave, one after the other").await?;
+    scenario.refreshed().await?;
     narrator.end().await;
 
     say(begun, "READ every acknowledged write back");
-    let Story { load, steps, .. } = story;
+    let Scenario { load, steps, .. } = scenario;
     let written = load.end().await?;
     println!("\n{}", table(&steps));
     println!("writes acknowledged: {}, lost: {}", written.acknowledged, written.lost.len());
@@ -140,49 +146,49 @@ async fn chapters(stage: &Stage, begun: Instant) -> Result<()> {
 }
 
 /// A cluster under load, and the rows of the table so far.
-struct Story {
+struct Scenario {
     begun: Instant,
     cluster: Cluster,
     load: Load,
     steps: Vec<Step>,
 }
 
-impl Story {
+impl Scenario {
     async fn killed(&mut self) -> Result<()> {
         let follower = self.cluster.follower().await?;
-        let chapter = self.open(&format!("KILL {follower} outright: its lifecycle hook does not run"));
+        let step = self.open(&format!("KILL {follower} outright: its lifecycle hook does not run"));
         self.cluster.kill(&follower).await?;
         self.cluster.replaces(&follower, 3).await?;
-        self.close(chapter, "a follower is killed outright and replaced");
+        self.close(step, "a follower is killed outright and replaced");
         Ok(())
     }
 
     async fn terminated(&mut self) -> Result<()> {
         let leader = self.cluster.leader().await?;
-        let chapter = self
+        let step = self
             .open(&format!("TERMINATE {leader}, the leader, in order: it leaves once its replacement votes"));
         self.cluster.terminate(&leader).await?;
         self.cluster.replaces(&leader, 3).await?;
-        self.close(chapter, "the leader is terminated in order and replaced");
+        self.close(step, "the leader is terminated in order and replaced");
         check::replaced_before_removed(&self.cluster, &leader).await
     }
 
     async fn scaled(&mut self, size: i32, what: &str) -> Result<()> {
-        let chapter = self.open(what);
+        let step = self.open(what);
         self.cluster.scale(size).await?;
         self.cluster.settles(usize::try_from(size)?).await?;
-        self.close(chapter, if size > 3 { "three become five" } else { "five become three" });
+        self.close(step, if size > 3 { "three become five" } else { "five become three" });
         Ok(())
     }
 
     async fn refreshed(&mut self) -> Result<()> {
         let before = self.cluster.nodes().await?;
-        let chapter = self.open("REFRESH every instance: each leaves once its replacement votes");
+        let step = self.open("REFRESH every instance: each leaves once its replacement votes");
         self.cluster.refresh().await?;
         for node in &before {
             self.cluster.replaces(&node.id, 3).await?;
         }
-        self.close(chapter, "an instance refresh replaces every node");
+        self.close(step, "an instance refresh replaces every node");
         Ok(())
     }
 
