@@ -8,7 +8,7 @@ use std::time::Duration;
 pub struct LaunchSpec {
     /// The instance's ID.
     pub instance: String,
-    /// The instance's address, from [`Addresses::allocate`](super::addresses::Addresses::allocate).
+    /// The instance's private address, from `Addresses::allocate`.
     pub address: Ipv4Addr,
     /// The ID of its image, which decides which etcd is installed.
     pub image: String,
