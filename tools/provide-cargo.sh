@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# provide-cargo.sh NAME: compiles a pinned program from crates.io, once, into its own folder under .tools/, and prints the
+# provide-cargo.sh NAME: compiles a pinned program from its crate, once, into its own folder under .tools/, and prints the
 # program's path.
 set -euo pipefail
 
@@ -15,7 +15,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 home=$root/.tools/$name/$version
 
 if [[ ! -x $home/bin/$name ]]; then
-  printf '%s: compiling %s from crates.io (some minutes) …\n' "$name" "$version" >&2
+  printf '%s: compiling %s (some minutes) …\n' "$name" "$version" >&2
   # It is built in a temporary folder, so that its dependencies do not stay in the project's target folder.
   build=$(mktemp -d)
   trap 'rm -rf "$build"' EXIT

