@@ -4,6 +4,7 @@ import json
 import os
 import queue
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -35,7 +36,7 @@ class Browser:
         command += [f"--user-data-dir={self.profile.name}"]
         self.process = subprocess.Popen(
             command, pass_fds=(to_browser, from_browser), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, start_new_session=True,
         )
         os.close(to_browser)
         os.close(from_browser)
@@ -51,7 +52,22 @@ class Browser:
         self.reader.join(timeout=PATIENCE)
         os.close(self.requests)
         os.close(self.answers)
-        self.profile.cleanup()
+        self._remove_profile()
+
+    def _remove_profile(self):
+        """Chromium's helper processes may outlive it for a moment and still write into the profile."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            try:
+                return self.profile.cleanup()
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
 
     def _read(self):
         left = b""
