@@ -40,7 +40,7 @@ mod propose;
 mod rules;
 
 pub(crate) use self::calls::{Added, joiner_env_after_add};
-use crate::decision::{Decision, Refusal, Subject, Wait};
+use crate::decision::{Decision, Refusal, Subject, Verdict, Wait};
 use crate::guard::{Guard, Guards};
 use crate::ids::{Nonce, Timestamp};
 use crate::ledger::{Edit, GroupIdentity, Ledger, Phase};
@@ -73,35 +73,21 @@ pub fn decide_with(obs: &Observation, now: Timestamp, me: Option<&Nonce>, guards
                 None => without_ledger(obs, group, guards, &mut d),
             }
         }
-        Err(HandsOff::LedgerNotSeen(why)) => {
-            d.wait(Subject::Cluster, Wait::LedgerNotSeen(why));
-            hooks::keep_every_hook_alive(group, &mut d);
-        }
-        Err(HandsOff::Paused) => {
-            d.refuse(Subject::Cluster, Refusal::Paused);
+        Err(verdict) => {
+            d.note(Subject::Cluster, verdict);
             hooks::keep_every_hook_alive(group, &mut d);
         }
     }
     d
 }
 
-/// Why a cluster is not touched at all.
-enum HandsOff {
-    LedgerNotSeen(String),
-    Paused,
-}
-
-/// The ledger as read, if the cluster may be touched.
-fn hands_off<'a>(
-    obs: &'a Observation,
-    group: &Group,
-    guards: Guards,
-) -> Result<Option<&'a Ledger>, HandsOff> {
+/// The ledger as read, or why the cluster is not touched at all.
+fn hands_off<'a>(obs: &'a Observation, group: &Group, guards: Guards) -> Result<Option<&'a Ledger>, Verdict> {
     let ledger = match &obs.ledger {
         Seen::Known(ledger) => ledger.as_ref(),
-        Seen::Unknown(why) => return Err(HandsOff::LedgerNotSeen(why.clone())),
+        Seen::Unknown(why) => return Err(Verdict::Waiting(Wait::LedgerNotSeen(why.clone()))),
     };
-    guards.require(Guard::NotPaused, !group.settings.paused, || HandsOff::Paused)?;
+    guards.require(Guard::NotPaused, !group.settings.paused, || Verdict::Refused(Refusal::Paused))?;
     Ok(ledger)
 }
 

@@ -53,12 +53,16 @@ impl Decision {
         self.edits.iter().any(|e| !e.tidies())
     }
 
+    pub(crate) fn note(&mut self, about: impl Into<Subject>, verdict: Verdict) {
+        self.notes.push(Note { about: about.into(), verdict });
+    }
+
     pub(crate) fn wait(&mut self, about: impl Into<Subject>, on: Wait) {
-        self.notes.push(Note { about: about.into(), verdict: Verdict::Waiting(on) });
+        self.note(about, Verdict::Waiting(on));
     }
 
     pub(crate) fn refuse(&mut self, about: impl Into<Subject>, reason: Refusal) {
-        self.notes.push(Note { about: about.into(), verdict: Verdict::Refused(reason) });
+        self.note(about, Verdict::Refused(reason));
     }
 
     /// Proposes a change, unless an earlier rule has proposed one.

@@ -21,8 +21,7 @@ pub fn heal(v: View<'_>, d: &mut Decision) {
         if sick && v.holds(&ConditionKey::Unproven(id.clone())) {
             match may_replace(v, instance) {
                 Ok(change) => d.propose(change, None),
-                Err(Verdict::Waiting(on)) => d.wait(id, on),
-                Err(Verdict::Refused(why)) => d.refuse(id, why),
+                Err(verdict) => d.note(id, verdict),
             }
         }
     }

@@ -39,16 +39,13 @@ pub fn join(v: View<'_>, d: &mut Decision) {
             d.wait(id, Wait::Turn);
             continue;
         }
-        turn_is_taken = true;
-        match may_join(v, instance) {
+        let step = may_join(v, instance);
+        // A joiner that is refused for a reason of its own does not hold up the next joiner.
+        turn_is_taken = !matches!(step, Err(Verdict::Refused(_)));
+        match step {
             Ok(Step::Add(change)) => propose_membership(v, d, id, change),
             Ok(Step::Remove(other)) => propose_removal(v, d, id, other),
-            Err(Verdict::Waiting(on)) => d.wait(id, on),
-            Err(Verdict::Refused(why)) => {
-                d.refuse(id, why);
-                // A joiner that is refused for a reason of its own does not hold up the next joiner.
-                turn_is_taken = false;
-            }
+            Err(verdict) => d.note(id, verdict),
         }
     }
 }

@@ -22,11 +22,8 @@ pub fn remove_dead(v: View<'_>, d: &mut Decision) {
             Some(id) if v.missing(&id) => d.wait(&id, Wait::Gone),
             Some(_) => {}
             None if v.enforces(Guard::UnownedIsKept) => d.refuse(voter.id, Refusal::UnownedMember),
-            None => mutant_removes_unowned(v, d, voter),
+            // Only the mutant of this guard comes here.
+            None => propose_removal(v, d, voter.id, voter),
         }
     }
-}
-
-fn mutant_removes_unowned(v: View<'_>, d: &mut Decision, voter: &crate::etcd::Member) {
-    propose_removal(v, d, voter.id, voter);
 }
