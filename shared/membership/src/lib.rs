@@ -19,6 +19,7 @@ pub mod map_timestamps;
 pub mod observation;
 pub mod quorum;
 mod recent;
+pub mod report;
 pub mod seen;
 pub mod settings;
 pub mod summary;

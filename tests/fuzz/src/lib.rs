@@ -23,13 +23,14 @@ mod texts;
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names of their corpora.
-pub const ALL: [(&str, Target); 6] = [
+pub const ALL: [(&str, Target); 7] = [
     ("events", events::events),
     ("etcd-answers", etcd::answers),
     ("ledger", ledger::ledger),
     ("settings", settings::settings),
     ("env", texts::env),
     ("versions", texts::versions),
+    ("reports", texts::reports),
 ];
 
 /// Gives the bytes to the target of this name.

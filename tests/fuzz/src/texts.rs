@@ -1,6 +1,7 @@
-//! The env files in the Parameter Store, and versions as servers tell them.
+//! The env files in the Parameter Store, versions as servers tell them, and what hosts report.
 
 use membership::env;
+use membership::report::HostReport;
 use membership::version::{Minor, Version};
 
 /// The questions that the core asks of an env, which may hold anything.
@@ -35,5 +36,16 @@ pub fn versions(data: &[u8]) {
     }
     if let Some(minor) = Minor::parse(text) {
         assert_eq!(Minor::parse(&minor.to_string()), Some(minor));
+    }
+}
+
+/// Whatever a host wrote, its quotation is one short line.
+pub fn reports(data: &[u8]) {
+    if let Some(report) = HostReport::parse(data) {
+        let quoted = report.to_string();
+        assert!(!quoted.is_empty(), "a report without words");
+        assert!(!quoted.chars().any(char::is_control), "a report of more than one line: {quoted:?}");
+        assert!(quoted.chars().count() <= 700, "a report of {} characters", quoted.chars().count());
+        assert!(quoted.matches('"').count() <= 4, "a report that ends its own quotation: {quoted}");
     }
 }
