@@ -1,6 +1,7 @@
 """CloudFormation templates as data: read, and resolved for given parameters as CloudFormation would."""
 
 import fnmatch
+import functools
 import pathlib
 import re
 import subprocess
@@ -57,11 +58,14 @@ class Template:
 
     @classmethod
     def cluster(cls, **parameters):
-        rendered = subprocess.run(
-            [REPOSITORY / "instance" / "render-cluster.sh"], capture_output=True, text=True, check=True, timeout=60
-        )
         given = {"VpcId": "vpc-1", "SubnetIds": ["subnet-1"], "FunctionSecurityGroup": "sg-1", "ImageId": "ami-1"}
-        return cls(rendered.stdout, **{**given, **parameters})
+        return cls(cls.rendered_cluster(), **{**given, **parameters})
+
+    @staticmethod
+    @functools.cache
+    def rendered_cluster():
+        command = [REPOSITORY / "instance" / "render-cluster.sh"]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
 
     def resources(self, kind):
         """Those of this type that exist under the conditions, by logical ID."""
@@ -80,11 +84,28 @@ class Template:
     def _condition(self, expression):
         ((function, arguments),) = expression.items()
         if function == "Fn::Equals":
-            first, second = map(self.resolve, arguments)
+            # CloudFormation compares strings.
+            first, second = (str(self.resolve(argument)) for argument in arguments)
             return first == second
         if function == "Fn::Not":
             return not self._condition(arguments[0])
+        if function in ("Fn::Or", "Fn::And"):
+            return (any if function == "Fn::Or" else all)(map(self._condition, arguments))
         raise AssertionError(f"{function} is not known here")
+
+    def refusals(self):
+        """What CloudFormation says against these parameters: wrong values, and the rules that do not hold."""
+        told = []
+        for name, parameter in self.raw["Parameters"].items():
+            value, pattern = self.parameters[name], parameter.get("AllowedPattern")
+            if pattern is not None and not re.fullmatch(pattern, str(value)):
+                told.append(f"{name}: {parameter.get('ConstraintDescription', pattern)}")
+            if str(value) not in map(str, parameter.get("AllowedValues", [value])):
+                told.append(f"{name}: one of {parameter['AllowedValues']}")
+        for rule in self.raw.get("Rules", {}).values():
+            if "RuleCondition" not in rule or self._condition(rule["RuleCondition"]):
+                told += [a["AssertDescription"] for a in rule["Assertions"] if not self._condition(a["Assert"])]
+        return told
 
     def resolve(self, value):
         if isinstance(value, list):
@@ -110,10 +131,20 @@ class Template:
 
     def _getatt(self, path):
         name, attribute = path
+        if name in self.rules_of_sam():
+            return f"{name.lower()}.{attribute}"
         kind = self.raw["Resources"][name]["Type"]
         if attribute == "Arn" and kind == "AWS::S3::Bucket":
             return f"arn:aws:s3:::{name.lower()}"
         return f"{name.lower()}.{attribute}"
+
+    def rules_of_sam(self):
+        """The AWS::Events::Rule that SAM makes of each event (SAM developer guide, generated resources of a function)."""
+        return {
+            function + event
+            for function, resource in self.resources("AWS::Serverless::Function").items()
+            for event in resource["Properties"]["Events"]
+        }
 
     def _if(self, arguments):
         condition, yes, no = arguments
@@ -137,7 +168,8 @@ class Template:
                 return str(variables[name])
             return str(self._getatt(name.split(".", 1)) if "." in name else self.reference(name))
 
-        return re.sub(r"\$\{([^}!]+)\}", value, text)
+        # A name after an exclamation mark is left for whoever reads the text: a policy variable.
+        return re.sub(r"\$\{!", "${", re.sub(r"\$\{([^}!]+)\}", value, text))
 
 
 def statements(role_properties, policy=None):
@@ -155,11 +187,22 @@ def actions(all_statements):
     return {action for s in all_statements if s["Effect"] == "Allow" for action in listed(s["Action"])}
 
 
-def allows(all_statements, action, resource):
-    """Whether a statement allows this action on this resource, conditions aside."""
-    return any(
-        s["Effect"] == "Allow"
-        and any(fnmatch.fnmatchcase(action, a) for a in listed(s["Action"]))
-        and any(fnmatch.fnmatchcase(resource, r) for r in listed(s["Resource"]))
-        for s in all_statements
+#: What a request of a function's own code carries (AWS Lambda developer guide, VPC).
+OF_A_FUNCTION = {"lambda:SourceFunctionArn": "arn"}
+
+
+def matches(statement, action, resource, context):
+    """Whether a statement is about this request. Policy variables are filled in from the context."""
+    resources = (re.sub(r"\$\{([^}]+)\}", lambda m: context.get(m.group(1), "?"), r) for r in listed(statement["Resource"]))
+    absent = statement.get("Condition", {}).get("Null", {})
+    return (
+        any(fnmatch.fnmatchcase(action, a) for a in listed(statement["Action"]))
+        and any(fnmatch.fnmatchcase(resource, r) for r in resources)
+        and (statement["Effect"] == "Allow" or all(wanted == str(key not in context).lower() for key, wanted in absent.items()))
     )
+
+
+def allows(all_statements, action, resource, context=OF_A_FUNCTION):
+    """Whether this action on this resource is allowed and not denied; the conditions of what is allowed aside."""
+    effects = {s["Effect"] for s in all_statements if matches(s, action, resource, context)}
+    return effects == {"Allow"}

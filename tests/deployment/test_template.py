@@ -1,11 +1,14 @@
 """What the templates grant and pass in is what the code uses, in both directions."""
 
+import json
 import re
 import subprocess
 import tomllib
 import unittest
 
-from template import CLUSTER, REPOSITORY, Template, actions, listed, statements
+import yaml
+
+from template import CLUSTER, FUNCTIONS, REPOSITORY, Template, actions, allows, listed, statements
 
 ADAPTERS = REPOSITORY / "shared" / "src" / "adapters"
 #: Read in files that a package of the functions cannot hold yet, or (scheme) of no use without them.
@@ -44,9 +47,33 @@ class Functions(unittest.TestCase):
 
     def test_every_call_is_granted_and_nothing_else(self):
         granted = actions(statements(self.role, "clusters"))
-        # Not a call of ours: with it S3 answers 404 instead of 403 for a ledger that is not there.
-        self.assertEqual(granted - {"s3:ListBucket"}, operations_of_the_functions())
+        # With it S3 also answers 404 instead of 403 for a ledger that is not there.
+        self.assertEqual(granted - {"s3:ListBucket"}, operations_of_the_functions() - {"s3:ListBucket"})
         self.assertIn("s3:ListBucket", granted)
+
+    def test_no_call_of_the_functions_is_denied(self):
+        """The role's denial is for what Lambda does with the role, and must not hit a call of our own."""
+        denied = {a for s in statements(self.role) if s["Effect"] == "Deny" for a in listed(s["Action"])}
+        self.assertEqual(denied & operations_of_the_functions(), set())
+
+    def test_reports_may_be_read_and_not_written(self):
+        report = "arn:aws:s3:::bucket/reports/main/AROAX:i-1"
+        role = list(statements(self.role))
+        self.assertTrue(allows(role, "s3:GetObject", report))
+        self.assertFalse(allows(role, "s3:PutObject", report))
+        # The hosts write without conditions there.
+        self.assertTrue(Template.functions(LedgerPrefix="reports").refusals())
+        self.assertTrue(Template.functions(LedgerPrefix="reports/x").refusals())
+        self.assertFalse(Template.functions(LedgerPrefix="reports-of-mine").refusals())
+
+    def test_a_parameter_path_that_the_store_refuses_is_refused_here(self):
+        """SSM API reference, PutParameter: no name begins with aws or ssm, in any case; fifteen levels at most."""
+        for wrong in ("/aws", "/aws/etcd", "/SSM/x", "/awsome", "etcd", "/", "/a//b", "/a/", "/x" * 13):
+            for template in (Template.functions(ParameterPrefix=wrong), Template.cluster(ParameterPrefix=wrong)):
+                self.assertTrue(template.refusals(), wrong)
+        for right in ("/etcd-asg", "/etcd/aws", "/x" * 12, "/laws"):
+            for template in (Template.functions(ParameterPrefix=right), Template.cluster(ParameterPrefix=right)):
+                self.assertEqual(template.refusals(), [], right)
 
     def test_only_actions_without_resources_are_granted_on_all(self):
         wide = [s for s in statements(self.role, "clusters") if "*" in listed(s["Resource"])]
@@ -105,7 +132,14 @@ class Functions(unittest.TestCase):
         template = Template.functions(LedgerBucket="mine")
         self.assertEqual(template.resources("AWS::S3::Bucket") | template.resources("AWS::S3::BucketPolicy"), {})
         resources = {r for s in statements(template.properties("FunctionRole")) for r in listed(s["Resource"])}
-        self.assertLessEqual({"arn:aws:s3:::mine", "arn:aws:s3:::mine/etcd-asg/*"}, resources)
+        self.assertLessEqual({"arn:aws:s3:::mine", "arn:aws:s3:::mine/etcd-asg/*", "arn:aws:s3:::mine/reports/*"}, resources)
+
+    def test_an_existing_security_group_is_used_and_none_made(self):
+        template = Template.functions(SecurityGroupId="sg-0123")
+        self.assertEqual(template.resources("AWS::EC2::SecurityGroup"), {})
+        groups = template.resolve(template.raw["Globals"]["Function"]["VpcConfig"]["SecurityGroupIds"])
+        self.assertEqual(groups, ["sg-0123"])
+        self.assertEqual(template.resolve(template.raw["Outputs"]["FunctionSecurityGroup"]["Value"]), "sg-0123")
 
 
 class Events(unittest.TestCase):
@@ -139,16 +173,18 @@ class Events(unittest.TestCase):
         failed = self.template.resolve(self.template.raw["Globals"]["Function"]["EventInvokeConfig"])
         self.assertEqual(failed["DestinationConfig"]["OnFailure"], {"Type": "SQS", "Destination": "deadletters.Arn"})
 
-    def test_the_filters_match_codes_that_the_operators_page_explains(self):
-        """shared/tests/operations.rs checks the same against the software's own codes."""
-        page = (REPOSITORY / "docs" / "OPERATIONS.md").read_text()
-        filters = {f["Properties"]["FilterPattern"] for f in self.template.resources("AWS::Logs::MetricFilter").values()}
-        self.assertIn('{ $.level = "ERROR" }', filters)
-        self.assertIn('{ $.verdict = "refused" }', filters)
-        codes = re.findall(r'\$\.code = "([^"]*)"', " ".join(filters))
-        self.assertEqual(set(codes), {"quorum-not-proven", "no-member-list"})
-        for code in codes:
-            self.assertIn(f'<a id="{code}"></a>', page)
+    def test_only_the_rules_of_the_stack_may_fill_its_queue(self):
+        (statement,) = self.template.properties("DeadLettersPolicy")["PolicyDocument"]["Statement"]
+        may = set(statement["Condition"]["ArnEquals"]["aws:SourceArn"])
+        with_queue = {
+            f"{function}{event}.Arn".lower()
+            for function, resource in self.template.resources("AWS::Serverless::Function").items()
+            for event, told in resource["Properties"]["Events"].items()
+            if "DeadLetterConfig" in told["Properties"]
+        }
+        self.assertEqual({arn.lower() for arn in may}, with_queue)
+        # CloudFormation cuts a long stack name in the names of what it makes.
+        self.assertNotIn("AWS::StackName", str(self.template.raw["Resources"]["DeadLettersPolicy"]))
 
 
 class Bucket(unittest.TestCase):
@@ -185,6 +221,16 @@ class Bucket(unittest.TestCase):
         context = {"aws:SecureTransport": "true", "s3:ObjectCreationOperation": "false"}
         self.assertEqual(self.denied("s3:PutObject", "arn:aws:s3:::bucket/etcd-asg/main/ledger.json", **context), [])
 
+    def test_a_host_writes_its_report_without_a_condition_and_nothing_keeps_it_for_long(self):
+        context = {"aws:SecureTransport": "true", "s3:ObjectCreationOperation": "true"}
+        self.assertEqual(self.denied("s3:PutObject", "arn:aws:s3:::bucket/reports/main/AROAX:i-1", **context), [])
+        rules = self.template.properties("Bucket")["LifecycleConfiguration"]["Rules"]
+        expiring = [rule for rule in rules if "ExpirationInDays" in rule]
+        # No current ledger may expire, ever.
+        self.assertEqual([rule["Prefix"] for rule in expiring], ["reports/"])
+        # In one rule S3 takes either days or markers (S3 API reference, LifecycleExpiration).
+        self.assertNotIn("ExpiredObjectDeleteMarker", expiring[0])
+
     def test_nothing_goes_in_plain_text(self):
         plain = {"aws:SecureTransport": "false"}
         self.assertEqual(self.denied("s3:GetObject", "arn:aws:s3:::bucket/etcd-asg/x", **plain), ["EncryptedInTransit"])
@@ -205,7 +251,7 @@ class Cluster(unittest.TestCase):
     def calls_of_the_instance(self):
         text = "".join(path.read_text() for path in sorted((REPOSITORY / "instance").rglob("*.sh")))
         used = {f"ssm:{name}" for name in re.findall(r"X-Amz-Target: AmazonSSM\.(\w+)", text)}
-        used |= {f"autoscaling:{name}" for name in re.findall(r"Action=(\w+)", text)}
+        used |= {f"autoscaling:{name}" for name in re.findall(r"Action=(\w+)", text)} - {"autoscaling:GetCallerIdentity"}
         return used | ({"s3:GetObject"} if '"$(endpoint s3)' in text else set())
 
     def test_every_call_of_the_boot_script_is_granted_and_nothing_else(self):
@@ -216,6 +262,16 @@ class Cluster(unittest.TestCase):
         resources = [s["Resource"] for s in statements(reads.properties("Role")) if s["Action"] == "s3:GetObject"]
         self.assertEqual(resources, ["arn:aws:s3:::tools/etcd.tgz"])
 
+    def test_an_instance_writes_its_own_report_and_no_other(self):
+        role = list(statements(Template.cluster(ClusterName="red", ReportsBucket="words").properties("Role")))
+        caller = {"aws:userid": "AROAX:i-1"}
+        for key, may in (
+            ("reports/red/AROAX:i-1", True), ("reports/red/AROAX:i-2", False), ("reports/blue/AROAX:i-1", False),
+            ("etcd-asg/red/ledger.json", False), ("reports/red/AROAX:i-1/x", False),
+        ):
+            self.assertIs(allows(role, "s3:PutObject", f"arn:aws:s3:::words/{key}", caller), may, key)
+            self.assertFalse(allows(role, "s3:GetObject", f"arn:aws:s3:::words/{key}", caller), key)
+
     def user_data(self, template):
         return template.properties("LaunchTemplate")["LaunchTemplateData"]["UserData"]
 
@@ -224,23 +280,81 @@ class Cluster(unittest.TestCase):
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
 
     def test_cloudformation_fills_in_what_the_command_line_would(self):
-        wanted = self.rendered("red", "--device", "/dev/sdf", "--set", "ETCD_QUOTA_BACKEND_BYTES=4294967296")
-        self.assertEqual(self.user_data(self.template), wanted)
+        wanted = self.rendered(
+            "red", "--device", "/dev/sdf", "--set", "ETCD_QUOTA_BACKEND_BYTES=4294967296",
+            "--set", "ETCD_ASG_ROLE_ID=role.RoleId",
+        )
+        self.assertEqual(self.settings(self.user_data(self.template)), self.settings(wanted))
         archive = Template.cluster(
             ClusterName="blue", ParameterPrefix="/other", EtcdArchiveBucket="tools", EtcdArchiveKey="etcd.tgz",
-            EtcdSha256="a" * 64, EtcdSettings=["ETCD_ELECTION_TIMEOUT=2000", "AWS_USE_DUALSTACK_ENDPOINT=true"],
+            EtcdSha256="a" * 64, EtcdSettings=["ETCD_ELECTION_TIMEOUT=2000"], Egress="ipv6", ReportsBucket="words",
         )
         wanted = self.rendered(
             "blue", "--prefix", "/other", "--device", "/dev/sdf", "--etcd", "s3://tools/etcd.tgz", "--sha256", "a" * 64,
-            "--set", "ETCD_ELECTION_TIMEOUT=2000", "--set", "AWS_USE_DUALSTACK_ENDPOINT=true",
+            "--set", "ETCD_ELECTION_TIMEOUT=2000", "--set", "ETCD_ASG_ROLE_ID=role.RoleId",
+            "--set", "ETCD_ASG_REPORTS_BUCKET=words", "--set", "AWS_USE_DUALSTACK_ENDPOINT=true",
         )
-        self.assertEqual(self.user_data(archive), wanted)
+        self.assertEqual(self.settings(self.user_data(archive)), self.settings(wanted))
+        self.assertEqual(archive.refusals(), [])
+
+    def settings(self, user_data):
+        """The user data without the comments among its settings."""
+        return re.sub(r"\n      # no .*", "", user_data)
 
     def test_it_fits(self):
-        """EC2 takes 16,384 bytes of user data, CloudFormation 51,200 of a template that is not in S3."""
-        longest = Template.cluster(ClusterName="c" * 100, ParameterPrefix="/" + "p" * 499, EtcdSha256="a" * 64)
-        self.assertLess(len(self.user_data(longest)), 16384)
-        self.assertIsNone(re.search(r"@[A-Z_]+@|\$\{", self.user_data(longest)))
+        """EC2 takes 16,384 bytes of user data before base64 (EC2 user guide, user data), CloudFormation 51,200 of a
+        template that is not in S3 (CloudFormation quotas)."""
+        longest = Template.cluster(
+            ClusterName="c" * 100, ParameterPrefix="/" + "p" * 499, EtcdSha256="a" * 64, Egress="ipv6", JournalDays=30,
+            EtcdArchiveBucket="b" * 63, EtcdArchiveKey="k" * 200, ReportsBucket="b" * 63,
+        )
+        filled_in = self.user_data(longest)
+        self.assertIsNone(re.search(r"@[A-Z_]+@|\$\{", filled_in))
+        # What CloudFormation fills in for the references to its resources: IDs of roles and names that it makes up.
+        made_up = 128 * 2
+        room_for_settings = 16384 - len(filled_in.encode()) - made_up
+        self.assertGreater(room_for_settings, 300, "there is no room for EtcdSettings")
+        self.assertLessEqual(len(Template.rendered_cluster().encode()), 51200)
+        self.assertLessEqual(len(FUNCTIONS.read_bytes()), 51200)
+
+    def test_the_journal_is_shipped_only_where_it_is_wanted_and_after_etcd(self):
+        self.assertNotIn("rsyslog", self.user_data(self.template))
+        self.assertNotIn("journal", {p["PolicyName"] for p in self.template.properties("Role")["Policies"]})
+        self.assertEqual(self.template.resources("AWS::Logs::LogGroup"), {})
+        ships = Template.cluster(ClusterName="red", JournalDays=7)
+        self.assertEqual(ships.properties("Journal"), {"RetentionInDays": 7})
+        commands = yaml.safe_load(self.user_data(ships))["runcmd"]
+        self.assertEqual(commands[-2][:2], ["systemctl", "start"])
+        self.assertEqual(commands[-1][:2], ["sh", "-c"])
+        self.assertIn("-c ssm:journalconfiguration ||", commands[-1][2])
+        subprocess.run(["sh", "-n", "-c", commands[-1][2]], check=True)
+        (file,) = json.loads(ships.properties("JournalConfiguration")["Value"])["logs"]["logs_collected"]["files"]["collect_list"]
+        self.assertEqual(file, {"file_path": "/var/log/messages", "log_group_name": "journal", "log_stream_name": "{instance_id}"})
+        role = list(statements(ships.properties("Role")))
+        self.assertTrue(allows(role, "ssm:GetParameter", "arn:aws:ssm:us-east-1:123456789012:parameter/journalconfiguration"))
+        self.assertTrue(allows(role, "logs:PutLogEvents", "journal.Arn"))
+
+    def test_session_manager_gives_a_shell_and_no_parameters(self):
+        policies = {p["PolicyName"] for p in self.template.properties("Role")["Policies"]}
+        self.assertEqual(policies, {"boot"})
+        role = list(statements(Template.cluster(ClusterName="red", SessionManager="true").properties("Role")))
+        self.assertTrue(allows(role, "ssmmessages:OpenDataChannel", "*"))
+        self.assertFalse(allows(role, "ssm:GetParameter", "arn:aws:ssm:us-east-1:123456789012:parameter/secret"))
+
+    def test_a_source_of_etcd_that_the_subnets_do_not_reach_is_refused(self):
+        bucket = {"EtcdArchiveBucket": "tools", "EtcdArchiveKey": "etcd.tgz", "EtcdSha256": "a" * 64}
+        for egress, source, refused in (
+            ("nat-gateway", {}, None), ("other", {}, None), ("ipv6", {}, "do not reach GitHub"),
+            ("interface-endpoints", {}, "do not reach GitHub"), ("ipv6", {"EtcdSource": "image"}, None),
+            ("interface-endpoints", bucket, None), ("ipv6", bucket, None), ("nat", {}, "one of"),
+            ("interface-endpoints", {"EtcdSource": "3.5.30", "EtcdSha256": "a" * 64}, "do not reach GitHub"),
+            ("nat-gateway", {"EtcdArchiveBucket": "tools"}, "needs EtcdArchiveKey and EtcdSha256"),
+            ("nat-gateway", {**bucket, "EtcdSha256": ""}, "needs EtcdArchiveKey and EtcdSha256"),
+        ):
+            with self.subTest(f"{egress} {source}"):
+                told = Template.cluster(Egress=egress, **source).refusals()
+                self.assertEqual(told != [], refused is not None, told)
+                self.assertIn(refused or "", " ".join(told))
 
     def test_an_unrendered_copy_says_so(self):
         raw = Template(CLUSTER.read_text(), VpcId="v", SubnetIds=["s"], FunctionSecurityGroup="g", ImageId="i")
@@ -257,6 +371,7 @@ class Cluster(unittest.TestCase):
         self.assertGreater(policy["MaxHealthyPercentage"], 100)
         self.assertEqual(group["InstanceLifecyclePolicy"]["RetentionTriggers"], {"TerminateHookAbandon": "retain"})
         self.assertIn({"Key": "etcd-asg:cluster", "Value": "red", "PropagateAtLaunch": True}, group["Tags"])
+        self.assertIn("Peers", listed(self.template.raw["Resources"]["Group"]["DependsOn"]))
         for mapping in self.template.properties("LaunchTemplate")["LaunchTemplateData"]["BlockDeviceMappings"]:
             self.assertEqual((mapping["Ebs"]["VolumeType"], mapping["Ebs"]["Encrypted"]), ("gp3", True))
 

@@ -1,0 +1,102 @@
+"""The alarms: what each listens to exists, what is serious rings, and what is ordinary does not."""
+
+import re
+import unittest
+
+from template import REPOSITORY, Template
+
+PAGE = (REPOSITORY / "docs" / "OPERATIONS.md").read_text()
+#: The codes that need somebody at once, and the metric filters that must match each.
+SERIOUS = {
+    "quorum-lost": "QuorumNotes",
+    "quorum-not-proven": "QuorumNotes",
+    "no-member-list": "QuorumNotes",
+    "retained": "RetainedNotes",
+}
+
+
+def codes_of_the_source():
+    """Every code that the functions can write."""
+    text = "".join(path.read_text() for path in sorted((REPOSITORY / "shared").rglob("src/**/*.rs")))
+    tables = re.findall(r"codes!\(\w+ \{(.*?)\}\);", text, re.S)
+    return {code for table in tables for code in re.findall(r'=> "([a-z0-9-]+)"', table)}
+
+
+class Alarms(unittest.TestCase):
+    def setUp(self):
+        self.template = Template.functions()
+        self.filters = {n: self.template.properties(n) for n in self.template.resources("AWS::Logs::MetricFilter")}
+        self.alarms = {n: self.template.properties(n) for n in self.template.resources("AWS::CloudWatch::Alarm")}
+
+    def codes(self, name):
+        return set(re.findall(r'\$\.code = "([^"]*)"', self.filters[name]["FilterPattern"]))
+
+    def test_every_serious_code_is_matched_by_the_filter_of_an_alarm(self):
+        for code, wanted in SERIOUS.items():
+            self.assertIn(code, self.codes(wanted), code)
+
+    def test_every_code_of_a_filter_is_one_of_the_software_and_of_the_operators_page(self):
+        known = codes_of_the_source()
+        self.assertGreater(len(known), 60)
+        for name in self.filters:
+            for code in self.codes(name):
+                self.assertIn(code, known, name)
+                self.assertIn(f'<a id="{code}"></a>', PAGE, name)
+                self.assertIn(code, SERIOUS, f"{name} matches a code that SERIOUS does not list")
+
+    def test_levels_and_verdicts_are_matched_whatever_the_code_is(self):
+        patterns = {f["FilterPattern"] for f in self.filters.values()}
+        self.assertLessEqual({'{ $.level = "ERROR" }', '{ $.verdict = "refused" }'}, patterns)
+
+    def test_every_filter_feeds_an_alarm_and_every_own_metric_has_a_filter(self):
+        fed = {t["MetricName"] for f in self.filters.values() for t in f["MetricTransformations"]}
+        heard = {a["MetricName"] for a in self.alarms.values() if a.get("Namespace") == "etcd-asg"}
+        self.assertEqual(fed, heard)
+
+    def test_the_operators_page_lists_every_alarm(self):
+        (listed,) = re.findall(r"\*\*Alarms of the stack\*\*:(.*?)\n\n", PAGE, re.S)
+        self.assertEqual(set(re.findall(r"`([A-Z]\w+)`", listed)), {name.removesuffix("Alarm") for name in self.alarms})
+
+    def test_only_the_topic_is_notified_and_only_where_there_is_one(self):
+        told = Template.functions(AlarmTopic="arn:aws:sns:us-east-1:123456789012:ops")
+        for name in self.alarms:
+            self.assertNotIn("AlarmActions", self.alarms[name])
+            self.assertEqual(told.properties(name)["AlarmActions"], ["arn:aws:sns:us-east-1:123456789012:ops"])
+
+    def test_a_retained_instance_rings_while_the_functions_are_away(self):
+        cluster = Template.cluster()
+        alarm, group = cluster.properties("RetainedAlarm"), cluster.properties("Group")
+        collected = [metric for collection in group["MetricsCollection"] for metric in collection["Metrics"]]
+        self.assertEqual((alarm["Namespace"], collected), ("AWS/AutoScaling", [alarm["MetricName"]]))
+        self.assertEqual(alarm["Dimensions"], [{"Name": "AutoScalingGroupName", "Value": "group"}])
+
+
+class Stalled(unittest.TestCase):
+    """The alarm's arithmetic, with CloudWatch's rules (user guide: metric math; how alarms treat missing data)."""
+
+    def setUp(self):
+        self.alarm = Template.functions().properties("StalledAlarm")
+
+    def state(self, minutes, state="INSUFFICIENT_DATA"):
+        """The state after the last of these minutes; None is a minute without data."""
+        self.assertEqual((self.alarm["TreatMissingData"], self.alarm.get("DatapointsToAlarm", 5)), ("ignore", 5))
+        self.assertEqual({m["MetricStat"]["Period"] for m in self.alarm["Metrics"] if "MetricStat" in m}, {60})
+        if all(minute is None for minute in minutes):
+            return state  # FILL has nothing to fill, and ignore keeps the state
+        last = [minute or 0 for minute in minutes][-self.alarm["EvaluationPeriods"]:]
+        return "ALARM" if len(last) == 5 and all(m < self.alarm["Threshold"] for m in last) else "OK"
+
+    def test_a_first_deployment_does_not_ring(self):
+        self.assertEqual(self.state([None] * 5), "INSUFFICIENT_DATA")
+        self.assertEqual(self.state([None] * 4 + [1]), "OK")
+        self.assertEqual(self.state([None] * 3 + [1, None]), "OK")
+
+    def test_five_minutes_without_a_run_ring_and_go_on_ringing(self):
+        self.assertEqual(self.state([1, 1, None, None, None, None]), "OK")
+        self.assertEqual(self.state([1, None, None, None, None, None]), "ALARM")
+        self.assertEqual(self.state([1, 0, 0, 0, 0, 0]), "ALARM")
+        self.assertEqual(self.state([None] * 8, "ALARM"), "ALARM")
+
+
+if __name__ == "__main__":
+    unittest.main()
