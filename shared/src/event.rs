@@ -2,6 +2,7 @@
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use membership::codes;
+use membership::decision::{Graded, Severity};
 use membership::ids::{ClusterName, InstanceId};
 pub use membership::instance::Transition;
 use membership::words::{one_line, quoted};
@@ -62,6 +63,23 @@ codes!(EventError {
     EventError::WrongDetail(_) => "event-detail-wrong",
     EventError::WrongRequest(_) => "request-wrong",
 });
+
+/// EventBridge delivers JSON of a bounded size, so anything else is somebody's call by hand, who reads the answer. An
+/// event of the wrong kind comes from a rule of the deployment, which nobody watches.
+impl Graded for EventError {
+    fn severity(&self) -> Severity {
+        match self {
+            EventError::Oversized(_)
+            | EventError::NotText
+            | EventError::NotJson(_)
+            | EventError::WrongRequest(_) => Severity::Warn,
+            EventError::NotAnEvent(_)
+            | EventError::WrongSource { .. }
+            | EventError::WrongKind { .. }
+            | EventError::WrongDetail(_) => Severity::Error,
+        }
+    }
+}
 
 /// The transition as events and lifecycle hooks spell it.
 pub(crate) fn transition_name(transition: Transition) -> &'static str {

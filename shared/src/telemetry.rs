@@ -8,6 +8,18 @@ use tracing_subscriber::fmt::layer;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+/// One log line at a level that is known only when it is written.
+macro_rules! log_at {
+    ($severity:expr, $($fields:tt)+) => {
+        match $severity {
+            ::membership::decision::Severity::Info => tracing::info!($($fields)+),
+            ::membership::decision::Severity::Warn => tracing::warn!($($fields)+),
+            ::membership::decision::Severity::Error => tracing::error!($($fields)+),
+        }
+    };
+}
+pub(crate) use log_at;
+
 /// Starts logging with `levels` such as `info,etcd_asg=debug`, or with INFO where they cannot be read. A second start
 /// changes nothing.
 ///

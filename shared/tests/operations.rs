@@ -19,7 +19,7 @@ use std::fmt;
 use std::path::Path;
 
 use etcd_asg::services::StartError;
-use membership::decision::{Coded, Verdict};
+use membership::decision::{Coded, Graded, Severity, Verdict};
 
 use fill::shown;
 use page::{Page, repository, text};
@@ -95,6 +95,19 @@ fn declarations(folder: &Path) -> usize {
             }
         })
         .sum()
+}
+
+/// The two lists of levels, against the one table in `membership::decision::Severity`.
+#[test]
+fn the_page_tells_each_level() {
+    let page = text("docs/OPERATIONS.md");
+    let waits = notes::waits().into_iter().map(Verdict::Waiting);
+    let all: Vec<Verdict> = waits.chain(notes::refusals().into_iter().map(Verdict::Refused)).collect();
+    for level in [Severity::Error, Severity::Warn] {
+        let (start, told) = (format!("- {level}: "), page::list(&page, &format!("- {level}: ")));
+        let is: BTreeSet<&str> = all.iter().filter(|v| v.severity() == level).map(Verdict::code).collect();
+        assert_eq!(told, is, "the codes after {start:?}");
+    }
 }
 
 #[test]

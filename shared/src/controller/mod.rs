@@ -119,7 +119,7 @@ impl<'a> Controller<'a> {
             return Ok(json!(no_such_cluster(cluster)));
         };
         if let Err(error) = self.services.config.settings(&group.tags) {
-            return Ok(json!(Outcome::refused(&error)));
+            return Ok(json!(Outcome::refused(&WrongInput::from(error))));
         }
         let mut observer = Observer::new(self.services, &self.etcd, cluster.clone(), group.name.clone());
         let observation = observer.look(Some(group)).await.observation;

@@ -3,13 +3,14 @@
 use std::fmt;
 
 use membership::codes;
-use membership::decision::{Coded, Decision, Note};
+use membership::decision::{Coded, Decision, Graded, Note, Severity};
 use membership::ids::ClusterName;
 use serde::Serialize;
 use thiserror::Error;
 
 use crate::adapters::autoscaling::CLUSTER_TAG;
 use crate::config::WrongSetting;
+use crate::telemetry::log_at;
 
 /// What an invocation came to on one cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -90,6 +91,16 @@ codes!(WrongInput {
     ; WrongInput::Setting(error) => error,
 });
 
+/// A manual invocation with a wrong name is no failure of the deployment: whoever made it reads the answer.
+impl Graded for WrongInput {
+    fn severity(&self) -> Severity {
+        match self {
+            WrongInput::NoSuchCluster(_) => Severity::Warn,
+            WrongInput::ClusterTag { .. } | WrongInput::Setting(_) => Severity::Error,
+        }
+    }
+}
+
 impl Outcome {
     /// The event is ignored. One INFO line says why.
     pub fn ignored(why: &Ignored) -> Self {
@@ -98,10 +109,11 @@ impl Outcome {
         Self::Ignored { code, reason }
     }
 
-    /// The input is wrong. One ERROR line says what, and the invocation succeeds, because a retry can never help.
-    pub fn refused<E: Coded + fmt::Display>(error: &E) -> Self {
+    /// The input is wrong. One line at the error's own level says what, and the invocation succeeds, because a retry
+    /// can never help.
+    pub fn refused<E: Coded + Graded + fmt::Display>(error: &E) -> Self {
         let (code, reason) = (error.code(), error.to_string());
-        tracing::error!(outcome = "refused", code, reason);
+        log_at!(error.severity(), outcome = "refused", code, reason);
         Self::Refused { code, reason }
     }
 
@@ -116,7 +128,8 @@ impl Outcome {
     }
 }
 
-/// The notes of the last look. Each note is logged when it appears.
+/// The notes of the last look. Each note is logged when it appears, at its own level, so each invocation says
+/// what stands at least once.
 #[derive(Debug, Default)]
 pub struct Notes(Vec<Note>);
 
@@ -133,7 +146,7 @@ impl Notes {
         for note in notes.iter().filter(|note| !self.0.contains(note)) {
             changed = true;
             let (about, verdict, code) = (&note.about, note.verdict.name(), note.verdict.code());
-            tracing::info!(%cluster, %about, verdict, code, note = %note.verdict);
+            log_at!(note.verdict.severity(), %cluster, %about, verdict, code, note = %note.verdict);
         }
         self.0 = notes;
         changed

@@ -66,6 +66,13 @@ fn row(section: &str, line: &str) -> Row {
     }
 }
 
+/// The codes of a list item that begins like this, over all its lines.
+pub fn list<'a>(page: &'a str, start: &str) -> BTreeSet<&'a str> {
+    let after = page.split_once(&format!("\n{start}")).unwrap_or_else(|| panic!("no item {start:?}")).1;
+    let item = after.split("\n- ").next().unwrap().split("\n\n").next().unwrap();
+    item.split('`').skip(1).step_by(2).collect()
+}
+
 /// The fields that a filter pattern of CloudWatch Logs compares, each with its value: `$.field = "value"`.
 pub fn compared(pattern: &str) -> Vec<(&str, &str)> {
     let compared = pattern.split("$.").skip(1).map(|part| {

@@ -3,6 +3,7 @@
 mod code;
 mod note;
 mod refusal;
+mod severity;
 mod wait;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use serde::{Serialize, Serializer};
 pub use self::code::Coded;
 pub use self::note::{Note, Subject, Verdict};
 pub use self::refusal::Refusal;
+pub use self::severity::{Graded, Severity};
 pub use self::wait::Wait;
 use crate::change::{Change, Effect, Proposal};
 use crate::ids::{InstanceId, MemberId};

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use super::{Coded, Refusal, Wait};
+use super::{Coded, Graded, Refusal, Wait};
 use crate::ids::{InstanceId, MemberId};
 
 /// What a note is about.
@@ -62,13 +62,14 @@ impl fmt::Display for Note {
     }
 }
 
-/// An operator's tool goes by `verdict` and `code`; `text` is the sentence for people.
+/// An operator's tool goes by `verdict`, `code` and `level`; `text` is the sentence for people.
 impl Serialize for Note {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut note = serializer.serialize_struct("Note", 4)?;
+        let mut note = serializer.serialize_struct("Note", 5)?;
         note.serialize_field("about", &self.about)?;
         note.serialize_field("verdict", self.verdict.name())?;
         note.serialize_field("code", self.verdict.code())?;
+        note.serialize_field("level", self.verdict.severity().as_str())?;
         note.serialize_field("text", &self.verdict.to_string())?;
         note.end()
     }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::members::{MemberRow, QuorumRow, Role};
-use crate::decision::{Decision, Note, Subject};
+use crate::decision::{Decision, Graded, Note, Subject};
 use crate::ids::{ClusterName, RequestId, Timestamp};
 use crate::ledger::{Claim, ConditionKey, HistoryEntry, Ledger, Phase};
 use crate::observation::{Group, Observation, Seen};
@@ -86,6 +86,8 @@ pub struct NoteRow {
     pub verdict: String,
     /// The code, under which `docs/OPERATIONS.md` explains it.
     pub code: String,
+    /// How loudly the log says it: `INFO`, `WARN` or `ERROR`.
+    pub level: String,
     /// The sentence.
     pub text: String,
     /// By kind of condition, as the ledger names it: when the condition began.
@@ -163,6 +165,7 @@ fn note_row(note: &Note, ledger: Option<&Ledger>) -> NoteRow {
         about: note.about.to_string(),
         verdict: note.verdict.name().to_owned(),
         code: note.verdict.code().to_owned(),
+        level: note.verdict.severity().as_str().to_owned(),
         text: note.verdict.to_string(),
         since: since.collect(),
     }

@@ -83,8 +83,29 @@ fn malformed_events_are_refused() {
                 "a parameter was written: {parameters}"
             );
             let log = scene.account.logs().await?;
-            let errors = log.lines().filter(|l| l.contains("ERROR")).count();
-            assert_eq!(errors, reasons.len() + 2, "each refusal should log one ERROR line:\n{log}");
+            let lines = |level: &str| log.lines().filter(|l| l.contains(level)).count();
+            let by_hand = ["event-too-large", "event-not-json", "request-wrong"].len();
+            assert_eq!(lines("ERROR"), reasons.len() + 2 - by_hand, "one ERROR line for each event:\n{log}");
+            assert_eq!(lines("WARN"), by_hand, "one WARN line for each call by hand:\n{log}");
+            Ok(())
+        },
+    );
+}
+
+/// Whoever misspells a cluster's name reads that in the answer; no alarm on ERROR lines rings.
+#[test]
+fn a_typo_in_a_call_by_hand_is_no_error() {
+    on_a_stage(
+        |o| o.tick = None,
+        |scene| async move {
+            for request in [r#"{"cluster": "mian", "dryRun": true}"#, r#"{"cluster": "mian"}"#] {
+                refused(&scene, "reconcile", request.into(), "no-such-cluster", "mian").await?;
+            }
+            refused(&scene, "reconcile", br#"{"clutser": "main"}"#.to_vec(), "request-wrong", "clutser")
+                .await?;
+            let log = scene.account.logs().await?;
+            anyhow::ensure!(!log.contains("ERROR"), "a typo is an ERROR line:\n{log}");
+            anyhow::ensure!(log.contains("no-such-cluster"), "the typo is not logged:\n{log}");
             Ok(())
         },
     );

@@ -1,0 +1,118 @@
+//! How loudly something is said. This file is the one table of levels; `docs/OPERATIONS.md` and the alarm on ERROR
+//! lines lean on it.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{Refusal, Verdict, Wait};
+
+/// The level of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Severity {
+    /// The ordinary course of things, or what an operator asked for.
+    Info,
+    /// Somebody should look at it when there is time.
+    Warn,
+    /// Data or the quorum is lost or at risk, or something that an operator set keeps the functions from the
+    /// cluster. The alarm on ERROR lines rings.
+    Error,
+}
+
+impl Severity {
+    /// The level as log lines spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Info => "INFO",
+            Severity::Warn => "WARN",
+            Severity::Error => "ERROR",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Something that is said at a level of its own.
+pub trait Graded {
+    /// How loudly it is said.
+    fn severity(&self) -> Severity;
+}
+
+impl Graded for Verdict {
+    fn severity(&self) -> Severity {
+        match self {
+            Verdict::Waiting(on) => on.severity(),
+            Verdict::Refused(reason) => reason.severity(),
+        }
+    }
+}
+
+/// ERROR where data or the quorum is lost or at risk, or where the whole cluster is left alone and nobody asked for
+/// that. INFO where an operator asked for it, or where it ends by itself within seconds. WARN for the rest.
+impl Graded for Refusal {
+    fn severity(&self) -> Severity {
+        match self {
+            Refusal::QuorumLost { .. }
+            | Refusal::QuorumAtRisk(_)
+            | Refusal::NeededAtDeadline
+            | Refusal::OtherGroup { .. }
+            | Refusal::NoHook(_)
+            | Refusal::InServiceWithoutLedger
+            | Refusal::TwoClusters(..)
+            | Refusal::OtherCluster(_)
+            | Refusal::EndedAndRuns => Severity::Error,
+            Refusal::VoterUnseen(_)
+            | Refusal::LocalPeerUrl(_)
+            | Refusal::AuthenticationNeeded
+            | Refusal::DoubtfulVoter(_)
+            | Refusal::UnownedMember
+            | Refusal::AddressInUse(_)
+            | Refusal::HookTooShort
+            | Refusal::GivenUp
+            | Refusal::UnclearState
+            | Refusal::Retained
+            | Refusal::Version { .. } => Severity::Warn,
+            Refusal::Paused | Refusal::LastVoter | Refusal::NoAddress => Severity::Info,
+        }
+    }
+}
+
+/// A wait ends by itself. It is a WARN line where something that the functions depend on did not answer.
+impl Graded for Wait {
+    fn severity(&self) -> Severity {
+        match self {
+            Wait::GroupNotSeen(_)
+            | Wait::LedgerNotSeen(_)
+            | Wait::ParametersNotSeen(_)
+            | Wait::List
+            | Wait::Quorum(_) => Severity::Warn,
+            Wait::OwnerUnknown(_)
+            | Wait::AddressPublished
+            | Wait::NoVersionKnown
+            | Wait::Claim { .. }
+            | Wait::Seed
+            | Wait::Launch
+            | Wait::Turn
+            | Wait::Start
+            | Wait::StartBelow(..)
+            | Wait::CatchUp
+            | Wait::FirstVote(_)
+            | Wait::Replacement
+            | Wait::Leadership
+            | Wait::Answer
+            | Wait::Gone
+            | Wait::Grace
+            | Wait::OtherHealing(_)
+            | Wait::Unanswered(_)
+            | Wait::Second
+            | Wait::AbandonedToGo
+            | Wait::Formation
+            | Wait::Completion => Severity::Info,
+        }
+    }
+}
