@@ -179,6 +179,13 @@ def statements(role_properties, policy=None):
             yield from document["PolicyDocument"]["Statement"]
 
 
+def of_the_instance(template):
+    """The statements of the instances' role, with those that options of the example add."""
+    yield from statements(template.properties("Role"))
+    for name in template.resources("AWS::IAM::Policy"):
+        yield from template.properties(name)["PolicyDocument"]["Statement"]
+
+
 def listed(value):
     return value if isinstance(value, list) else [value]
 

@@ -6,6 +6,9 @@ import unittest
 from template import REPOSITORY, Template
 
 PAGE = (REPOSITORY / "docs" / "OPERATIONS.md").read_text()
+#: The page's list of the codes that are logged at ERROR; shared/tests/operations.rs compares it with the code.
+(ERRORS,) = re.findall(r"^- ERROR: (.*?)\.$", PAGE, re.M | re.S)
+ERRORS = set(re.findall(r"`([a-z0-9-]+)`", ERRORS))
 #: The codes that need somebody at once, and the metric filters that must match each.
 SERIOUS = {
     "quorum-lost": "QuorumNotes",
@@ -44,9 +47,25 @@ class Alarms(unittest.TestCase):
                 self.assertIn(f'<a id="{code}"></a>', PAGE, name)
                 self.assertIn(code, SERIOUS, f"{name} matches a code that SERIOUS does not list")
 
-    def test_levels_and_verdicts_are_matched_whatever_the_code_is(self):
-        patterns = {f["FilterPattern"] for f in self.filters.values()}
-        self.assertLessEqual({'{ $.level = "ERROR" }', '{ $.verdict = "refused" }'}, patterns)
+    def matching(self, **line):
+        """The filters that match a log line (CloudWatch Logs user guide, filter pattern syntax for JSON: = and || only)."""
+        found = set()
+        for name, properties in self.filters.items():
+            terms = properties["FilterPattern"].strip("{ }").split(" || ")
+            for term in terms:
+                (field, value), = re.findall(r'^\(?\$\.(\w+) = "([^"]*)"\)?$', term)
+                if line.get(field) == value:
+                    found.add(name)
+        return found
+
+    def test_whatever_is_logged_at_error_rings(self):
+        self.assertGreaterEqual(len(ERRORS), 9)
+        self.assertLessEqual(ERRORS, codes_of_the_source())
+        for code in ERRORS:
+            self.assertIn("ErrorLines", self.matching(level="ERROR", code=code, verdict="refused"), code)
+        self.assertEqual(self.matching(level="INFO", code="not-its-turn", verdict="waiting"), set())
+        self.assertEqual(self.matching(level="WARN", code="given-up", verdict="refused"), {"RefusalNotes"})
+        self.assertEqual(self.matching(level="ERROR", code="quorum-lost", verdict="refused"), {"ErrorLines", "RefusalNotes", "QuorumNotes"})
 
     def test_every_filter_feeds_an_alarm_and_every_own_metric_has_a_filter(self):
         fed = {t["MetricName"] for f in self.filters.values() for t in f["MetricTransformations"]}

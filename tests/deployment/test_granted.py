@@ -6,7 +6,7 @@ import subprocess
 import unittest
 
 from local_region import LocalRegion
-from template import REPOSITORY, Template, actions, allows, statements
+from template import REPOSITORY, Template, actions, allows, of_the_instance, statements
 
 ACCOUNT = "arn:aws:{service}:us-east-1:123456789012:"
 
@@ -73,11 +73,11 @@ class Granted(unittest.TestCase):
             for operation in operations
         }
         self.assertEqual(made, {"ssm:GetParameter", "autoscaling:CompleteLifecycleAction"})
-        self.assertLessEqual(made, actions(statements(self.cluster.properties("Role"))))
+        self.assertLessEqual(made, actions(of_the_instance(self.cluster)))
 
     def test_every_parameter_that_was_published_may_be_written_by_functions_and_the_instances_read_theirs(self):
         functions = list(statements(self.functions.properties("FunctionRole")))
-        instances = list(statements(self.cluster.properties("Role")))
+        instances = list(of_the_instance(self.cluster))
         names = list(self.state["parameters"])
         self.assertGreaterEqual(len(names), 5)
         for name in names:

@@ -8,7 +8,7 @@ import unittest
 
 import yaml
 
-from template import CLUSTER, FUNCTIONS, REPOSITORY, Template, actions, allows, listed, statements
+from template import CLUSTER, FUNCTIONS, REPOSITORY, Template, actions, allows, listed, of_the_instance, statements
 
 ADAPTERS = REPOSITORY / "shared" / "src" / "adapters"
 #: Read in files that a package of the functions cannot hold yet, or (scheme) of no use without them.
@@ -256,14 +256,14 @@ class Cluster(unittest.TestCase):
 
     def test_every_call_of_the_boot_script_is_granted_and_nothing_else(self):
         reads = Template.cluster(ClusterName="red", EtcdArchiveBucket="tools", EtcdArchiveKey="etcd.tgz")
-        self.assertEqual(actions(statements(reads.properties("Role"))), self.calls_of_the_instance())
+        self.assertEqual(actions(of_the_instance(reads)), self.calls_of_the_instance())
         without = self.calls_of_the_instance() - {"s3:GetObject"}
-        self.assertEqual(actions(statements(self.template.properties("Role"))), without)
-        resources = [s["Resource"] for s in statements(reads.properties("Role")) if s["Action"] == "s3:GetObject"]
+        self.assertEqual(actions(of_the_instance(self.template)), without)
+        resources = [s["Resource"] for s in of_the_instance(reads) if s["Action"] == "s3:GetObject"]
         self.assertEqual(resources, ["arn:aws:s3:::tools/etcd.tgz"])
 
     def test_an_instance_writes_its_own_report_and_no_other(self):
-        role = list(statements(Template.cluster(ClusterName="red", ReportsBucket="words").properties("Role")))
+        role = list(of_the_instance(Template.cluster(ClusterName="red", ReportsBucket="words")))
         caller = {"aws:userid": "AROAX:i-1"}
         for key, may in (
             ("reports/red/AROAX:i-1", True), ("reports/red/AROAX:i-2", False), ("reports/blue/AROAX:i-1", False),
@@ -319,7 +319,7 @@ class Cluster(unittest.TestCase):
 
     def test_the_journal_is_shipped_only_where_it_is_wanted_and_after_etcd(self):
         self.assertNotIn("rsyslog", self.user_data(self.template))
-        self.assertNotIn("journal", {p["PolicyName"] for p in self.template.properties("Role")["Policies"]})
+        self.assertEqual(self.template.resources("AWS::IAM::Policy"), {})
         self.assertEqual(self.template.resources("AWS::Logs::LogGroup"), {})
         ships = Template.cluster(ClusterName="red", JournalDays=7)
         self.assertEqual(ships.properties("Journal"), {"RetentionInDays": 7})
@@ -330,15 +330,14 @@ class Cluster(unittest.TestCase):
         subprocess.run(["sh", "-n", "-c", commands[-1][2]], check=True)
         (file,) = json.loads(ships.properties("JournalConfiguration")["Value"])["logs"]["logs_collected"]["files"]["collect_list"]
         self.assertEqual(file, {"file_path": "/var/log/messages", "log_group_name": "journal", "log_stream_name": "{instance_id}"})
-        role = list(statements(ships.properties("Role")))
+        role = list(of_the_instance(ships))
         self.assertTrue(allows(role, "ssm:GetParameter", "arn:aws:ssm:us-east-1:123456789012:parameter/journalconfiguration"))
         self.assertTrue(allows(role, "logs:PutLogEvents", "journal.Arn"))
 
     def test_session_manager_gives_a_shell_and_no_parameters(self):
-        policies = {p["PolicyName"] for p in self.template.properties("Role")["Policies"]}
-        self.assertEqual(policies, {"boot"})
-        role = list(statements(Template.cluster(ClusterName="red", SessionManager="true").properties("Role")))
+        role = list(of_the_instance(Template.cluster(ClusterName="red", SessionManager="true")))
         self.assertTrue(allows(role, "ssmmessages:OpenDataChannel", "*"))
+        self.assertFalse(allows(list(of_the_instance(self.template)), "ssmmessages:OpenDataChannel", "*"))
         self.assertFalse(allows(role, "ssm:GetParameter", "arn:aws:ssm:us-east-1:123456789012:parameter/secret"))
 
     def test_a_source_of_etcd_that_the_subnets_do_not_reach_is_refused(self):
