@@ -19,7 +19,7 @@ const NEVER: MemberId = MemberId(0x1234);
 /// A client so patient that a busy machine does not look like a silent etcd.
 fn client() -> EtcdClient {
     let long = Duration::from_secs(20);
-    let timeouts = Timeouts { connect: long, probe: long, list: long, change: long };
+    let timeouts = Timeouts { connect: long, probe: long, list: long, hash: long, change: long };
     EtcdClient::new(EtcdTls::default(), timeouts).unwrap()
 }
 

@@ -9,7 +9,8 @@ use std::path::Path;
 
 use etcd_asg::adapters::etcd::{EtcdClient, EtcdError, EtcdTls, Timeouts};
 use loopback::{Loopback, Reply};
-use membership::etcd::{MemberList, Status};
+use membership::alarm::Alarm;
+use membership::etcd::{DbSize, MemberList, Status};
 use membership::ids::MemberId;
 use membership::invocation::Retry;
 use serde_json::Value;
@@ -214,8 +215,14 @@ fn assert_status(status: &Status, expected: &Value, context: &str) {
     assert_eq!(status.version, expected["version"], "{context}");
     let errors = expected["errors"].as_array().cloned().unwrap_or_default();
     let errors = errors.iter().map(|words| words.as_str().unwrap().trim());
-    let alarms: Vec<&str> = errors.filter(|words| *words != "etcdserver: no leader").collect();
+    let alarms: Vec<Alarm> = errors.filter_map(Alarm::parse).collect();
     assert_eq!(status.alarms, alarms, "{context}");
+    assert_eq!(status.troubles, Vec::<String>::new(), "{context}");
+    assert_eq!(status.revision, number(&expected["header"]["revision"]), "{context}");
+    let quota = Some(number(&expected["dbSizeQuota"])).filter(|quota| *quota > 0);
+    let (file, in_use) = (number(&expected["dbSize"]), number(&expected["dbSizeInUse"]));
+    assert_eq!(status.size, DbSize { file, in_use, quota }, "{context}");
+    assert_eq!(status.downgrade, None, "{context}");
 }
 
 fn assert_list(list: &MemberList, expected: &Value, context: &str) {

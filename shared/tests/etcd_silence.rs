@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 /// Timeouts so short that a test of silence is over at once. No test that waits for an answer uses them.
 fn hasty() -> Timeouts {
     let short = Duration::from_millis(200);
-    Timeouts { connect: short, probe: short, list: short, change: short }
+    Timeouts { connect: short, probe: short, list: short, hash: short, change: short }
 }
 
 fn client(timeouts: Timeouts) -> EtcdClient {

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::alarm::Alarm;
 use crate::ids::{ClusterId, MemberId};
 use crate::seen::Seen;
+pub use crate::unreadable::{Silence, Unreadable};
 
 /// An entry of etcd's member list.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -74,8 +76,42 @@ pub struct Status {
     pub learner: bool,
     /// The etcd version, such as `3.6.16`.
     pub version: String,
-    /// Alarms in etcd's words. They do not make a voter unhealthy.
-    pub alarms: Vec<String>,
+    /// The revision of the keys that the server has applied.
+    pub revision: u64,
+    /// The alarms that stand in the cluster, as this server has applied them. They do not make a voter unproven.
+    pub alarms: Vec<Alarm>,
+    /// Everything else that the server complains of, in its own words. That it has no leader is in `leader`.
+    pub troubles: Vec<String>,
+    /// The size of the server's database.
+    pub size: DbSize,
+    /// The version to which a downgrade is enabled (3.6 and newer).
+    pub downgrade: Option<String>,
+}
+
+/// The size of a database, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+pub struct DbSize {
+    /// The size of the file.
+    pub file: u64,
+    /// What of it is in use: about the size after a defragmentation.
+    pub in_use: u64,
+    /// The quota, beyond which etcd raises the alarm NOSPACE. Told by 3.6 and newer.
+    pub quota: Option<u64>,
+}
+
+/// The hash of one member's keys (`HashKV`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct KeysHash {
+    /// The cluster ID that the server answers with.
+    pub cluster: ClusterId,
+    /// The member ID that the server answers with.
+    pub member: MemberId,
+    /// The revision up to which the keys were hashed: the one that was asked for.
+    pub revision: u64,
+    /// The revision that the member has compacted to. Hashes compare only where it is the same.
+    pub compacted: i64,
+    /// The hash.
+    pub hash: u32,
 }
 
 /// A voter may be this many entries behind the leader's applied index and still be proven.
@@ -95,10 +131,21 @@ pub enum Probe {
     Answered(Status),
     /// The server wants a user: it is alive, and its status cannot be read.
     AuthenticationNeeded,
-    /// The server did not answer.
+    /// Something answers there, and it told no status that can be read.
+    Unreadable {
+        /// What is known of it.
+        what: Unreadable,
+        /// How many probes in a row brought no status in this invocation.
+        misses: u32,
+        /// The error of the last probe.
+        why: String,
+    },
+    /// Nothing answered.
     Silent {
         /// How many probes in a row were not answered in this invocation.
         misses: u32,
+        /// What the silence was like.
+        how: Silence,
         /// The error of the last probe.
         why: String,
     },
@@ -109,15 +156,26 @@ impl Probe {
     pub fn answer(&self) -> Option<&Status> {
         match self {
             Probe::Answered(status) => Some(status),
-            Probe::AuthenticationNeeded | Probe::Silent { .. } => None,
+            Probe::AuthenticationNeeded | Probe::Unreadable { .. } | Probe::Silent { .. } => None,
         }
     }
 
-    /// Whether a server is there: it told its status, or that it wants a user.
+    /// Whether something is there: it told its status, that it wants a user, or anything else. Beside it nothing is
+    /// founded.
     pub fn is_alive(&self) -> bool {
         match self {
-            Probe::Answered(_) | Probe::AuthenticationNeeded => true,
+            Probe::Answered(_) | Probe::AuthenticationNeeded | Probe::Unreadable { .. } => true,
             Probe::Silent { .. } => false,
+        }
+    }
+
+    /// Whether something is there whose state cannot be judged from here. Its data may be fine, so it is neither
+    /// taken for proven nor for missed. An etcd that says itself that it cannot answer is missed.
+    pub fn is_inscrutable(&self) -> bool {
+        match self {
+            Probe::AuthenticationNeeded => true,
+            Probe::Unreadable { what, .. } => !what.is_unready(),
+            Probe::Answered(_) | Probe::Silent { .. } => false,
         }
     }
 }
@@ -138,4 +196,6 @@ pub struct EtcdView {
     pub lists: BTreeMap<String, Seen<MemberList>>,
     /// How many rounds in a row no list could be had in this invocation.
     pub list_misses: u32,
+    /// The hash of each voter's keys, by the client URL that was asked, where a comparison was due.
+    pub hashes: BTreeMap<String, Seen<KeysHash>>,
 }

@@ -153,6 +153,8 @@ guards! {
     UnprovenForGrace,
     /// Silence leads to an act only if it was also missed repeatedly in this invocation.
     MissedRepeatedly,
+    /// A voter at whose port something answers that cannot be read is not taken for missed.
+    UnreadableIsKept,
     /// Only one instance is being healed at a time.
     HealOneAtATime,
     // Joining.

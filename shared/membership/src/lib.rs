@@ -5,6 +5,7 @@
 //! is the protocol of one function invocation (claim, look again, act, close) as a state machine over the same
 //! data. Whatever performs the effects lives elsewhere.
 
+pub mod alarm;
 pub mod change;
 pub mod decide;
 pub mod decision;
@@ -23,6 +24,7 @@ pub mod report;
 pub mod seen;
 pub mod settings;
 pub mod summary;
+mod unreadable;
 pub mod version;
 mod view;
 pub mod words;

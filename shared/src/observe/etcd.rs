@@ -10,7 +10,7 @@ use membership::ledger::Ledger;
 use membership::observation::{Group, Seen};
 
 use crate::adapters::chain;
-use crate::adapters::etcd::{EtcdClient, EtcdError};
+use crate::adapters::etcd::{EtcdClient, Probed};
 
 /// How often in a row, within this invocation, a server did not answer and no list could be had.
 #[derive(Debug, Default)]
@@ -30,32 +30,34 @@ impl Misses {
         probes.extend(self.probe(etcd, late).await);
         let read = lists.values().any(|l| l.known().is_some());
         self.lists = if read { 0 } else { self.lists + 1 };
-        EtcdView { probes, lists, list_misses: self.lists }
+        EtcdView { probes, lists, list_misses: self.lists, hashes: BTreeMap::new() }
     }
 
     async fn probe(&mut self, etcd: &EtcdClient, urls: BTreeSet<String>) -> BTreeMap<String, Probe> {
         let all = urls.into_iter().map(|url| async move {
-            let status = etcd.status(&url).await;
-            (url, status)
+            let probed = etcd.probe(&url).await;
+            (url, probed)
         });
         let answers = join_all(all).await;
-        answers.into_iter().map(|(url, status)| (url.clone(), self.count(url, status))).collect()
+        answers.into_iter().map(|(url, probed)| (url.clone(), self.count(url, probed))).collect()
     }
 
-    fn count(&mut self, url: String, status: Result<Status, EtcdError>) -> Probe {
-        match status {
-            Ok(status) => {
-                self.by_url.remove(&url);
-                Probe::Answered(status)
-            }
-            Err(EtcdError::AuthenticationNeeded { .. }) => {
+    fn count(&mut self, url: String, probed: Probed) -> Probe {
+        let mut missed = || {
+            let misses = self.by_url.entry(url.clone()).or_default();
+            *misses += 1;
+            *misses
+        };
+        match probed {
+            Probed::Silent { how, why } => Probe::Silent { misses: missed(), how, why },
+            Probed::Unreadable { what, why } => Probe::Unreadable { misses: missed(), what, why },
+            Probed::AuthenticationNeeded => {
                 self.by_url.remove(&url);
                 Probe::AuthenticationNeeded
             }
-            Err(error) => {
-                let misses = self.by_url.entry(url).or_default();
-                *misses += 1;
-                Probe::Silent { misses: *misses, why: chain(&error) }
+            Probed::Status(status) => {
+                self.by_url.remove(&url);
+                Probe::Answered(status)
             }
         }
     }
@@ -165,6 +167,7 @@ fn laggards(ledger: Option<&Ledger>, probes: &BTreeMap<String, Probe>) -> BTreeS
 
 #[cfg(test)]
 mod tests {
+    use membership::etcd::DbSize;
     use membership::ids::{ClusterId, MemberId, Timestamp};
     use membership::instance::{Ec2State, Instance, Lifecycle};
     use membership::ledger::{Edit, GroupIdentity, Identity, Seed, Writer, apply};
@@ -232,7 +235,11 @@ mod tests {
             applied,
             learner: false,
             version: "3.6.16".to_owned(),
+            revision: 1,
             alarms: Vec::new(),
+            troubles: Vec::new(),
+            size: DbSize::default(),
+            downgrade: None,
         };
         (url(member), Probe::Answered(status))
     }

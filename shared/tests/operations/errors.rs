@@ -109,7 +109,7 @@ pub fn etcd() -> Vec<EtcdError> {
         EtcdError::Unfinished { url: x(), message: x() },
         EtcdError::Unanswered { url: x(), source: http() },
         EtcdError::AuthenticationNeeded { url: x(), message: x() },
-        EtcdError::Malformed { url: x(), what: x(), source: Some(json()) },
+        EtcdError::Malformed { url: x(), what: x(), status: None, source: Some(json()) },
         EtcdError::Tls(http()),
     ]
 }

@@ -1,6 +1,7 @@
 //! What the samples are filled with, so that it can be recognised in their sentences.
 
 use membership::change::Change;
+use membership::etcd::Unreadable;
 use membership::ids::{ClusterId, InstanceId, MemberId};
 use membership::version::{Closed, Minor};
 
@@ -28,11 +29,16 @@ pub fn closed() -> Closed {
     Closed::Unknown(MEMBER)
 }
 
+pub fn unreadable() -> Unreadable {
+    Unreadable::Malformed
+}
+
 /// The sentence with `…` for whatever was filled in.
 pub fn shown(sentence: &str) -> String {
     let filled = [
         change().to_string(),
         closed().to_string(),
+        unreadable().to_string(),
         format!("{X:?}"),
         x(),
         N.to_string(),

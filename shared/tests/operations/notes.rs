@@ -3,7 +3,7 @@
 use membership::decision::{QuorumCount, Refusal, Wait};
 use membership::ids::Timestamp;
 
-use super::fill::{CLUSTER, MEMBER, MINOR, N, X, change, closed, instance, x};
+use super::fill::{CLUSTER, MEMBER, MINOR, N, X, change, closed, instance, unreadable, x};
 
 pub fn waits() -> Vec<Wait> {
     vec![
@@ -26,6 +26,7 @@ pub fn waits() -> Vec<Wait> {
         Wait::Replacement,
         Wait::Leadership,
         Wait::Answer,
+        Wait::NotReady(x()),
         Wait::Gone,
         Wait::Grace,
         Wait::OtherHealing(instance()),
@@ -48,6 +49,7 @@ pub fn refusals() -> Vec<Refusal> {
         Refusal::LocalPeerUrl(x()),
         Refusal::OtherCluster(CLUSTER),
         Refusal::AuthenticationNeeded,
+        Refusal::Unreadable { what: unreadable(), why: x() },
         Refusal::QuorumLost { gone: N, voters: N },
         Refusal::QuorumAtRisk(change()),
         Refusal::DoubtfulVoter(MEMBER),

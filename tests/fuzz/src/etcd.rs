@@ -1,10 +1,11 @@
 //! The answers of etcd's gateway.
 
+use membership::alarm::Alarm;
 use membership::etcd::{MemberList, Status};
 use membership::ids::MemberId;
 use serde::de::DeserializeOwned;
 
-use answer::{Added, Failure, Members, Ranged, StatusAnswer};
+use answer::{Added, Failure, HashAnswer, Members, Ranged, StatusAnswer};
 use message::{Meaning, Operation, meaning};
 
 #[path = "../../../shared/src/adapters/etcd/answer.rs"]
@@ -13,10 +14,11 @@ mod answer;
 #[allow(dead_code, reason = "the paths are the client's")]
 mod message;
 
-const OPERATIONS: [Operation; 8] = [
+const OPERATIONS: [Operation; 9] = [
     Operation::Status,
     Operation::Range,
     Operation::List,
+    Operation::HashKeys,
     Operation::Add,
     Operation::Promote,
     Operation::Remove,
@@ -29,7 +31,7 @@ pub fn answers(data: &[u8]) {
     if let Some(answer) = read::<StatusAnswer>(data) {
         let status = Status::from(answer);
         assert_ne!(status.leader, Some(MemberId(0)), "no leader is read as a leader");
-        assert!(status.alarms.iter().all(|a| a.contains("alarm:")), "{:?}", status.alarms);
+        assert!(status.troubles.iter().all(|words| Alarm::parse(words).is_none()), "{:?}", status.troubles);
     }
     if let Some(answer) = read::<Members>(data) {
         well_formed(&MemberList::from(answer));
@@ -41,6 +43,9 @@ pub fn answers(data: &[u8]) {
     }
     if let Some(answer) = read::<Ranged>(data) {
         let _ = answer.served_by();
+    }
+    if let Some(answer) = read::<HashAnswer>(data) {
+        assert_eq!(answer.at(7).revision, 7);
     }
     if let Some(failure) = Failure::parse(data) {
         OPERATIONS.iter().for_each(|operation| understood(*operation, &failure));

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use membership::etcd::{EtcdView, Member, MemberList, Probe, Status};
+use membership::etcd::{DbSize, EtcdView, Member, MemberList, Probe, Silence, Status};
 use membership::ids::{ClusterId, InstanceId, MemberId};
 use membership::instance::{Ec2State, Instance, Lifecycle};
 use membership::ledger::GroupIdentity;
@@ -161,12 +161,12 @@ impl Step<'_> {
                 Some(cluster) => Seen::Known(list(cluster, host.member)),
                 None => Seen::Unknown("request timed out".to_owned()),
             };
-            let silent = || Probe::Silent { misses: 3, why: "no answer".to_owned() };
+            let silent = || Probe::Silent { misses: 3, how: Silence::NoAnswer, why: "no answer".to_owned() };
             probes.insert(url.clone(), status.map_or_else(silent, Probe::Answered));
             lists.insert(url, list);
         }
         let list_misses = if lists.values().any(|l| l.known().is_some()) { 0 } else { 3 };
-        EtcdView { probes, lists, list_misses }
+        EtcdView { probes, lists, list_misses, hashes: BTreeMap::new() }
     }
 
     fn status(&self, host: &Host) -> Option<Status> {
@@ -181,7 +181,11 @@ impl Step<'_> {
             applied: 100,
             learner: member.learner,
             version: "3.6.16".to_owned(),
+            revision: 1,
             alarms: Vec::new(),
+            troubles: Vec::new(),
+            size: DbSize::default(),
+            downgrade: None,
         })
     }
 }

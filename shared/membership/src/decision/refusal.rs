@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::change::Change;
 use crate::codes;
+use crate::etcd::Unreadable;
 use crate::ids::{ClusterId, MemberId};
 use crate::version::Closed;
 
@@ -34,6 +35,13 @@ pub enum Refusal {
     OtherCluster(ClusterId),
     /// The etcd on the instance wants a user, so its status cannot be read.
     AuthenticationNeeded,
+    /// Something answers at the instance's client port, and it is no status of etcd that can be read.
+    Unreadable {
+        /// What answers there.
+        what: Unreadable,
+        /// The error of the probe.
+        why: String,
+    },
     /// A majority of the voters is gone for good.
     QuorumLost {
         /// How many voters are gone.
@@ -84,6 +92,7 @@ codes!(Refusal {
     Refusal::LocalPeerUrl(_) => "peer-url-unreachable",
     Refusal::OtherCluster(_) => "other-cluster",
     Refusal::AuthenticationNeeded => "authentication-needed",
+    Refusal::Unreadable { .. } => "unreadable",
     Refusal::QuorumLost { .. } => "quorum-lost",
     Refusal::QuorumAtRisk(_) => "quorum-at-risk",
     Refusal::DoubtfulVoter(_) => "doubtful-voter",
@@ -128,6 +137,10 @@ impl fmt::Display for Refusal {
             Refusal::AuthenticationNeeded => {
                 f.write_str("its etcd runs and wants a user, so its status cannot be read")
             }
+            Refusal::Unreadable { what, why } => write!(
+                f,
+                "{what} answers at its client port; it may be a live member with data, so nothing is done to it, and nothing is founded or adopted beside it ({why})"
+            ),
             Refusal::QuorumLost { gone, voters } => write!(
                 f,
                 "quorum lost: {gone} of {voters} voters are gone for good; an operator has to recover the cluster"

@@ -56,6 +56,8 @@ pub enum Wait {
     Leadership,
     /// The voter did not prove itself just now.
     Answer,
+    /// The etcd on the instance answered that it cannot tell its status. The text is its answer.
+    NotReady(String),
     /// The instance has been gone for less than six seconds.
     Gone,
     /// The voter has been unproven for less than the grace period.
@@ -94,6 +96,7 @@ codes!(Wait {
     Wait::Replacement => "replacement-missing",
     Wait::Leadership => "leadership-moving",
     Wait::Answer => "voter-silent",
+    Wait::NotReady(_) => "etcd-not-ready",
     Wait::Gone => "gone-too-briefly",
     Wait::Grace => "grace-not-over",
     Wait::OtherHealing(_) => "another-is-replaced",
@@ -135,6 +138,7 @@ impl fmt::Display for Wait {
             Wait::FirstVote(member) => write!(f, "for the new voter {member} to answer for the first time"),
             Wait::Replacement => f.write_str("for its replacement to vote"),
             Wait::Leadership => f.write_str("for leadership to move"),
+            Wait::NotReady(why) => write!(f, "until its etcd is ready: {why}"),
             Wait::Answer => f.write_str("for its voter to answer"),
             Wait::Gone => f.write_str("until its machine has been gone for six seconds"),
             Wait::Grace => f.write_str("for the grace period to pass"),

@@ -36,7 +36,7 @@ pub struct MemberRow {
     pub silence: Option<String>,
     /// The version of its etcd.
     pub version: Option<String>,
-    /// The alarms, as etcd words them.
+    /// The alarms, each with the member that it names.
     pub alarms: Vec<String>,
 }
 
@@ -169,7 +169,7 @@ impl<'a> Look<'a> {
             proven: member.is_some_and(|m| servers.proven(m)),
             silence: probe.filter(|_| status.is_none()).map(silence),
             version: status.map(|s| s.version.clone()),
-            alarms: status.map(|s| s.alarms.clone()).unwrap_or_default(),
+            alarms: status.map(|s| s.alarms.iter().map(ToString::to_string).collect()).unwrap_or_default(),
         }
     }
 }
@@ -194,6 +194,7 @@ fn silence(probe: &Probe) -> String {
             format!("member {} of the etcd cluster {} answers there", status.member, status.cluster)
         }
         Probe::AuthenticationNeeded => "its etcd wants a user".to_owned(),
+        Probe::Unreadable { what, why, .. } => format!("{what} answers there: {why}"),
         Probe::Silent { why, .. } => why.clone(),
     }
 }

@@ -27,10 +27,17 @@ impl View<'_> {
     /// silence.
     pub fn missed(&self, member: &Member) -> bool {
         match self.probe(member) {
-            Some(Probe::Silent { misses, .. }) => self.allows(Guard::MissedRepeatedly, *misses >= MISSES),
-            Some(Probe::Answered(_)) => !self.proven(member),
-            // The server is alive and unreadable: the instance is refused for that reason and never healed.
             Some(Probe::AuthenticationNeeded) => false,
+            // Something answers there, so the voter may be fine: its peers reach it at another port. Whoever turns
+            // TLS on for clients would otherwise have one voter after the other replaced. The instance is refused
+            // for that reason, and left to the operator.
+            Some(probe @ Probe::Unreadable { .. }) if probe.is_inscrutable() => {
+                self.mutant(Guard::UnreadableIsKept)
+            }
+            Some(Probe::Silent { misses, .. } | Probe::Unreadable { misses, .. }) => {
+                self.allows(Guard::MissedRepeatedly, *misses >= MISSES)
+            }
+            Some(Probe::Answered(_)) => !self.proven(member),
             None => true,
         }
     }
@@ -55,7 +62,7 @@ impl View<'_> {
             |i: &&Instance| i.state().leaves() || (i.state() == InstanceState::InService && !i.healthy);
         let silent = |i: &&Instance| {
             self.voter(&i.id).is_some_and(|m| {
-                let unreadable = matches!(self.probe(m), Some(Probe::AuthenticationNeeded));
+                let unreadable = self.probe(m).is_some_and(Probe::is_inscrutable);
                 !self.proven(m) && !unreadable && self.unproven_for_grace(&i.id)
             })
         };

@@ -1,6 +1,6 @@
 //! What an invocation sees, piece by piece: each piece is true at its own moment, late, or missing.
 
-use membership::etcd::{Probe, Status};
+use membership::etcd::{DbSize, Probe, Silence, Status};
 use membership::ids::{ClusterId, InstanceId, MemberId, Timestamp};
 use membership::instance::{Ec2State, Instance};
 use membership::ledger::GroupIdentity;
@@ -134,7 +134,7 @@ impl World {
         let Some((host, data)) = host.and_then(|h| Some((h.clone(), h.data?))) else {
             let missed = misses.entry(url.to_owned()).or_default();
             *missed += 1;
-            return Probe::Silent { misses: *missed, why: "no answer".to_owned() };
+            return Probe::Silent { misses: *missed, how: Silence::NoAnswer, why: "no answer".to_owned() };
         };
         misses.remove(url);
         let listed = self.clusters.get(&data.cluster).and_then(|c| c.members.get(&data.member));
@@ -146,7 +146,11 @@ impl World {
             applied: data.log,
             learner: listed.is_some_and(|m| m.learner),
             version: host.version.to_owned(),
+            revision: 1,
             alarms: Vec::new(),
+            troubles: Vec::new(),
+            size: DbSize::default(),
+            downgrade: None,
         })
     }
 

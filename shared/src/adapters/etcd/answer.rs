@@ -1,13 +1,18 @@
 //! etcd's answers in JSON. 64-bit numbers are decimal strings, and values that are zero, false or empty are left out.
 
-use membership::etcd::{Member, MemberList, Status};
+use membership::alarm::Alarm;
+use membership::etcd::{DbSize, KeysHash, Member, MemberList, Status};
 use membership::ids::{ClusterId, MemberId};
+use membership::words::one_line;
 use serde::{Deserialize, Deserializer, de};
+use std::str::FromStr;
 
 #[derive(Deserialize)]
 struct Header {
     cluster_id: ClusterId,
     member_id: MemberId,
+    #[serde(default, deserialize_with = "decimal")]
+    revision: u64,
 }
 
 #[derive(Deserialize)]
@@ -25,7 +30,26 @@ pub(super) struct StatusAnswer {
     /// Alarms, and other troubles of the server, such as `etcdserver: no leader`.
     #[serde(default)]
     errors: Vec<String>,
+    #[serde(default, deserialize_with = "decimal")]
+    db_size: u64,
+    #[serde(default, deserialize_with = "decimal")]
+    db_size_in_use: u64,
+    /// 3.6 and newer. `storageVersion`, which they tell too, follows the cluster's version and decides nothing here.
+    #[serde(default, deserialize_with = "decimal")]
+    db_size_quota: u64,
+    #[serde(default)]
+    downgrade_info: Downgrade,
 }
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Downgrade {
+    enabled: bool,
+    target_version: String,
+}
+
+/// What a status says beside its alarms where the server follows no leader. The field `leader` says it as well.
+const NO_LEADER: &str = "etcdserver: no leader";
 
 impl From<StatusAnswer> for Status {
     fn from(answer: StatusAnswer) -> Self {
@@ -37,12 +61,45 @@ impl From<StatusAnswer> for Status {
             applied: answer.raft_applied_index,
             learner: answer.is_learner,
             version: answer.version,
-            alarms: answer
-                .errors
-                .iter()
-                .filter(|e| e.contains("alarm:"))
-                .map(|e| e.trim().to_owned())
-                .collect(),
+            revision: answer.header.revision,
+            alarms: answer.errors.iter().filter_map(|words| Alarm::parse(words)).collect(),
+            troubles: troubles(&answer.errors),
+            size: DbSize {
+                file: answer.db_size,
+                in_use: answer.db_size_in_use,
+                quota: Some(answer.db_size_quota).filter(|quota| *quota > 0),
+            },
+            downgrade: Some(answer.downgrade_info)
+                .filter(|downgrade| downgrade.enabled)
+                .map(|downgrade| one_line(downgrade.target_version)),
+        }
+    }
+}
+
+fn troubles(errors: &[String]) -> Vec<String> {
+    let others = errors.iter().map(|words| words.trim()).filter(|words| Alarm::parse(words).is_none());
+    others.filter(|words| *words != NO_LEADER).map(one_line).collect()
+}
+
+/// The answer to a hash of the keys. A revision of 0 is left out; -1 says that nothing was ever compacted.
+#[derive(Deserialize)]
+pub(super) struct HashAnswer {
+    header: Header,
+    #[serde(default)]
+    hash: u32,
+    #[serde(default, deserialize_with = "decimal")]
+    compact_revision: i64,
+}
+
+impl HashAnswer {
+    /// The hash of the keys up to the revision that was asked for.
+    pub(super) fn at(self, revision: u64) -> KeysHash {
+        KeysHash {
+            cluster: self.header.cluster_id,
+            member: self.header.member_id,
+            revision,
+            compacted: self.compact_revision,
+            hash: self.hash,
         }
     }
 }
@@ -169,7 +226,7 @@ impl FailureAnswer {
     }
 }
 
-fn decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+fn decimal<'de, D: Deserializer<'de>, N: FromStr>(deserializer: D) -> Result<N, D::Error> {
     let text = String::deserialize(deserializer)?;
     text.parse().map_err(|_| de::Error::custom(format!("{text:?} is not a decimal 64-bit number")))
 }

@@ -68,6 +68,8 @@ pub enum EtcdError {
         url: String,
         /// What is wrong with the answer.
         what: String,
+        /// The HTTP status, where the answer has none of etcd's words.
+        status: Option<u16>,
         /// Where the JSON is wrong, if the JSON is what is wrong.
         source: Option<serde_json::Error>,
     },
@@ -119,6 +121,6 @@ impl EtcdError {
     }
 
     pub(super) fn malformed(url: &str, what: &str, source: Option<serde_json::Error>) -> Self {
-        Self::Malformed { url: url.to_owned(), what: what.to_owned(), source }
+        Self::Malformed { url: url.to_owned(), what: what.to_owned(), status: None, source }
     }
 }

@@ -11,6 +11,7 @@ pub(super) enum Operation {
     Status,
     Range,
     List,
+    HashKeys,
     Add,
     Promote,
     Remove,
@@ -24,6 +25,9 @@ impl Operation {
             Operation::Status => "/v3/maintenance/status",
             Operation::Range => "/v3/kv/range",
             Operation::List => "/v3/cluster/member/list",
+            // `/v3/maintenance/hash` is the hash of the whole file, which differs between members. 3.4, and early
+            // versions of 3.5, do not have this path.
+            Operation::HashKeys => "/v3/maintenance/hashkv",
             Operation::Add => "/v3/cluster/member/add",
             Operation::Promote => "/v3/cluster/member/promote",
             Operation::Remove => "/v3/cluster/member/remove",
@@ -39,7 +43,7 @@ impl Operation {
             | Operation::Remove
             | Operation::MoveLeader
             | Operation::GrantLease => true,
-            Operation::Status | Operation::Range | Operation::List => false,
+            Operation::Status | Operation::Range | Operation::List | Operation::HashKeys => false,
         }
     }
 }

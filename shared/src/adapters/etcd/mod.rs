@@ -7,19 +7,21 @@
 mod answer;
 mod error;
 mod message;
+mod probe;
 
 use std::time::Duration;
 
-use membership::etcd::{MemberList, Status};
+use membership::etcd::{KeysHash, MemberList, Status};
 use membership::ids::MemberId;
 use membership::version::{Minor, Version};
 use reqwest::{Certificate, Client, Identity, redirect, retry};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use answer::{Added, Failure, Members, Ranged, StatusAnswer};
+use answer::{Added, Failure, HashAnswer, Members, Ranged, StatusAnswer};
 pub use error::EtcdError;
 use message::Operation;
+pub use probe::Probed;
 
 /// How much longer than etcd itself the client waits for the answer to a change. An answer that etcd gives just in
 /// time must not be lost on its way.
@@ -57,6 +59,8 @@ pub struct Timeouts {
     pub probe: Duration,
     /// The time of a linearizable read: longer than a healthy cluster needs, shorter than an election may take (7 s).
     pub list: Duration,
+    /// The time of a hash of all keys.
+    pub hash: Duration,
     /// The time of a change: sent to etcd as `Grpc-Timeout`, after which etcd gives it up. The client waits 1 s
     /// longer.
     pub change: Duration,
@@ -68,6 +72,7 @@ impl Default for Timeouts {
             connect: Duration::from_millis(900),
             probe: Duration::from_secs(1),
             list: Duration::from_secs(2),
+            hash: Duration::from_secs(10),
             change: Duration::from_secs(3),
         }
     }
@@ -115,6 +120,15 @@ impl EtcdClient {
         Ok(status.into())
     }
 
+    /// The hash of the keys of this one member, up to this revision. The member reads its whole database for it: some
+    /// seconds a gigabyte.
+    pub async fn hash(&self, url: &str, revision: u64) -> Result<KeysHash, EtcdError> {
+        let body = json!({ "revision": revision.to_string() });
+        let call = Call { member: url, operation: Operation::HashKeys, body };
+        let answer: HashAnswer = self.ask(&call, self.timeouts.hash).await?;
+        Ok(answer.at(revision))
+    }
+
     /// The member list, read linearizably: it answers only with a quorum behind it.
     ///
     /// `version` is what the member's status said. 3.4 ignores the wish for a linearizable list. There, and where the
@@ -129,6 +143,7 @@ impl EtcdClient {
             Some(server) if server != list.served_by => Err(EtcdError::Malformed {
                 url: url.to_owned(),
                 what: format!("member {server} served the range and {} the list", list.served_by),
+                status: None,
                 source: None,
             }),
             _ => Ok(list),
@@ -213,9 +228,12 @@ impl EtcdClient {
 fn failure(call: &Call<'_>, status: u16, body: &[u8]) -> EtcdError {
     match Failure::parse(body) {
         Some(failure) => EtcdError::from_words(call.member, call.operation, failure.message, failure.code),
-        None => {
-            EtcdError::malformed(call.member, &format!("HTTP status {status} without etcd's words"), None)
-        }
+        None => EtcdError::Malformed {
+            url: call.member.to_owned(),
+            what: format!("HTTP status {status} without etcd's words"),
+            status: Some(status),
+            source: None,
+        },
     }
 }
 

@@ -1,6 +1,7 @@
 //! Since when something holds: the conditions that every grace period is counted from.
 
 use super::joining;
+use crate::etcd::Probe;
 use crate::guard::Guard;
 use crate::ids::InstanceId;
 use crate::instance::{InstanceState, Transition};
@@ -63,7 +64,9 @@ fn unproven(v: View<'_>, edits: &mut Vec<Edit>) {
         let in_service = state == InstanceState::InService;
         let voted = v.record(id).is_some_and(|r| r.voted);
         let watched = in_service || (state.launches() || state.leaves()) && voted;
-        let well = member.is_some_and(|m| v.proven(m));
+        // What answers and cannot be read is neither well nor missed: a silence after it begins anew.
+        let alive = member.and_then(|m| v.probe(m)).is_some_and(Probe::is_inscrutable);
+        let well = member.is_some_and(|m| v.proven(m)) || alive && v.enforces(Guard::UnreadableIsKept);
         let ill = watched && member.map_or(in_service, |m| !m.learner && v.missed(m));
         if well && holds {
             edits.push(Edit::ConditionEnded(key));

@@ -50,6 +50,14 @@ fn one_identity(found: Find<'_>, d: &mut Decision) -> Option<Identity> {
                 d.refuse(&instance.id, Refusal::AuthenticationNeeded);
                 readable = false;
             }
+            Some(Probe::Unreadable { what, why, .. }) if what.is_unready() => {
+                d.wait(&instance.id, Wait::NotReady(why.clone()));
+                readable = false;
+            }
+            Some(Probe::Unreadable { what, why, .. }) => {
+                d.refuse(&instance.id, Refusal::Unreadable { what: what.clone(), why: why.clone() });
+                readable = false;
+            }
             Some(Probe::Silent { .. }) | None => {}
         }
     }

@@ -41,7 +41,12 @@ impl Building {
             group: seen("group").map_or(Seen::Known(self.group.clone()), Seen::Unknown),
             ledger: seen("ledger").map_or(Seen::Known(self.ledger.clone()), Seen::Unknown),
             parameters: seen("parameters").map_or(Seen::Known(parameters), Seen::Unknown),
-            etcd: EtcdView { probes: self.probes.clone(), lists, list_misses: self.list_misses },
+            etcd: EtcdView {
+                probes: self.probes.clone(),
+                lists,
+                list_misses: self.list_misses,
+                hashes: BTreeMap::new(),
+            },
         };
         Scene { obs, me: self.me }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use membership::etcd::{Member, Probe, Status};
+use membership::etcd::{DbSize, Member, Probe, Silence, Status, Unreadable};
 use membership::ids::{ClusterId, InstanceId, MemberId};
 use membership::instance::{Ec2State, Instance, Lifecycle};
 use membership::ledger::{Condition, ConditionKey, EnvState, InstanceRecord};
@@ -27,6 +27,8 @@ impl Building {
             "answers-as",
             "silent",
             "auth",
+            "unreadable",
+            "silence",
             "unvoted",
             "open",
             "unrecorded",
@@ -95,8 +97,11 @@ impl Building {
         let missing = line.words.get(1) == Some(&"Missing");
         let silent = missing || line.has("unstarted") || line.has("silent") || member.is_none();
         let answers = member.or(line.number("answers-as").map(MemberId));
+        let misses = line.get("silent").filter(|n| !n.is_empty()).map_or(3, |n| n.parse().unwrap());
         let probe = if line.has("auth") {
             Probe::AuthenticationNeeded
+        } else if let Some(what) = line.get("unreadable") {
+            Probe::Unreadable { what: unreadable(what), misses, why: "the error".into() }
         } else if let Some(member) = answers.filter(|_| !silent || line.has("answers-as")) {
             Probe::Answered(Status {
                 cluster: line.number("cluster").map_or(OURS, ClusterId),
@@ -106,11 +111,15 @@ impl Building {
                 applied: line.number("applied").unwrap_or(5000),
                 learner: line.has("learner"),
                 version: line.get("version").unwrap_or("3.6.16").to_owned(),
+                revision: 1,
                 alarms: Vec::new(),
+                troubles: Vec::new(),
+                size: DbSize::default(),
+                downgrade: None,
             })
         } else {
-            let misses = line.get("silent").filter(|n| !n.is_empty()).map_or(3, |n| n.parse().unwrap());
-            Probe::Silent { misses, why: "no answer".into() }
+            let how = line.get("silence").map_or(Silence::NoAnswer, silence);
+            Probe::Silent { misses, how, why: "no answer".into() }
         };
         self.probes.insert(url.to_owned(), probe);
     }
@@ -143,5 +152,29 @@ impl Building {
         if !line.has("unpublished") && !line.has("foreign") {
             self.envs.insert(id.clone(), if open { Env::Open } else { Env::Sealed });
         }
+    }
+}
+
+fn unreadable(word: &str) -> Unreadable {
+    match word {
+        "tls" => Unreadable::Tls,
+        "plain" => Unreadable::PlainHttp,
+        "not-http" => Unreadable::NotHttp,
+        "no-gateway" => Unreadable::NoGateway("3.6.16".to_owned()),
+        "not-etcd" => Unreadable::NotEtcd(404),
+        "unready" => Unreadable::Unready,
+        "malformed" => Unreadable::Malformed,
+        other => panic!("{other:?} is nothing that answers"),
+    }
+}
+
+fn silence(word: &str) -> Silence {
+    match word {
+        "refused" => Silence::Refused,
+        "no-connection" => Silence::NoConnection,
+        "no-answer" => Silence::NoAnswer,
+        "closed" => Silence::Closed,
+        "gateway" => Silence::Gateway(502),
+        other => panic!("{other:?} is no silence"),
     }
 }
