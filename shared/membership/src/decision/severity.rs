@@ -65,6 +65,7 @@ impl Graded for Refusal {
             | Refusal::InServiceWithoutLedger
             | Refusal::TwoClusters(..)
             | Refusal::OtherCluster(_)
+            | Refusal::Unreadable { .. }
             | Refusal::EndedAndRuns => Severity::Error,
             Refusal::VoterUnseen(_)
             | Refusal::LocalPeerUrl(_)
@@ -105,6 +106,7 @@ impl Graded for Wait {
             | Wait::Replacement
             | Wait::Leadership
             | Wait::Answer
+            | Wait::NotReady(_)
             | Wait::Gone
             | Wait::Grace
             | Wait::OtherHealing(_)
