@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help demo check hooks test matrix test-matrix chaos model sim fuzz mutants test-rust test-instance test-templates \
   test-conformance test-page test-documents lint-templates validate-sam invoke status verify deny fix region build package \
-  sam-build deploy etcd etcd-all bench clean
+  sam-build deploy deploy-cluster etcd etcd-all bench clean
 
 PORT ?= 4600
 # Each end-to-end test runs a region with up to nine etcds: more tests at once only slow each other down.
@@ -164,6 +164,9 @@ sam-build: ## the deployment as the SAM CLI builds it, in .aws-sam/ (installs th
 
 deploy: ## the functions to your AWS account (STACK=etcd-asg PARAMETERS='VpcId=… SubnetIds=…,…')
 	@python3 tools/deploy.py $(or $(STACK),etcd-asg) $(PARAMETERS)
+
+deploy-cluster: ## a cluster to your AWS account (STACK=etcd-main FUNCTIONS=etcd-asg PARAMETERS='ClusterName=main SubnetIds=…')
+	@python3 tools/deploy.py --cluster $(or $(STACK),etcd-main) $(or $(FUNCTIONS),etcd-asg) $(PARAMETERS)
 
 etcd: ## etcd for tests and the demo, in .tools/ (ETCD=3.5.35: that version)
 	@$(provide_etcd) >/dev/null
