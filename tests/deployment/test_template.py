@@ -164,6 +164,12 @@ class Events(unittest.TestCase):
         # aws.scheduler is accepted for those who schedule by EventBridge Scheduler.
         self.assertEqual(sources, set(re.findall(r'"(aws\.[a-z0-9]+)"', text)) - {"aws.scheduler"})
 
+    def test_only_the_events_of_every_instance_can_be_switched_off(self):
+        """EventBridge matches the event's own fields, and EC2's events have no tags (EC2 user guide, instance state changes)."""
+        switched = {function + str(rule["Pattern"]["source"]) for function, _, rule in self.rules if "State" in rule}
+        self.assertEqual(switched, {"reconcile['aws.ec2']"})
+        self.assertEqual(self.template.parameters["Ec2Events"], "ENABLED")
+
     def test_nothing_is_dropped_in_silence(self):
         for function, kind, rule in self.rules:
             with self.subTest(f"{function} {kind}"):

@@ -90,7 +90,8 @@ impl Settings {
         match name {
             "paused" => self.paused = value.parse().map_err(|_| wrong("true or false"))?,
             "prefix" => {
-                self.prefix = prefix(value).ok_or_else(|| wrong("a parameter path such as /etcd-asg"))?
+                let allowed = "a parameter path such as /etcd-asg, of 12 levels at most, that does not begin with /aws or /ssm";
+                self.prefix = prefix(value).ok_or_else(|| wrong(allowed))?
             }
             "client-port" => self.client_port = port(value).ok_or_else(|| wrong("a port from 1 to 65535"))?,
             "peer-port" => self.peer_port = port(value).ok_or_else(|| wrong("a port from 1 to 65535"))?,
@@ -118,10 +119,14 @@ fn port(text: &str) -> Option<u16> {
     text.parse().ok().filter(|p| *p > 0)
 }
 
+/// No parameter's name begins with aws or ssm, in any case, and a name has fifteen levels at most (SSM API reference,
+/// `PutParameter`). Three levels come below the prefix: the cluster, `instances` and the instance.
 fn prefix(text: &str) -> Option<String> {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_.-/".contains(&b);
     let shape = text.starts_with('/') && text.len() > 1 && !text.ends_with('/') && !text.contains("//");
-    (shape && text.len() <= 500 && text.bytes().all(allowed)).then(|| text.to_owned())
+    let begins = |word: &str| text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    let taken = begins("/aws") || begins("/ssm") || text.matches('/').count() > 12;
+    (shape && !taken && text.len() <= 500 && text.bytes().all(allowed)).then(|| text.to_owned())
 }
 
 fn duration(text: &str) -> Option<Duration> {
@@ -200,6 +205,7 @@ mod tests {
         assert_eq!(s, wanted);
         s.set("scheme", "http").unwrap();
         assert_eq!(s.scheme, Scheme::Http);
+        s.set("prefix", "/etcd/aws").unwrap();
         s.set("prefix", "/a").unwrap();
         assert_eq!(s.prefix, "/a");
         for (name, value) in [
@@ -208,6 +214,10 @@ mod tests {
             ("prefix", "/a/"),
             ("prefix", "a/b"),
             ("prefix", "/a b"),
+            ("prefix", "/aws"),
+            ("prefix", "/SSM/etcd"),
+            ("prefix", "/awsome"),
+            ("prefix", &"/a".repeat(13)),
             ("prefix", &format!("{longest}a")),
             ("leave-patience", "s"),
             ("leave-patience", ""),
