@@ -40,6 +40,33 @@ def translated():
     return json.dumps(transform(raw, {}, NoManagedPolicies()))
 
 
+def referred(value):
+    """The names of what a part of a template refers to, texts of Fn::Sub aside."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key in ("Ref", "Condition") and isinstance(inner, str):
+                yield inner
+            elif key == "Fn::GetAtt":
+                yield inner[0]
+            elif key == "Fn::If":
+                yield inner[0]
+                yield from referred(inner)
+            else:
+                yield from referred(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from referred(inner)
+
+
+class Translation(unittest.TestCase):
+    def test_every_reference_leads_to_what_sam_makes(self):
+        template = json.loads(translated())
+        there = {name for part in ("Resources", "Parameters", "Conditions") for name in template[part]}
+        names = {name for name in referred([template["Resources"], template["Outputs"]]) if not name.startswith("AWS::")}
+        self.assertLessEqual({"InstanceLaunchLaunch", "ReconcileWarning", "Ec2Events"}, names)
+        self.assertEqual(names - there, set())
+
+
 class Stacks(unittest.TestCase):
     @classmethod
     def setUpClass(cls):

@@ -134,6 +134,21 @@ class Functions(unittest.TestCase):
         resources = {r for s in statements(template.properties("FunctionRole")) for r in listed(s["Resource"])}
         self.assertLessEqual({"arn:aws:s3:::mine", "arn:aws:s3:::mine/etcd-asg/*", "arn:aws:s3:::mine/reports/*"}, resources)
 
+    def test_what_a_cluster_needs_is_told_in_its_own_parameters(self):
+        def told(**parameters):
+            template = Template.functions(**parameters)
+            return template.resolve(template.raw["Outputs"]["ForClusters"]["Value"]).split()
+
+        plain = ["VpcId=vpc-1", "FunctionSecurityGroup=functionsecuritygroup", "ParameterPrefix=/etcd-asg", "ReportsBucket=bucket"]
+        self.assertEqual(told(), plain)
+        topic = "arn:aws:sns:us-east-1:123456789012:ops"
+        more = told(DualStack="true", AlarmTopic=topic, LedgerBucket="mine", SecurityGroupId="sg-1", ParameterPrefix="/x")
+        self.assertEqual(more, [
+            "VpcId=vpc-1", "FunctionSecurityGroup=sg-1", "ParameterPrefix=/x", "ReportsBucket=mine", "Egress=ipv6", f"AlarmTopic={topic}"])
+        # A cluster that takes it over unread is refused where it could not work.
+        cluster = Template.cluster(**dict(word.split("=", 1) for word in more))
+        self.assertIn("do not reach GitHub", " ".join(cluster.refusals()))
+
     def test_an_existing_security_group_is_used_and_none_made(self):
         template = Template.functions(SecurityGroupId="sg-0123")
         self.assertEqual(template.resources("AWS::EC2::SecurityGroup"), {})
