@@ -6,6 +6,7 @@ use std::time::Duration;
 use std::{env, fs, io};
 
 use membership::codes;
+use membership::observation::END_TAG;
 use membership::settings::Settings;
 use membership::words::quoted;
 use thiserror::Error;
@@ -143,7 +144,8 @@ impl Config {
     /// The tags that look like settings and are not: a name may be misspelt.
     pub fn unknown_tags(tags: &BTreeMap<String, String>) -> Vec<String> {
         let unknown = ours(tags).filter(|(name, _)| !settable(name));
-        unknown.map(|(name, _)| format!("{TAG_PREFIX}{name}")).filter(|tag| tag != CLUSTER_TAG).collect()
+        let unknown = unknown.map(|(name, _)| format!("{TAG_PREFIX}{name}"));
+        unknown.filter(|tag| ![CLUSTER_TAG, END_TAG].contains(&tag.as_str())).collect()
     }
 }
 
@@ -244,7 +246,8 @@ mod tests {
     #[test]
     fn the_prefix_and_misspelt_names_cannot_be_set_by_a_tag() {
         let config = config(&[("ETCD_ASG_BUCKET", "b")]).unwrap();
-        let all = tags(&[("etcd-asg:prefix", "/x"), ("etcd-asg:pause", "true"), ("etcd-asg:cluster", "c")]);
+        let ours = [("etcd-asg:cluster", "c"), ("etcd-asg:end", "destroy-1")];
+        let all = tags(&[&ours[..], &[("etcd-asg:prefix", "/x"), ("etcd-asg:pause", "true")]].concat());
         assert_eq!(config.settings(&all).unwrap(), Settings::default());
         assert_eq!(Config::unknown_tags(&all), ["etcd-asg:pause", "etcd-asg:prefix"]);
     }

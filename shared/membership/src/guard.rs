@@ -104,6 +104,10 @@ guards! {
     NoClaimBeforeNext,
     /// A cluster ends only at maximum size 0.
     EndsOnlyAtMaxZero,
+    /// A cluster ends only if the group's tag `etcd-asg:end` names its generation.
+    EndIsMeant,
+    /// While the group wants no instance and the end is not meant, no voter leaves.
+    VotersHeld,
     // Dead members.
     /// A dead voter is removed only after it has been gone for six seconds.
     GoneForSixSeconds,

@@ -4,6 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::words::quoted;
 
@@ -132,6 +134,19 @@ impl Timestamp {
     /// The moment `span` earlier.
     pub fn minus(self, span: Duration) -> Timestamp {
         Timestamp(self.0.saturating_sub(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    /// The moment in UTC, to the second, in the notation of RFC 3339. A moment that has no such notation is told in
+    /// milliseconds.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = i64::try_from(self.0 / 1000).ok();
+        let moment = seconds.and_then(|s| OffsetDateTime::from_unix_timestamp(s).ok());
+        match moment.and_then(|moment| moment.format(&Rfc3339).ok()) {
+            Some(text) => f.write_str(&text),
+            None => write!(f, "{} ms", self.0),
+        }
     }
 }
 

@@ -16,6 +16,15 @@ pub use crate::seen::Seen;
 /// No lifecycle action waits longer, whatever its hook says (EC2 Auto Scaling user guide, lifecycle hooks).
 pub const LONGEST_WAIT: Duration = Duration::from_secs(48 * 3600);
 
+/// The tag with which an operator means the end of a cluster.
+pub const END_TAG: &str = "etcd-asg:end";
+
+/// What the tag `etcd-asg:end` has to say for this generation to end. It names the generation, so that it is spent
+/// with it.
+pub fn end_word(generation: u32) -> String {
+    format!("destroy-{generation}")
+}
+
 /// A lifecycle hook of the group that belongs to etcd-asg.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Hook {
@@ -40,8 +49,10 @@ pub struct Group {
     pub identity: GroupIdentity,
     /// The desired capacity.
     pub desired: usize,
-    /// The maximum size. 0 is the operator's word to end the cluster.
+    /// The maximum size. 0 ends the cluster where `end` means it, and nothing else does.
     pub max: usize,
+    /// The value of the tag `etcd-asg:end`: the operator's word that the cluster may end with its data.
+    pub end: Option<String>,
     /// The launch hook of etcd-asg, or why the group has none that can be used.
     pub launch_hook: Result<Hook, String>,
     /// The terminate hook of etcd-asg, or why the group has none that can be used.

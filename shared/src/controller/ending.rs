@@ -70,6 +70,7 @@ mod tests {
             identity: GroupIdentity { name: "g".to_owned(), arn: "a".to_owned(), vpc: String::new() },
             desired: 1,
             max: 1,
+            end: None,
             launch_hook: Err("none".to_owned()),
             terminate_hook: Err("none".to_owned()),
             retains: false,

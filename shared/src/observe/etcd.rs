@@ -196,6 +196,7 @@ mod tests {
             identity: GroupIdentity { name: "g".to_owned(), arn: "a".to_owned(), vpc: String::new() },
             desired: 3,
             max: 3,
+            end: None,
             launch_hook: Err("none".to_owned()),
             terminate_hook: Err("none".to_owned()),
             retains: false,

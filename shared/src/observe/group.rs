@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use membership::ids::{InstanceId, Timestamp};
 use membership::instance::{Ec2State, Instance};
 use membership::ledger::{GroupIdentity, Ledger};
-use membership::observation::Group;
+use membership::observation::{END_TAG, Group};
 use membership::settings::Settings;
 
 use crate::adapters::autoscaling::{DescribedGroup, Hooks};
@@ -48,6 +48,7 @@ impl Parts {
             identity: GroupIdentity { name: self.group.name, arn: self.group.arn, vpc },
             desired: self.group.desired,
             max: self.group.max,
+            end: self.group.tags.get(END_TAG).cloned(),
             launch_hook: self.hooks.launch,
             terminate_hook: self.hooks.terminate,
             retains: self.group.retains,

@@ -8,6 +8,7 @@ use aws_sdk_autoscaling::types::{
     LaunchTemplateOverrides, LaunchTemplateSpecification, MixedInstancesPolicy, RefreshPreferences,
     RefreshStrategy, Tag,
 };
+use membership::observation::end_word;
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, LIMIT};
@@ -26,11 +27,17 @@ impl Cluster {
         Ok(())
     }
 
-    /// Sets the maximum size and the desired capacity. Maximum size 0 ends the cluster.
+    /// Sets the maximum size and the desired capacity.
     pub async fn resize(&self, max: i32, desired: i32) -> Result<()> {
         let call = self.account.autoscaling.update_auto_scaling_group().auto_scaling_group_name(&self.name);
         call.min_size(0).max_size(max).desired_capacity(desired).send().await?;
         Ok(())
+    }
+
+    /// Ends the cluster with its data: the word for this generation, and maximum size 0.
+    pub async fn end(&self, generation: u32) -> Result<()> {
+        self.tag("end", &end_word(generation)).await?;
+        self.resize(0, 0).await
     }
 
     /// Starts an instance refresh that keeps the number of healthy instances between these percentages of the

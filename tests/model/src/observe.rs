@@ -120,6 +120,7 @@ impl Step<'_> {
             identity: GroupIdentity { name: "g".into(), arn: "arn:g".into(), vpc: "vpc-1".into() },
             desired: self.s.desired.into(),
             max: 9,
+            end: None,
             launch_hook: hook("launch"),
             terminate_hook: hook("terminate"),
             retains: false,

@@ -15,6 +15,7 @@
 //! | `abandoned` | `generation/abandoned.rs` | abandons launches and replaces instances of a generation that never formed | `EnvOfTheGone` |
 //! | `ended` | `generation/ended.rs` | completes terminations of a cluster that was ended | `EnvOfTheGone` |
 //! | `report_strangers` | `rules/strangers.rs` | nothing; reports servers of other clusters and unreadable servers | – |
+//! | `hold` | `rules/hold.rs` | while the group wants no instance: keeps every voter, retains it near its hook's end | `VotersHeld`, `AbandonRetains` |
 //! | `without_list` | `rules/without_list.rs` | without a member list: completes terminations of instances that were never members | `NeverAMember` |
 //! | `seal` | `rules/seal.rs` | seals the env of a member that has started | `ForeignHasNoEnv` |
 //! | `remove_dead` | `rules/remove_dead.rs` | removes members of instances that are gone, and learners of leaving instances | `GoneForSixSeconds`, `UnownedIsKept` |
@@ -44,7 +45,7 @@ use crate::decision::{Decision, Refusal, Subject, Verdict, Wait};
 use crate::guard::{Guard, Guards};
 use crate::ids::{Nonce, Timestamp};
 use crate::ledger::{Edit, GroupIdentity, Ledger, Phase};
-use crate::observation::{Group, Observation, Seen};
+use crate::observation::{Group, Observation, Seen, end_word};
 use crate::view::View;
 
 /// Decides what this observation comes to at this time. `me` is the nonce of the claim that this invocation holds,
@@ -111,6 +112,7 @@ fn with_ledger(read: View<'_>, me: Option<&Nonce>, d: &mut Decision) {
         return;
     }
     let v = View { ledger: &ledger, ..read };
+    end_tag(v, d);
     match v.phase() {
         Phase::Abandoned => generation::abandoned::abandoned(v, d),
         Phase::Ended => generation::ended::ended(v, d),
@@ -131,6 +133,15 @@ fn same_group(v: View<'_>) -> Result<(), Refusal> {
     v.require(Guard::SameGroup, same, || Refusal::OtherGroup { ledger: words(known), seen: words(seen) })
 }
 
+/// A word that ends nothing is no word to be silent about: who set it believes that the cluster may end. A word that
+/// named an earlier generation is spent.
+fn end_tag(v: View<'_>, d: &mut Decision) {
+    let Some(says) = v.group.end.as_ref().filter(|says| !says.is_empty()) else { return };
+    if !(1..=v.ledger.generation.number).any(|generation| *says == end_word(generation)) {
+        d.refuse(Subject::Cluster, Refusal::EndTagWrong { says: says.clone(), right: v.end_word() });
+    }
+}
+
 /// The rules for a cluster that has an identity.
 fn running(v: View<'_>, d: &mut Decision) {
     rules::strangers::report_strangers(v, d);
@@ -142,6 +153,7 @@ fn running(v: View<'_>, d: &mut Decision) {
     for unanswered in &v.ledger.unanswered {
         d.wait(Subject::Cluster, Wait::Unanswered(unanswered.change.clone()));
     }
+    rules::hold::hold(v, d);
     if v.list().is_none() {
         rules::without_list::without_list(v, d);
     } else {

@@ -5,8 +5,10 @@ use std::fmt;
 use crate::change::Change;
 use crate::codes;
 use crate::etcd::Unreadable;
-use crate::ids::{ClusterId, MemberId};
+use crate::ids::{ClusterId, MemberId, Timestamp};
+use crate::observation::END_TAG;
 use crate::version::Closed;
+use crate::words::quoted;
 
 /// Why something is not done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +71,26 @@ pub enum Refusal {
     Retained,
     /// The terminate hook ends, and the quorum needs this instance's voter.
     NeededAtDeadline,
-    /// Maximum size 0 ended the cluster, the maximum size was raised again, and this instance still runs.
+    /// The group wants no instance, and nobody has said that the cluster may end with its data.
+    EndNotMeant {
+        /// The group's maximum size. Only 0 can end a cluster.
+        max: usize,
+        /// What the tag `etcd-asg:end` has to say for this generation to end.
+        word: String,
+    },
+    /// The tag `etcd-asg:end` has a value that ends no generation.
+    EndTagWrong {
+        /// The tag's value.
+        says: String,
+        /// What it has to say for this generation to end.
+        right: String,
+    },
+    /// The voter is kept, and the group retains no instance, so AWS ends this voter's instance when its hook is over.
+    DiesWithItsData {
+        /// When the hook is over, however often it is kept alive.
+        at: Timestamp,
+    },
+    /// The operator ended the cluster, the maximum size was raised again, and this instance still runs.
     EndedAndRuns,
     /// EC2 has not told the instance's private address.
     NoAddress,
@@ -104,6 +125,9 @@ codes!(Refusal {
     Refusal::UnclearState => "unknown-state",
     Refusal::Retained => "retained",
     Refusal::NeededAtDeadline => "needed-at-deadline",
+    Refusal::EndNotMeant { .. } => "end-not-meant",
+    Refusal::EndTagWrong { .. } => "end-tag-wrong",
+    Refusal::DiesWithItsData { .. } => "voter-will-die",
     Refusal::EndedAndRuns => "ended-but-running",
     Refusal::NoAddress => "no-address",
     Refusal::Version { .. } => "version-may-not-vote",
@@ -151,9 +175,7 @@ impl fmt::Display for Refusal {
             Refusal::DoubtfulVoter(member) => {
                 write!(f, "voter {member} is doubtful, and no live voter is removed meanwhile")
             }
-            Refusal::LastVoter => f.write_str(
-                "it is the last voter and is kept for its data; to end the cluster, set the group's maximum size to 0",
-            ),
+            Refusal::LastVoter => f.write_str("it is the last voter and is kept for its data"),
             Refusal::UnownedMember => f.write_str("it belongs to no known instance and is left alone"),
             Refusal::AddressInUse(member) => {
                 write!(f, "its address belongs to member {member}, which answers")
@@ -169,8 +191,25 @@ impl fmt::Display for Refusal {
             Refusal::NeededAtDeadline => {
                 f.write_str("its time to leave is over, and without its voter the quorum would be lost")
             }
+            Refusal::EndNotMeant { max, word } => {
+                let (also, sizes) =
+                    if *max == 0 { ("", "desired capacity and maximum size are") } else { (" and its maximum size to 0", "desired capacity is") };
+                write!(
+                    f,
+                    "the group's {sizes} 0, which alone ends no cluster: every voter is kept with its data; to go on, give the group its size again; to end the cluster with all its data, set the group's tag {END_TAG} to {word}{also}"
+                )
+            }
+            Refusal::EndTagWrong { says, right } => write!(
+                f,
+                "the group's tag {END_TAG} says {}, which ends nothing; to end this cluster with all its data at maximum size 0 it has to be {right}; otherwise remove it",
+                quoted(says)
+            ),
+            Refusal::DiesWithItsData { at } => write!(
+                f,
+                "the group's policy retains no instance, so AWS terminates this voter with its data at {at}; before that, raise the group's desired capacity, so that new instances take the data over, or set the policy (TerminateHookAbandon: retain)"
+            ),
             Refusal::EndedAndRuns => f.write_str(
-                "maximum size 0 ended its cluster, and it still runs without management; terminate it, or delete the ledger so that its cluster is adopted again",
+                "its cluster was ended by the tag etcd-asg:end, and it still runs without management; if the end was not meant, delete the ledger, and the cluster is adopted again with its data; terminate it only once a snapshot of its etcd is kept, or it is certain that nobody needs its data",
             ),
             Refusal::NoAddress => f.write_str("it has no private address yet"),
             Refusal::Version { version, why } => write!(f, "etcd {version} may not vote here: {why}"),

@@ -60,6 +60,7 @@ impl Graded for Refusal {
             Refusal::QuorumLost { .. }
             | Refusal::QuorumAtRisk(_)
             | Refusal::NeededAtDeadline
+            | Refusal::DiesWithItsData { .. }
             | Refusal::OtherGroup { .. }
             | Refusal::NoHook(_)
             | Refusal::InServiceWithoutLedger
@@ -77,6 +78,8 @@ impl Graded for Refusal {
             | Refusal::GivenUp
             | Refusal::UnclearState
             | Refusal::Retained
+            | Refusal::EndNotMeant { .. }
+            | Refusal::EndTagWrong { .. }
             | Refusal::Version { .. } => Severity::Warn,
             Refusal::Paused | Refusal::LastVoter | Refusal::NoAddress => Severity::Info,
         }

@@ -29,6 +29,8 @@ pub enum ConditionKey {
     Silent,
     /// A forming cluster has all the voters that it can get, and they are fewer than desired.
     Stalled,
+    /// The group wanted no instance, and voters of then are still leaving.
+    Held,
     /// A member was removed. It holds from the last removal on: etcd derives member IDs from the URL and the second.
     Removed,
     /// Every member runs this minor or a newer minor.
@@ -55,6 +57,7 @@ impl ConditionKey {
             | ConditionKey::GivenUp(i) => Some(i),
             ConditionKey::Silent
             | ConditionKey::Stalled
+            | ConditionKey::Held
             | ConditionKey::Removed
             | ConditionKey::Version(_) => None,
         }
@@ -72,6 +75,7 @@ impl fmt::Display for ConditionKey {
             ConditionKey::GivenUp(i) => write!(f, "given-up/{i}"),
             ConditionKey::Silent => f.write_str("silent"),
             ConditionKey::Stalled => f.write_str("stalled"),
+            ConditionKey::Held => f.write_str("held"),
             ConditionKey::Removed => f.write_str("removed"),
             ConditionKey::Version(minor) => write!(f, "version/{minor}"),
         }
@@ -99,6 +103,7 @@ impl TryFrom<String> for ConditionKey {
             ("given-up", false) => ConditionKey::GivenUp(id),
             ("silent", true) => ConditionKey::Silent,
             ("stalled", true) => ConditionKey::Stalled,
+            ("held", true) => ConditionKey::Held,
             ("removed", true) => ConditionKey::Removed,
             ("version", false) => ConditionKey::Version(
                 Minor::parse(instance)
@@ -147,6 +152,7 @@ mod tests {
             ConditionKey::GivenUp(i()),
             ConditionKey::Silent,
             ConditionKey::Stalled,
+            ConditionKey::Held,
             ConditionKey::Removed,
             ConditionKey::Version(Minor(3, 6)),
         ] {

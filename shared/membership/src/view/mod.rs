@@ -1,5 +1,6 @@
 //! Facts derived from one observation and the ledger as it will stand: the vocabulary of the rules.
 
+mod held;
 mod instances;
 mod members;
 mod patience;

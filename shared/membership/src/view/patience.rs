@@ -17,9 +17,11 @@ impl View<'_> {
     }
 
     /// Whether a leaving instance may still be kept waiting: for the leave patience, and never beyond its hook's end.
+    /// A voter that was held waits longer than its patience: nothing was launched for it meanwhile.
     pub fn may_still_leave_later(&self, id: &InstanceId) -> bool {
         let since = self.ledger.since(&ConditionKey::TerminateWaiting(id.clone())).unwrap_or(self.now);
-        let patient = self.now.since(since) < self.group.settings.leave_patience;
+        let patience = self.group.settings.leave_patience;
+        let patient = self.now.since(since) < patience || self.was_held();
         patient && self.now < self.hook_end(id, Transition::Terminate)
     }
 

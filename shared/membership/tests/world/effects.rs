@@ -78,6 +78,7 @@ impl World {
                 self.check_kill(id, effect, basis);
                 self.complete_launch(id, ActionResult::Abandon, &format!("r{run}"), basis.since);
             }
+            Effect::AbandonTerminate(id) if self.group.retains => self.retain(id),
             Effect::ContinueTerminate(id) | Effect::AbandonTerminate(id) => {
                 self.check_continue_terminate(id);
                 self.complete_termination(id);

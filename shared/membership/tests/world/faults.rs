@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use membership::change::Change;
 use membership::ids::InstanceId;
 use membership::instance::Lifecycle;
+use membership::ledger::Phase;
+use membership::observation::end_word;
 use membership::quorum::majority;
 
 use super::host::{Etcd, Host};
@@ -169,9 +171,9 @@ impl World {
                     self.new_template(etcd);
                 }
             }
-            _ if self.rng.chance(150) && self.group.max > 0 => {
-                self.tell("the group is emptied: desired capacity and maximum size are 0".to_owned());
-                (self.group.desired, self.group.max) = (0, 0);
+            _ if self.rng.chance(150) && self.group.desired > 0 => {
+                let (night, meant) = (self.rng.between(5_000, 120_000), self.rng.chance(500));
+                self.empty_the_group(night, meant);
             }
             _ => {}
         }
@@ -184,14 +186,41 @@ impl World {
         self.tell(format!("a refresh begins, with etcd {etcd}"));
     }
 
-    /// An emptied group grows again once all its instances are gone.
+    /// The group is emptied: for a night of this length, or for good. Where the end is not meant, the group has no word,
+    /// or the spent word of an earlier generation.
+    pub fn empty_the_group(&mut self, night: u64, meant: bool) {
+        let number = self.store.as_ref().map_or(1, |l| l.generation.number);
+        let spent = (number > 1 && self.rng.chance(500)).then(|| end_word(number - 1));
+        self.group.end = if meant { Some(end_word(number)) } else { spent };
+        self.group.by_day = (self.group.desired.max(1), self.group.max);
+        self.group.max = if meant || self.rng.chance(700) { 0 } else { self.group.max };
+        self.group.desired = 0;
+        self.group.morning = self.now + night;
+        let word = self.group.end.as_deref().unwrap_or("no word");
+        self.tell(format!("the group is emptied, at maximum size {}, with {word}", self.group.max));
+    }
+
+    /// An emptied group grows again in its morning. Where its end was meant, once all its instances are gone.
     pub fn operator_tick(&mut self) {
-        if self.group.max == 0 && self.hosts.values().all(|h| h.lifecycle.is_none()) {
+        let ended = self.store.as_ref().is_some_and(|l| l.generation.phase == Phase::Ended);
+        let gone = self.hosts.values().all(|h| h.lifecycle.is_none());
+        if self.group.desired == 0 && self.now >= self.group.morning && (gone || !ended) {
             self.tell("the group grows again".to_owned());
-            (self.group.desired, self.group.max) = (3, 7);
+            (self.group.desired, self.group.max) = self.group.by_day;
         }
-        if self.group.max > 0 && self.group.desired == 0 {
-            self.group.desired = 3;
+        self.end_the_retained();
+    }
+
+    /// The operator ends a retained instance once the cluster has another member in its place.
+    fn end_the_retained(&mut self) {
+        let retained = self.hosts.values().filter(|h| h.lifecycle == Some(Lifecycle::Retained));
+        let needed = |h: &Host| {
+            let cluster = h.data.as_ref().and_then(|data| Some((self.clusters.get(&data.cluster)?, data.member)));
+            cluster.is_some_and(|(cluster, member)| cluster.formed && cluster.members.contains_key(&member))
+        };
+        let free: Vec<InstanceId> = retained.filter(|h| !needed(h)).map(|h| h.id.clone()).collect();
+        for id in free {
+            self.edit(&id, |h| h.lifecycle = Some(Lifecycle::TerminatingProceed));
         }
     }
 

@@ -13,6 +13,13 @@ const LISTED: u64 = 60_000;
 pub struct Group {
     pub desired: usize,
     pub max: usize,
+    /// The value of the tag `etcd-asg:end`.
+    pub end: Option<String>,
+    /// When an emptied group gets its size again, and which desired capacity and maximum size.
+    pub morning: u64,
+    pub by_day: (usize, usize),
+    /// Whether the group's policy retains an instance whose terminate hook is abandoned.
+    pub retains: bool,
     pub launched: u32,
     pub next_launch: u64,
     pub free_addresses: Vec<String>,
@@ -72,9 +79,9 @@ impl World {
         let (all, old) = (ids(&|_| true), ids(&|h| self.group.refreshing && self.is_old(h)));
         let held = ids(&|h| self.is_held(h));
         let serving = ids(&|h| h.lifecycle == Some(Lifecycle::InService) && h.healthy && h.machine());
-        // An instance that is to be replaced stays until then, unless the group's maximum size is 0.
+        // An instance that is to be replaced stays until then, unless the group wants no instance.
         let replaced = usize::from(!old.is_empty()).max(held.len());
-        let wanted = if self.group.max == 0 { 0 } else { self.group.desired + replaced };
+        let wanted = if self.group.desired == 0 { 0 } else { self.group.desired + replaced };
         if all.len() < wanted && self.now >= self.group.next_launch {
             self.launch();
         } else if all.len() > wanted {
@@ -279,6 +286,13 @@ impl World {
             self.tell(format!("the launch of {id} is abandoned by {who}"));
             let hooked = self.rng.chance(500) || !self.may_be_lost(id);
             self.goes(id, if hooked { Lifecycle::Terminating } else { Lifecycle::TerminatingProceed });
+        }
+    }
+
+    /// Abandons the termination, so that the group's policy keeps the instance.
+    pub fn retain(&mut self, id: &InstanceId) {
+        if self.hosts.get(id).is_some_and(|h| h.lifecycle == Some(Lifecycle::TerminatingWait)) {
+            self.goes(id, Lifecycle::Retained);
         }
     }
 

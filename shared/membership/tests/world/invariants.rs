@@ -8,6 +8,7 @@ use membership::env;
 use membership::ids::InstanceId;
 use membership::instance::Lifecycle;
 use membership::ledger::{Ledger, Phase};
+use membership::observation::end_word;
 use membership::quorum::majority;
 
 use super::World;
@@ -108,6 +109,9 @@ impl World {
         let Change::Remove { member, voter: true, .. } = &call.change else { return };
         let unwell = before.unwell_at.get(&member.0).copied().unwrap_or(0);
         let live = unwell + CERTAINLY < call.basis.since && healthy.contains(&member.0);
+        if live && before.formed && call.basis.desired == 0 {
+            self.broken("I12", format!("{} while the group wants no instance", call.change));
+        }
         if live && !call.basis.forced && left.0 < call.basis.desired {
             let (count, desired) = (left.0, call.basis.desired);
             self.broken("I12", format!("{} leaves {count} healthy of {desired} desired", call.change));
@@ -192,6 +196,9 @@ impl World {
             if left {
                 self.broken("I4", format!("generation {number} formed and is given up"));
             }
+            if phase == Phase::Formed && next.phase == Phase::Ended && !self.end_was_meant(number) {
+                self.broken("I4", format!("generation {number} ends, and nobody has meant that"));
+            }
             if ledger.revision != revision + 1 {
                 self.broken("I10", "a write of the ledger does not follow the write before it".to_owned());
             }
@@ -201,6 +208,11 @@ impl World {
         if let Some(cluster) = ledger.cluster_id().and_then(|id| self.clusters.get_mut(&id.0)) {
             cluster.formed = phase == Phase::Formed;
         }
+    }
+
+    /// Whether the group was emptied with the word for this generation, now or a stale list ago.
+    fn end_was_meant(&self, generation: u32) -> bool {
+        self.group.end.as_deref() == Some(end_word(generation).as_str())
     }
 
     /// Notes a cluster that lost its majority at the moment at which the ledger said that it formed, after all its

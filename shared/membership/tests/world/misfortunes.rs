@@ -29,6 +29,7 @@ enum Misfortune {
     Refresh,
     Scaling,
     Ordered,
+    Night,
 }
 
 /// How many happen in a year, to each instance (`EACH`) and to the whole cluster (`ALL`).
@@ -41,7 +42,7 @@ const EACH: [(Misfortune, u64); 7] = [
     (Misfortune::SpotReclaim, 6),
     (Misfortune::RootVolume, 1),
 ];
-const ALL: [(Misfortune, u64); 10] = [
+const ALL: [(Misfortune, u64); 11] = [
     (Misfortune::LostZone, 2),
     (Misfortune::NoGroupApi, 4),
     (Misfortune::NoLedger, 3),
@@ -52,6 +53,7 @@ const ALL: [(Misfortune, u64); 10] = [
     (Misfortune::Refresh, 12),
     (Misfortune::Scaling, 8),
     (Misfortune::Ordered, 8),
+    (Misfortune::Night, 12),
 ];
 
 /// Each misfortune, and how many happen in a year to a cluster of this size.
@@ -85,7 +87,9 @@ impl World {
             Misfortune::CutOff => self.silence_any(Silence::CutOff),
             Misfortune::Deaf => self.silence_any(Silence::Deaf),
             Misfortune::LostZone => self.lose_zone(),
-            Misfortune::Refresh | Misfortune::Scaling | Misfortune::Ordered => self.operator_acts(what, size),
+            Misfortune::Refresh | Misfortune::Scaling | Misfortune::Ordered | Misfortune::Night => {
+                self.operator_acts(what, size);
+            }
             Misfortune::NoGroupApi => self.outage.group = self.lasting(20 * MINUTE),
             Misfortune::NoLedger => self.outage.store = self.lasting(20 * MINUTE),
             Misfortune::NoParameters => self.outage.parameters = self.lasting(20 * MINUTE),
@@ -155,6 +159,11 @@ impl World {
                 self.tell(format!("desired capacity is {desired}"));
                 self.group.desired = desired;
             }
+            // Some nights last longer than a hook can be kept alive.
+            Misfortune::Night if self.group.desired > 0 => {
+                let night = self.lasting(600 * MINUTE);
+                self.empty_the_group(night - self.now, false);
+            }
             _ => {
                 if let Some(id) = self.any(|h| h.lifecycle == Some(Lifecycle::InService)) {
                     self.terminate(&id, "ordered");
@@ -181,6 +190,7 @@ impl World {
             silent.max(h.doomed_at.filter(|_| h.machine()).unwrap_or(0))
         };
         let hosts = self.hosts.values().map(of).max().unwrap_or(0);
-        hosts.max(self.outage.end()).max(self.group.lost_zone.1).max(self.now)
+        let night = if self.group.desired == 0 { self.group.morning } else { 0 };
+        hosts.max(night).max(self.outage.end()).max(self.group.lost_zone.1).max(self.now)
     }
 }

@@ -56,9 +56,10 @@ impl World {
             identity: GroupIdentity { name: "g".into(), arn: "arn:g".into(), vpc: "vpc-1".into() },
             desired,
             max,
+            end: self.group.end.clone(),
             launch_hook: hook("launch"),
             terminate_hook: hook("terminate"),
-            retains: false,
+            retains: self.group.retains,
             instances,
             settings: self.settings.clone(),
         })

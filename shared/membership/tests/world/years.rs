@@ -67,6 +67,7 @@ impl World {
             max: 2 * size + 2,
             etcd,
             launches_first: world.rng.chance(500),
+            retains: true,
             ..Group::default()
         };
         (world.hosts, world.clusters, world.story) = Default::default();

@@ -117,7 +117,7 @@ fn born_and_ended(hand: u64, hands: usize) {
                 generation,
                 "the cluster needed more than one generation"
             );
-            cluster.resize(0, 0).await?;
+            cluster.end(generation).await?;
             ends(&cluster).await?;
             tally.add(&scene, call).await?;
         }

@@ -23,6 +23,7 @@ mod joiner;
 mod killed_calls;
 mod killed_rare;
 mod lifecycle;
+mod night;
 mod partition;
 mod refresh;
 mod scale;

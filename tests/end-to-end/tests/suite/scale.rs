@@ -44,7 +44,7 @@ fn one_grows_to_five_and_shrinks_to_one_and_grows_again() {
     );
 }
 
-/// With maximum size 0 the operator ends the cluster. If the group grows again, the next generation opens,
+/// With its word and maximum size 0 the operator ends the cluster. If the group grows again, the next generation opens,
 /// with a new token.
 #[test]
 #[ignore = "make matrix"]
@@ -55,7 +55,7 @@ fn maximum_size_zero_ends_the_cluster_and_growing_opens_the_next() {
             let cluster = scene.cluster(3).await?;
             cluster.settles(3).await?;
             let first = cluster.ledger().await?.generation;
-            cluster.resize(0, 0).await?;
+            cluster.end(first.number).await?;
             until("the cluster has ended and its instances are gone", LIMIT, || async {
                 let (nodes, ledger) = (cluster.nodes().await?, cluster.ledger().await?);
                 ensure!(nodes.is_empty(), "the group still has {nodes:?}");
@@ -76,36 +76,6 @@ fn maximum_size_zero_ends_the_cluster_and_growing_opens_the_next() {
             assert_ne!(first.identity.map(|i| i.cluster), second.identity.map(|i| i.cluster));
             check::ledger_invariants(&cluster).await?;
             Load::start(&cluster, "after")?.loses_nothing_of(50).await
-        },
-    );
-}
-
-/// Desired capacity 0 with a greater maximum size does not end the cluster: its last voter is kept, and
-/// leaves once another instance votes.
-#[test]
-#[ignore = "make matrix"]
-fn desired_capacity_zero_keeps_the_last_voter() {
-    on_a_stage(
-        |_| {},
-        |scene| async move {
-            let (cluster, load) = scene.three_under_load().await?;
-            cluster.scale(0).await?;
-            let last = until("one instance is left", LIMIT, || async {
-                let nodes = cluster.nodes().await?;
-                ensure!(nodes.len() == 1, "the group has {nodes:?}");
-                Ok(nodes[0].id.clone())
-            })
-            .await?;
-            cluster.reports(&last, "last-voter").await?;
-            let writes = load.so_far();
-            until("the last voter acknowledges writes", LIMIT, || async {
-                ensure!(load.so_far() > writes + 20, "{} writes", load.so_far() - writes);
-                Ok(())
-            })
-            .await?;
-            cluster.scale(3).await?;
-            cluster.replaces(&last, 3).await?;
-            nothing_lost(&cluster, load).await
         },
     );
 }

@@ -4,7 +4,7 @@ use super::joining;
 use crate::etcd::Probe;
 use crate::guard::Guard;
 use crate::ids::InstanceId;
-use crate::instance::{InstanceState, Transition};
+use crate::instance::{Instance, InstanceState, Transition};
 use crate::ledger::{ConditionKey, Edit, Phase};
 use crate::version::{Minor, WRITES_NEW_ENTRIES};
 use crate::view::{MISSES, View, versions};
@@ -24,6 +24,7 @@ pub fn conditions(v: View<'_>) -> Vec<Edit> {
     for id in v.ledger.instances.keys() {
         keep(v, &mut edits, ConditionKey::Gone(id.clone()), v.missing(id));
     }
+    held(v, &mut edits);
     if v.ledger.generation.identity.is_some() && matches!(v.phase(), Phase::Opened | Phase::Formed) {
         silent(v, &mut edits);
         if v.list().is_some() && v.leader_status().is_some() {
@@ -42,6 +43,14 @@ fn keep(v: View<'_>, edits: &mut Vec<Edit>, key: ConditionKey, holds: bool) {
         (false, true) => edits.push(Edit::ConditionEnded(key)),
         (true, true) | (false, false) => {}
     }
+}
+
+/// The group wants no instance. It is remembered until no voter of then is leaving any more: those voters bring the
+/// data into the instances that launch once the group wants some again.
+fn held(v: View<'_>, edits: &mut Vec<Edit>) {
+    let leaving = |i: &Instance| i.state().leaves() && v.may_vote(i);
+    let holds = v.held() || v.was_held() && v.group.instances.iter().any(leaving);
+    keep(v, edits, ConditionKey::Held, holds && v.phase() == Phase::Formed);
 }
 
 /// No linearizable list could be had. It begins only before the cluster formed, when silence may abandon a

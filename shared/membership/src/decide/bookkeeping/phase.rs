@@ -18,7 +18,7 @@ pub fn phase(v: View<'_>) -> Vec<Edit> {
         Phase::Opened if v.group.max == 0 => Some(Phase::Abandoned),
         Phase::Opened if formed(v) => Some(Phase::Formed),
         Phase::Opened if dead_before_it_formed(v) => Some(Phase::Abandoned),
-        Phase::Formed if v.allows(Guard::EndsOnlyAtMaxZero, v.group.max == 0) => Some(Phase::Ended),
+        Phase::Formed if v.ends() => Some(Phase::Ended),
         Phase::Formed if v.mutant(Guard::FormedIsNeverAbandoned) && dead_before_it_formed(v) => {
             Some(Phase::Abandoned)
         }

@@ -2,6 +2,7 @@
 //! group.
 
 use crate::change::Change;
+use crate::decide::rules::hold::is_held;
 use crate::decision::{Decision, Refusal, Verdict, Wait};
 use crate::etcd::Member;
 use crate::guard::Guard;
@@ -18,7 +19,9 @@ pub fn heal(v: View<'_>, d: &mut Decision) {
             Some(member) => v.missed(member),
             None => true,
         };
-        if sick && v.holds(&ConditionKey::Unproven(id.clone())) {
+        // The group would end the instance and launch nothing in its place.
+        let held = v.member(id).is_some() && is_held(v, instance);
+        if sick && !held && v.holds(&ConditionKey::Unproven(id.clone())) {
             match may_replace(v, instance) {
                 Ok(change) => d.propose(change, None),
                 Err(verdict) => d.note(id, verdict),

@@ -26,6 +26,10 @@ enum Step<'a> {
 }
 
 pub fn join(v: View<'_>, d: &mut Decision) {
+    // The group is about to end every instance that launches.
+    if v.held() {
+        return;
+    }
     let launching = |i: &&Instance| i.state() == InstanceState::LaunchWaiting && v.member(&i.id).is_none();
     let mut waiting: Vec<&Instance> = v.group.instances.iter().filter(launching).collect();
     waiting.sort_by_key(|i| (i.launched_at, i.id.clone()));

@@ -1,14 +1,16 @@
 //! The rule `leave`: a leaving voter is replaced before it is removed, and hands over leadership before it goes.
 
 use std::cmp::Reverse;
+use std::time::Duration;
 
 use crate::change::{Change, Effect};
 use crate::decide::propose::propose_removal;
+use crate::decide::rules::hold::{is_held, retain_before_the_end, tell_its_death};
 use crate::decision::{Decision, Refusal, Wait};
 use crate::etcd::Member;
 use crate::guard::Guard;
 use crate::ids::InstanceId;
-use crate::instance::{Instance, InstanceState, Transition};
+use crate::instance::{Instance, InstanceState};
 use crate::quorum::VoterChange;
 use crate::view::View;
 
@@ -29,6 +31,8 @@ pub fn leave(v: View<'_>, d: &mut Decision) {
             d.wait(id, Wait::OwnerUnknown(voter));
         }
         match v.member(id) {
+            // The rule `hold` speaks for it.
+            Some(voter) if !voter.learner && is_held(v, instance) => {}
             Some(voter) if !voter.learner => leave_voter(v, d, instance, voter),
             // The rule `remove_dead` removes a leaving learner.
             Some(_) => {}
@@ -64,14 +68,23 @@ fn leave_voter(v: View<'_>, d: &mut Decision, instance: &Instance, voter: &Membe
     // A voter that has long been silent is not waited for. Without it the others tolerate as many losses or more, and
     // the wait would not end: etcd (3.5.30, 3.6.11 and newer) adds a member only if a quorum of the larger cluster is
     // connected, and beside one dead voter of three it never is.
-    let waits = has_time && !v.long_silent(id, voter) && replacement_is_missing(v, instance);
-    if waits && v.enforces(Guard::ReplacementFirst) {
+    let missing = !v.long_silent(id, voter) && replacement_is_missing(v, instance);
+    if has_time && missing && v.enforces(Guard::ReplacementFirst) {
         d.wait(id, Wait::Replacement);
         return;
     }
     let Some(list) = v.list() else { return };
     if list.voters().count() == 1 && v.enforces(Guard::LastVoterStays) {
         d.refuse(id, Refusal::LastVoter);
+        tell_its_death(v, d, instance);
+        retain_before_the_end(v, d, instance, Duration::ZERO);
+        return;
+    }
+    // The voters of a cluster that was held bring its data into the instances that launch now. They are not given up
+    // one after the other for a deadline that the group can lift.
+    if missing && v.was_held() && v.group.retains {
+        d.wait(id, Wait::Replacement);
+        retain_before_the_end(v, d, instance, Duration::ZERO);
         return;
     }
     let doubtful = list.voters().find(|m| m.id != voter.id && !v.proven(m));
@@ -112,12 +125,8 @@ fn replacement_is_missing(v: View<'_>, leaving: &Instance) -> bool {
 /// The instance's time is over, and its removal would cost the majority. Where the group's policy says so, the
 /// instance is retained. It is reported in any case, and its hook is kept alive as long as the platform allows.
 fn at_the_deadline(v: View<'_>, d: &mut Decision, instance: &Instance) {
-    let id = &instance.id;
-    d.refuse(id, Refusal::NeededAtDeadline);
-    let over = v.now >= v.hook_end(id, Transition::Terminate);
-    if v.allows(Guard::AbandonRetains, v.group.retains) && instance.terminate_hook_waits() && over {
-        d.propose(Change::RetainLeaving { instance: id.clone() }, None);
-    }
+    d.refuse(&instance.id, Refusal::NeededAtDeadline);
+    retain_before_the_end(v, d, instance, Duration::ZERO);
 }
 
 /// Moves leadership to the healthiest staying voter: in service before launching, then the furthest applied, then the

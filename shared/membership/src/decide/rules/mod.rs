@@ -2,6 +2,7 @@
 
 pub mod give_up;
 pub mod heal;
+pub mod hold;
 pub mod join;
 pub mod joiner_envs;
 pub mod leave;

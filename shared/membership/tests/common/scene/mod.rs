@@ -3,7 +3,7 @@
 //! The lines may stand in any order; the group lists the instances in the order of their lines.
 //!
 //! ```text
-//! group desired=3 max=5 heartbeat=60 arn=other vpc=vpc-2 paused retains no-launch-hook no-terminate-hook
+//! group desired=3 max=5 end=destroy-1 heartbeat=60 arn=other vpc=vpc-2 paused retains no-launch-hook no-terminate-hook
 //! cluster phase=opened seed=i-1 generation=2 founded=3.5.35 adopted no-identity
 //! no-ledger                            instead of a line `cluster`
 //! setting join-patience 60s
@@ -124,6 +124,7 @@ impl Building {
             identity: identity.clone(),
             desired: 3,
             max: 5,
+            end: None,
             launch_hook: hook("launch"),
             terminate_hook: hook("terminate"),
             retains: false,
