@@ -215,7 +215,8 @@ impl World {
     fn end_the_retained(&mut self) {
         let retained = self.hosts.values().filter(|h| h.lifecycle == Some(Lifecycle::Retained));
         let needed = |h: &Host| {
-            let cluster = h.data.as_ref().and_then(|data| Some((self.clusters.get(&data.cluster)?, data.member)));
+            let cluster =
+                h.data.as_ref().and_then(|data| Some((self.clusters.get(&data.cluster)?, data.member)));
             cluster.is_some_and(|(cluster, member)| cluster.formed && cluster.members.contains_key(&member))
         };
         let free: Vec<InstanceId> = retained.filter(|h| !needed(h)).map(|h| h.id.clone()).collect();

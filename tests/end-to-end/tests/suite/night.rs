@@ -127,7 +127,8 @@ fn a_second_group_of_the_same_cluster_is_refused_and_the_first_keeps_its_data_at
             let template =
                 LaunchTemplateSpecification::builder().launch_template_name("main").version("$Default");
             let tag = Tag::builder().key("etcd-asg:cluster").value("main").resource_id("other");
-            let second = scene.account.autoscaling.create_auto_scaling_group().auto_scaling_group_name("other");
+            let second =
+                scene.account.autoscaling.create_auto_scaling_group().auto_scaling_group_name("other");
             let second = second.min_size(0).max_size(9).desired_capacity(1).availability_zones("us-east-1a");
             second.launch_template(template.build()).tags(tag.build()).send().await.context("the second")?;
             cluster.logs_note("other-group", None).await?;
@@ -135,7 +136,8 @@ fn a_second_group_of_the_same_cluster_is_refused_and_the_first_keeps_its_data_at
             all_become(&cluster, &old, "Terminating:Wait").await?;
             cluster.had_their_chance(3).await?;
             assert!(check::removed_voters(&cluster).await?.is_empty(), "a voter was removed");
-            let delete = scene.account.autoscaling.delete_auto_scaling_group().auto_scaling_group_name("other");
+            let delete =
+                scene.account.autoscaling.delete_auto_scaling_group().auto_scaling_group_name("other");
             delete.force_delete(true).send().await.context("deleting the second group")?;
             sizes(&cluster, 0, 9, 3).await?;
             cluster.settles(3).await?;
