@@ -4,16 +4,19 @@ A way that leads somewhere else than to AWS's own gateways (a transit gateway, a
 out: nobody can see from here where it ends.
 """
 
+import ipaddress
+
 #: The ways of an internet gateway and of an egress-only one are told from the others.
 INTERNET, IPV6, OUT = "an internet gateway", "an egress-only internet gateway", "a way out"
 
 
 class Network:
-    """Some subnets of one VPC, with the VPC's route tables and endpoints, as EC2 describes them."""
+    """Some subnets of one VPC, with the VPC's route tables and endpoints and their security groups, as EC2 describes them."""
 
-    def __init__(self, subnets, tables, endpoints):
+    def __init__(self, subnets, tables, endpoints, groups):
         self.subnets = {subnet["SubnetId"]: subnet for subnet in subnets}
         self.tables, self.endpoints = tables, endpoints
+        self.groups = {group["GroupId"]: group for group in groups}
 
     @classmethod
     def read(cls, ids, describe):
@@ -21,7 +24,10 @@ class Network:
         subnets = describe("subnets", "--subnet-ids", *ids)["Subnets"]
         within = ["--filters", f"Name=vpc-id,Values={','.join(sorted({s['VpcId'] for s in subnets}))}"]
         tables = describe("route-tables", *within)["RouteTables"]
-        return cls(subnets, tables, describe("vpc-endpoints", *within)["VpcEndpoints"])
+        endpoints = describe("vpc-endpoints", *within)["VpcEndpoints"]
+        ids = sorted({group["GroupId"] for endpoint in endpoints for group in endpoint.get("Groups", [])})
+        groups = describe("security-groups", "--group-ids", *ids)["SecurityGroups"] if ids else []
+        return cls(subnets, tables, endpoints, groups)
 
     def table(self, subnet):
         """The route table of the subnet, else the VPC's main table (VPC user guide, route tables)."""
@@ -56,7 +62,7 @@ class Network:
         """Whether the subnet reaches the API of the service."""
         if self.reaches_the_internet(subnet, public_addresses) or (dual_stack and IPV6 in self.ways(subnet)):
             return True
-        return any(self.leads(endpoint, subnet, service) for endpoint in self.endpoints)
+        return any(self.leads(e, subnet, service) and not self.closed(e, subnet) for e in self.endpoints)
 
     def leads(self, endpoint, subnet, service):
         """Whether this endpoint leads from the subnet to the service by the service's ordinary name."""
@@ -66,12 +72,38 @@ class Network:
             return self.table(subnet)["RouteTableId"] in endpoint.get("RouteTableIds", [])
         return bool(endpoint.get("PrivateDnsEnabled"))
 
+    def closed(self, endpoint, subnet):
+        """The security groups of the endpoint, if none of them admits the subnet at port 443; else nothing.
+
+        Another group as the source may be that of the functions or the members, so it counts. The group itself does not:
+        that is all that a VPC's default group admits (VPC user guide, default security groups).
+        """
+        groups = [self.groups[group["GroupId"]] for group in endpoint.get("Groups", [])]
+        return [] if any(self.admits(group, subnet) for group in groups) else [group["GroupId"] for group in groups]
+
+    def admits(self, group, subnet):
+        network = ipaddress.ip_network(self.subnets[subnet]["CidrBlock"])
+        for rule in group["IpPermissions"]:
+            if rule["IpProtocol"] != "-1" and not (rule["IpProtocol"] == "tcp" and rule["FromPort"] <= 443 <= rule["ToPort"]):
+                continue
+            others = [pair for pair in rule.get("UserIdGroupPairs", []) if pair["GroupId"] != group["GroupId"]]
+            ranges = [ipaddress.ip_network(one["CidrIp"], strict=False) for one in rule.get("IpRanges", [])]
+            if others or rule.get("PrefixListIds") or any(network.overlaps(one) for one in ranges):
+                return True
+        return False
+
+    def lacking(self, service, subnet):
+        """The service, with the security groups that keep the subnet from its endpoint."""
+        shut = [g for e in self.endpoints if self.leads(e, subnet, service) for g in self.closed(e, subnet)]
+        return f"{service} ({', '.join(shut)} of its endpoint does not admit the subnet at port 443)" if shut else service
+
     def missing(self, services, dual_stack, public_addresses=True):
         """One clause for each subnet that does not reach all of these services."""
         told = []
         for subnet in self.subnets:
-            lacking = [s for s in services if not self.reaches(subnet, s, dual_stack, public_addresses)]
-            if lacking:
+            unreached = [s for s in services if not self.reaches(subnet, s, dual_stack, public_addresses)]
+            if unreached:
                 ways = ", ".join(sorted(self.ways(subnet))) or "no default route"
-                told.append(f"{subnet} ({self.table(subnet)['RouteTableId']}: {ways}) does not reach {', '.join(lacking)}")
+                lacking = ", ".join(self.lacking(service, subnet) for service in unreached)
+                told.append(f"{subnet} ({self.table(subnet)['RouteTableId']}: {ways}) does not reach {lacking}")
         return told

@@ -91,6 +91,9 @@ class Template:
             return not self._condition(arguments[0])
         if function in ("Fn::Or", "Fn::And"):
             return (any if function == "Fn::Or" else all)(map(self._condition, arguments))
+        if function == "Fn::Contains":
+            strings = self.resolve(arguments[0])
+            return arguments[1] in (strings.split(",") if isinstance(strings, str) else strings)
         raise AssertionError(f"{function} is not known here")
 
     def refusals(self):

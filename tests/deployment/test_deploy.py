@@ -20,32 +20,36 @@ NAT = {"DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": "nat-1", "State": "a
 INTERNET = {"DestinationCidrBlock": "0.0.0.0/0", "GatewayId": "igw-1", "State": "active"}
 TRANSIT = {"DestinationCidrBlock": "0.0.0.0/0", "TransitGatewayId": "tgw-1", "State": "active"}
 IPV6 = {"DestinationIpv6CidrBlock": "::/0", "EgressOnlyInternetGatewayId": "eigw-1", "State": "active"}
+HTTPS = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": "10.0.0.0/16"}]}
 LOCAL = {"DestinationCidrBlock": "10.0.0.0/16", "GatewayId": "local", "State": "active"}
 
 
 def endpoint(service, **more):
-    plain = {"VpcEndpointType": "Interface", "PrivateDnsEnabled": True, "State": "available"}
+    plain = {"VpcEndpointType": "Interface", "PrivateDnsEnabled": True, "State": "available", "Groups": [{"GroupId": "sg-e"}]}
     return {"ServiceName": f"com.amazonaws.us-east-1.{service}", **plain, **more}
 
 
 def endpoints(*services):
-    s3 = endpoint("s3", VpcEndpointType="Gateway", PrivateDnsEnabled=False, RouteTableIds=["rtb-1"])
+    s3 = endpoint("s3", VpcEndpointType="Gateway", PrivateDnsEnabled=False, RouteTableIds=["rtb-1"], Groups=[])
     return [*(endpoint(service) for service in services), s3]
 
 
 class Account:
     """What the AWS CLI answers: EC2's descriptions and the stacks, in the shapes of their API references."""
 
-    def __init__(self, *routes, endpoints=(), vpc="vpc-1", stacks=None, public=False):
+    def __init__(self, *routes, endpoints=(), vpc="vpc-1", stacks=None, public=False, admitted=None):
         self.routes, self.endpoints, self.vpc, self.public = [LOCAL, *routes], list(endpoints), vpc, public
-        self.stacks = stacks or {}
+        self.stacks, self.admitted = stacks or {}, admitted or HTTPS
 
     def __call__(self, service, operation, *arguments):
         if operation == "describe-stacks":
             stack = self.stacks.get(arguments[1])
             return {"Stacks": [stack]} if stack else None
         if operation == "describe-subnets":
-            return {"Subnets": [{"SubnetId": s, "VpcId": self.vpc, "MapPublicIpOnLaunch": self.public} for s in arguments[1:]]}
+            plain = {"VpcId": self.vpc, "MapPublicIpOnLaunch": self.public, "CidrBlock": "10.0.1.0/24"}
+            return {"Subnets": [{"SubnetId": subnet, **plain} for subnet in arguments[1:]]}
+        if operation == "describe-security-groups":
+            return {"SecurityGroups": [{"GroupId": group, "IpPermissions": [self.admitted]} for group in arguments[1:]]}
         if operation == "describe-route-tables":
             main = {"RouteTableId": "rtb-main", "VpcId": self.vpc, "Associations": [{"Main": True}], "Routes": [LOCAL]}
             own = [{"Main": False, "SubnetId": "subnet-1"}, {"Main": False, "SubnetId": "subnet-2"}]
@@ -107,6 +111,15 @@ class Check(unittest.TestCase):
             ("an endpoint is missing", Account(endpoints=all_of_them[1:]), NETWORK, "(rtb-1: no default route) does not reach autoscaling;"),
             ("an endpoint without its name", Account(endpoints=[*all_of_them[1:], endpoint("autoscaling", PrivateDnsEnabled=False)]),
              NETWORK, "does not reach autoscaling"),
+            ("endpoints with the VPC's default group", Account(endpoints=all_of_them, admitted={
+                "IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": "sg-e"}]}), NETWORK,
+             "does not reach autoscaling (sg-e of its endpoint does not admit the subnet at port 443), ec2 (sg-e"),
+            ("endpoints that admit another network", Account(endpoints=all_of_them, admitted={
+                **HTTPS, "IpRanges": [{"CidrIp": "10.9.0.0/16"}]}), NETWORK, "does not admit the subnet"),
+            ("endpoints that admit another port", Account(endpoints=all_of_them, admitted={**HTTPS, "FromPort": 80, "ToPort": 80}),
+             NETWORK, "does not admit the subnet"),
+            ("endpoints that admit a security group", Account(endpoints=all_of_them, admitted={
+                "IpProtocol": "tcp", "FromPort": 0, "ToPort": 65535, "UserIdGroupPairs": [{"GroupId": "sg-f"}]}), NETWORK, None),
             ("S3's endpoint on another table", Account(endpoints=[*all_of_them[:-1], {**all_of_them[-1], "RouteTableIds": ["rtb-2"]}]),
              NETWORK, "does not reach s3"),
             ("the main table", Account(NAT), ["VpcId=vpc-1", "SubnetIds=subnet-3"], "subnet-3 (rtb-main: no default route)"),

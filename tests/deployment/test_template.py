@@ -345,7 +345,7 @@ class Cluster(unittest.TestCase):
         ships = Template.cluster(ClusterName="red", JournalDays=7)
         self.assertEqual(ships.properties("Journal"), {"RetentionInDays": 7})
         commands = yaml.safe_load(self.user_data(ships))["runcmd"]
-        self.assertEqual(commands[-2][:2], ["systemctl", "start"])
+        self.assertEqual(commands[:-1], yaml.safe_load(self.user_data(self.template))["runcmd"])
         self.assertEqual(commands[-1][:2], ["sh", "-c"])
         self.assertIn("-c ssm:journalconfiguration ||", commands[-1][2])
         subprocess.run(["sh", "-n", "-c", commands[-1][2]], check=True)
@@ -370,6 +370,8 @@ class Cluster(unittest.TestCase):
             ("interface-endpoints", {"EtcdSource": "3.5.30", "EtcdSha256": "a" * 64}, "do not reach GitHub"),
             ("nat-gateway", {"EtcdArchiveBucket": "tools"}, "needs EtcdArchiveKey and EtcdSha256"),
             ("nat-gateway", {**bucket, "EtcdSha256": ""}, "needs EtcdArchiveKey and EtcdSha256"),
+            ("ipv6", {**bucket, "EtcdSettings": "AWS_USE_DUALSTACK_ENDPOINT=true"}, "itself"),
+            ("nat-gateway", {"EtcdSettings": "AWS_USE_DUALSTACK_ENDPOINT=true"}, None),
         ):
             with self.subTest(f"{egress} {source}"):
                 told = Template.cluster(Egress=egress, **source).refusals()
