@@ -18,8 +18,25 @@ ALL = ["CAPABILITY_IAM"]
 
 
 def plain(text):
-    """A template with the functions in their long forms, as JSON has them."""
-    return json.loads(json.dumps(Template(text).raw, default=str))
+    """A template with the functions in their long forms, as JSON has them.
+
+    CloudFormation leaves out the items of a list that come to AWS::NoValue, and moto leaves a null. Here they are left
+    out with the parameters at their defaults.
+    """
+    template = Template(text)
+
+    def comes_to_nothing(item):
+        branches = item.get("Fn::If") if isinstance(item, dict) else None
+        return branches is not None and branches[2 - template.holds(branches[0])] == {"Ref": "AWS::NoValue"}
+
+    def clean(value):
+        if isinstance(value, dict):
+            return {key: clean(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [clean(item) for item in value if not comes_to_nothing(item)]
+        return value
+
+    return json.loads(json.dumps(clean(template.raw), default=str))
 
 
 @functools.cache
