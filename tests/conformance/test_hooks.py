@@ -20,8 +20,8 @@ STATES = set(MODEL.shape_for("LifecycleState").enum)
 #: Auto Scaling user guide, "Amazon EC2 Auto Scaling instance lifecycle", with a hook for either transition.
 LAUNCH = ["Pending", "Pending:Wait", "Pending:Proceed", "InService"]
 TERMINATION = ["Terminating", "Terminating:Wait", "Terminating:Proceed", "Terminated"]
-#: Auto Scaling user guide, "Configure instance retention"; the model's own words on RetentionTriggers.
-RETAINED = ["Terminating", "Terminating:Wait", "Terminating:Retained"]
+#: Auto Scaling user guide, "Manage retained instances"; the model's own words on RetentionTriggers.
+RETAINED = ["Terminating", "Terminating:Wait", "Terminating:Proceed", "Terminating:Retained"]
 #: AWS does not document this message; it was seen in production (PrairieLearn pull request 15586).
 NO_ACTION = "No active Lifecycle Action found with instance ID {instance}"
 #: AWS CLI reference, describe-scaling-activities; CodeDeploy user guide, "Troubleshoot Amazon EC2 Auto Scaling issues".
@@ -114,7 +114,27 @@ class Hooks(unittest.TestCase):
         self.wait_for("retained", "Terminating:Wait")
         self.complete("retained", "terminate", instance, "ABANDON")
         self.wait_for("retained", "Terminating:Retained")
-        self.assertEqual(self.passed(instance)[-3:], RETAINED)
+        self.assertEqual(self.passed(instance)[-4:], RETAINED)
+
+    def test_a_termination_whose_hook_times_out_is_retained_for_as_long_as_nobody_ends_it(self):
+        """Nobody completes the hook, as while the functions are away."""
+        self.assertIn("abandoned due to failure, timeout, or explicit abandonment", said("RetentionTriggers", "TerminateHookAbandon"))
+        self.assertIn("remain until you call TerminateInstanceInAutoScalingGroup", said("RetentionTriggers", "TerminateHookAbandon"))
+        self.group("away", InstanceLifecyclePolicy={"RetentionTriggers": {"TerminateHookAbandon": "retain"}})
+        self.autoscaling.put_lifecycle_hook(
+            AutoScalingGroupName="away", LifecycleHookName="terminate", LifecycleTransition=TRANSITIONS["terminate"], HeartbeatTimeout=30)
+        instance = self.wait_for("away", "InService")
+        self.autoscaling.terminate_instance_in_auto_scaling_group(InstanceId=instance, ShouldDecrementDesiredCapacity=False)
+        self.wait_for("away", "Terminating:Retained")
+        # A retained instance does not count: another one launches beside it.
+        self.wait_for("away", "InService", without=[instance])
+        (told,) = self.region.client("ec2").describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"]
+        self.assertEqual(told["State"]["Name"], "running")
+        self.end(instance)
+        end = time.monotonic() + 120
+        while instance in self.instances("away") and time.monotonic() < end:
+            time.sleep(0.1)
+        self.assertNotIn(instance, self.instances("away"))
 
     def test_an_action_that_is_gone(self):
         self.group("gone", "launch")

@@ -116,6 +116,8 @@ pub fn wait(step: &mut Step<'_>, group: &str, instance: &str) {
     match hooks::state(step, group, instance) {
         Wait::Pending => {}
         Wait::Abandoned(..) if retains && step.is_alive(instance) => {
+            // The order of Auto Scaling's user guide, "Manage retained instances".
+            step.enter(group, instance, Lifecycle::TerminatingProceed);
             step.enter(group, instance, Lifecycle::TerminatingRetained);
             step.activity_is(group, instance, "MidTerminatingLifecycleAction", 80);
         }
