@@ -77,12 +77,14 @@ def described(stack):
 
 def complete(stack, values, parameters, usage):
     """All parameters with the values that they will have."""
-    missing = [name for name, default in parameters.items() if default is None and name not in values]
     existing = described(stack)
-    if missing and existing is None:
-        raise Failed(f"there is no stack {stack} yet, and to make it {' and '.join(missing)} must be given: {usage}")
     kept = existing[0] if existing else {}
-    return {**parameters, **{name: value for name, value in kept.items() if name in parameters}, **values}
+    merged = {**parameters, **{name: value for name, value in kept.items() if name in parameters}, **values}
+    if missing := [name for name, value in merged.items() if value is None]:
+        # A stack whose first change set was never executed has no parameters.
+        why = f"there is no stack {stack} yet, and to make it" if existing is None else f"the stack {stack} is not made yet, and"
+        raise Failed(f"{why} {' and '.join(missing)} must be given: {usage}")
+    return merged
 
 
 def network(values):

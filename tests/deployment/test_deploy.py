@@ -83,6 +83,8 @@ class Check(unittest.TestCase):
         told = self.refusal(Account(), ["VpcId=vpc-1"])
         self.assertIn("there is no stack etcd-asg yet, and to make it SubnetIds must be given: make deploy PARAMETERS=", told)
         self.assertIn("VpcId and SubnetIds must be given", self.refusal(Account(), []))
+        left_over = Account(stacks={"etcd-asg": {"Outputs": []}})
+        self.assertIn("the stack etcd-asg is not made yet, and VpcId and SubnetIds must be given", self.refusal(left_over, []))
 
     def test_what_is_complete_or_changes_a_stack_passes(self):
         there = {"etcd-asg": stack(VpcId="vpc-1", SubnetIds="subnet-1,subnet-2")}
