@@ -96,25 +96,31 @@ class Stalled(unittest.TestCase):
     def setUp(self):
         self.alarm = Template.functions().properties("StalledAlarm")
 
-    def state(self, minutes, state="INSUFFICIENT_DATA"):
-        """The state after the last of these minutes; None is a minute without data."""
-        self.assertEqual((self.alarm["TreatMissingData"], self.alarm.get("DatapointsToAlarm", 5)), ("ignore", 5))
+    def state(self, minutes):
+        """The state after the minutes that the alarm looks at; None is a minute without data."""
+        self.assertEqual((self.alarm["TreatMissingData"], self.alarm.get("DatapointsToAlarm", 5)), ("missing", 5))
         self.assertEqual({m["MetricStat"]["Period"] for m in self.alarm["Metrics"] if "MetricStat" in m}, {60})
         if all(minute is None for minute in minutes):
-            return state  # FILL has nothing to fill, and ignore keeps the state
+            return "INSUFFICIENT_DATA"  # FILL has nothing to fill
         last = [minute or 0 for minute in minutes][-self.alarm["EvaluationPeriods"]:]
         return "ALARM" if len(last) == 5 and all(m < self.alarm["Threshold"] for m in last) else "OK"
 
     def test_a_first_deployment_does_not_ring(self):
-        self.assertEqual(self.state([None] * 5), "INSUFFICIENT_DATA")
+        # An alarm begins in this state, so that nothing changes.
+        self.assertEqual(self.state([None] * 8), "INSUFFICIENT_DATA")
         self.assertEqual(self.state([None] * 4 + [1]), "OK")
         self.assertEqual(self.state([None] * 3 + [1, None]), "OK")
 
-    def test_five_minutes_without_a_run_ring_and_go_on_ringing(self):
+    def test_five_minutes_without_a_run_ring(self):
         self.assertEqual(self.state([1, 1, None, None, None, None]), "OK")
         self.assertEqual(self.state([1, None, None, None, None, None]), "ALARM")
         self.assertEqual(self.state([1, 0, 0, 0, 0, 0]), "ALARM")
-        self.assertEqual(self.state([None] * 8, "ALARM"), "ALARM")
+        self.assertEqual(self.state([None] * 8), "INSUFFICIENT_DATA")
+
+    def test_a_deployment_that_has_no_runs_any_more_notifies(self):
+        told = Template.functions(AlarmTopic="arn:aws:sns:us-east-1:123456789012:ops")
+        for name in told.resources("AWS::CloudWatch::Alarm"):
+            self.assertEqual("InsufficientDataActions" in told.properties(name), name == "StalledAlarm", name)
 
 
 if __name__ == "__main__":
