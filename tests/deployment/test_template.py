@@ -397,6 +397,21 @@ class Cluster(unittest.TestCase):
         for mapping in self.template.properties("LaunchTemplate")["LaunchTemplateData"]["BlockDeviceMappings"]:
             self.assertEqual((mapping["Ebs"]["VolumeType"], mapping["Ebs"]["Encrypted"]), ("gp3", True))
 
+    def test_a_hook_outlasts_several_runs_of_the_schedule(self):
+        """Heartbeats come from scheduled runs where no event does, and AWS ends a wait after 100 timeouts or 48 hours."""
+        functions = Template.functions()
+        (schedule,) = {
+            event["Properties"]["Schedule"]
+            for function in functions.resources("AWS::Serverless::Function").values()
+            for event in function["Properties"]["Events"].values()
+            if event["Type"] == "Schedule"
+        }
+        self.assertEqual(schedule, "rate(1 minute)")
+        leaves = int(functions.parameters["LeavePatience"].removesuffix("s"))
+        for hook in self.template.properties("Group")["LifecycleHookSpecificationList"]:
+            self.assertGreaterEqual(hook["HeartbeatTimeout"], 5 * 60, hook["LifecycleHookName"])
+            self.assertGreater(min(100 * hook["HeartbeatTimeout"], 48 * 3600), leaves)
+
     def test_the_ports_are_those_of_the_functions(self):
         functions = Template.functions().parameters
         members = self.template.properties("MemberSecurityGroup")["SecurityGroupIngress"]
