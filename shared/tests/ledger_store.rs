@@ -48,6 +48,7 @@ fn ledger(revision: u64) -> Ledger {
         claim: None,
         unanswered: Vec::new(),
         conditions: Conditions::default(),
+        failures: None,
         history: Vec::new(),
     }
 }

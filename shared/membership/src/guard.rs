@@ -174,6 +174,8 @@ guards! {
     AddressIsFree,
     /// An instance is added only in a later second than a removal.
     SecondApart,
+    /// While joins or foundings fail in a row, the next is tried after a pause.
+    PausedAfterFailures,
     /// A joiner is given up only after the join patience, or at its hook's end.
     JoinPatienceOver,
     /// A joiner that was given up leaves the list before its launch is abandoned.

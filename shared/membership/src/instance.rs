@@ -138,6 +138,8 @@ pub struct Instance {
     pub launched_at: Timestamp,
     /// Whether the group counts it as healthy.
     pub healthy: bool,
+    /// What it was launched from: the launch template with its version, and the image. Empty where that is not known.
+    pub origin: String,
 }
 
 /// The state of an instance, as far as the rules tell states apart.
@@ -289,7 +291,16 @@ mod tests {
     fn in_no_group_it_is_missing_only_once_ec2_does_not_know_it_either() {
         let of = |ec2_state| {
             let (id, launched_at) = (InstanceId::from("i-1234abcd"), Timestamp(0));
-            Instance { id, lifecycle: None, ec2_state, address: None, launched_at, healthy: true }.state()
+            Instance {
+                id,
+                lifecycle: None,
+                ec2_state,
+                address: None,
+                launched_at,
+                healthy: true,
+                origin: String::new(),
+            }
+            .state()
         };
         let leaves = InstanceState::Leaving { hook: false, retained: false };
         assert_eq!(

@@ -62,6 +62,9 @@ impl MapTimestamps for Ledger {
         for condition in ledger.conditions.values_mut() {
             *condition = Condition { since: to(condition.since), ..*condition };
         }
+        if let Some(failures) = &mut ledger.failures {
+            failures.last = to(failures.last);
+        }
         for outcome in &mut ledger.history {
             outcome.at = to(outcome.at);
         }

@@ -9,6 +9,7 @@ use crate::etcd::EtcdView;
 use crate::ids::{ClusterName, InstanceId};
 use crate::instance::{Instance, Transition};
 use crate::ledger::{GroupIdentity, Ledger};
+use crate::report::HostReport;
 use crate::settings::Settings;
 
 pub use crate::seen::Seen;
@@ -105,4 +106,6 @@ pub struct Observation {
     pub parameters: Seen<Parameters>,
     /// What etcd's servers said.
     pub etcd: EtcdView,
+    /// The last words of hosts that are waited for, or were given up. They are only quoted.
+    pub reports: BTreeMap<InstanceId, HostReport>,
 }

@@ -78,6 +78,13 @@ impl Settings {
         "leave-patience",
     ];
 
+    /// The settings that decide whether a joiner can succeed, in a short text. Another text is another try.
+    pub fn of_a_joiner(&self) -> String {
+        let (scheme, client, peer) = (self.scheme.as_str(), self.client_port, self.peer_port);
+        let seconds = [self.join_patience, self.formation_patience].map(|p| p.as_secs());
+        format!("{scheme} {client}/{peer} {}/{} s", seconds[0], seconds[1])
+    }
+
     /// Sets one value from text. Durations are seconds, or a number with `s`, `m` or `h`.
     ///
     /// The error is one sentence that names the setting, the value and what is allowed.

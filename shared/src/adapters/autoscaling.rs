@@ -86,6 +86,8 @@ pub struct ListedInstance {
     pub lifecycle: Lifecycle,
     /// Whether the group counts it as healthy.
     pub healthy: bool,
+    /// The launch template with its version, or the launch configuration, that it was launched from.
+    pub launched_from: Option<String>,
 }
 
 /// The two lifecycle hooks that etcd-asg works with. In place of a hook that is missing: why, in a sentence.
@@ -300,7 +302,16 @@ fn listed(instance: &aws_sdk_autoscaling::types::Instance) -> Result<ListedInsta
         id: InstanceId::from(id),
         lifecycle: Lifecycle::parse(state.as_str()),
         healthy: instance.health_status().is_none_or(|s| s.eq_ignore_ascii_case("healthy")),
+        launched_from: launched_from(instance),
     })
+}
+
+fn launched_from(instance: &aws_sdk_autoscaling::types::Instance) -> Option<String> {
+    let template = instance.launch_template().and_then(|template| {
+        let name = template.launch_template_id().or(template.launch_template_name())?;
+        Some(format!("{name}:{}", template.version().unwrap_or("?")))
+    });
+    template.or_else(|| instance.launch_configuration_name().map(str::to_owned))
 }
 
 #[cfg(test)]

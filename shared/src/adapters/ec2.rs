@@ -42,6 +42,8 @@ pub struct Machine {
     pub vpc: Option<String>,
     /// When EC2 launched it, by EC2's clock.
     pub launched_at: Timestamp,
+    /// The ID of the image that it was launched from.
+    pub image: Option<String>,
 }
 
 /// The EC2 service.
@@ -95,6 +97,7 @@ fn machine(instance: &Instance) -> Result<Machine, Ec2Error> {
         address: instance.private_ip_address().filter(|a| !a.is_empty()).map(str::to_owned),
         vpc: instance.vpc_id().filter(|v| !v.is_empty()).map(str::to_owned),
         launched_at: Timestamp(launched.ok_or(Ec2Error::Malformed("a launch time"))?),
+        image: instance.image_id().filter(|i| !i.is_empty()).map(str::to_owned),
     })
 }
 

@@ -45,6 +45,8 @@ pub fn is_done(action: &LifecycleAction, observation: &Observation) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use membership::decision::{Note, Refusal, Wait};
     use membership::etcd::EtcdView;
     use membership::ids::Timestamp;
@@ -65,6 +67,7 @@ mod tests {
             address: None,
             launched_at: Timestamp(0),
             healthy: true,
+            origin: String::new(),
         };
         let group = Group {
             identity: GroupIdentity { name: "g".to_owned(), arn: "a".to_owned(), vpc: String::new() },
@@ -83,6 +86,7 @@ mod tests {
             ledger: Seen::Known(None),
             parameters: Seen::Known(Parameters::default()),
             etcd: EtcdView::default(),
+            reports: BTreeMap::new(),
         }
     }
 

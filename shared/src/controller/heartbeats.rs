@@ -97,6 +97,7 @@ mod tests {
             ledger: Seen::Known(None),
             parameters: Seen::Unknown("not needed".to_owned()),
             etcd: EtcdView::default(),
+            reports: BTreeMap::new(),
         };
         let action = KeepAlive { instance: "i-1234abcd".into(), transition: Transition::Launch };
         assert_eq!(wait(&action, &group, &observation), None, "the next look will have written it");

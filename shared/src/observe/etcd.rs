@@ -191,6 +191,7 @@ mod tests {
             address: (*state != "terminated").then(|| format!("127.0.0.{n}")),
             launched_at: Timestamp(n),
             healthy: true,
+            origin: String::new(),
         });
         Group {
             identity: GroupIdentity { name: "g".to_owned(), arn: "a".to_owned(), vpc: String::new() },

@@ -1,6 +1,7 @@
 //! The group as the core knows it, from the answers of Auto Scaling and EC2.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 
 use membership::ids::{InstanceId, Timestamp};
 use membership::instance::{Ec2State, Instance};
@@ -43,6 +44,9 @@ impl Parts {
             let instance = instances.entry(listed.id.clone()).or_insert_with(|| unknown_to_ec2(listed.id));
             instance.lifecycle = Some(listed.lifecycle);
             instance.healthy = listed.healthy;
+            let parts =
+                [listed.launched_from, Some(mem::take(&mut instance.origin)).filter(|o| !o.is_empty())];
+            instance.origin = parts.into_iter().flatten().collect::<Vec<_>>().join(" ");
         }
         Group {
             identity: GroupIdentity { name: self.group.name, arn: self.group.arn, vpc },
@@ -66,13 +70,22 @@ fn unlisted_by_the_group(machine: Machine) -> Instance {
         address: machine.address,
         launched_at: machine.launched_at,
         healthy: true,
+        origin: machine.image.unwrap_or_default(),
     }
 }
 
 /// EC2 does not list it, so its launch time is not known. It counts as launched last.
 fn unknown_to_ec2(id: InstanceId) -> Instance {
     let launched_at = Timestamp(u64::MAX);
-    Instance { id, lifecycle: None, ec2_state: Ec2State::Absent, address: None, launched_at, healthy: true }
+    Instance {
+        id,
+        lifecycle: None,
+        ec2_state: Ec2State::Absent,
+        address: None,
+        launched_at,
+        healthy: true,
+        origin: String::new(),
+    }
 }
 
 #[cfg(test)]
@@ -83,13 +96,19 @@ mod tests {
     use crate::adapters::autoscaling::ListedInstance;
 
     fn parts() -> Parts {
-        let listed = |id: &str, lifecycle| ListedInstance { id: id.into(), lifecycle, healthy: true };
+        let listed = |id: &str, lifecycle| ListedInstance {
+            id: id.into(),
+            lifecycle,
+            healthy: true,
+            launched_from: Some("lt-1:3".to_owned()),
+        };
         let machine = |id: &str, ec2_state| Machine {
             id: id.into(),
             ec2_state,
             address: Some("127.0.0.9".to_owned()),
             vpc: Some("vpc-1".to_owned()),
             launched_at: Timestamp(5),
+            image: Some("ami-1".to_owned()),
         };
         Parts {
             group: DescribedGroup {
@@ -124,6 +143,8 @@ mod tests {
         ];
         assert_eq!(states, expected);
         assert_eq!(group.identity.vpc, "vpc-1");
+        let origins: Vec<_> = group.instances.iter().map(|i| i.origin.as_str()).collect();
+        assert_eq!(origins, ["lt-1:3 ami-1", "lt-1:3", "ami-1"]);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 mod etcd;
 mod group;
 
+use std::collections::BTreeMap;
 use std::error::Error;
 
 use membership::etcd::EtcdView;
@@ -62,7 +63,10 @@ impl<'a> Observer<'a> {
             _ => EtcdView::default(),
         };
         let cluster = self.cluster.clone();
-        Round { observation: Observation { cluster, group, ledger, parameters, etcd }, etag }
+        Round {
+            observation: Observation { cluster, group, ledger, parameters, etcd, reports: BTreeMap::new() },
+            etag,
+        }
     }
 
     async fn parts(&self, described: Option<DescribedGroup>) -> Result<Parts, String> {

@@ -3,6 +3,7 @@
 use membership::change::Change;
 use membership::etcd::Unreadable;
 use membership::ids::{ClusterId, InstanceId, MemberId};
+use membership::ledger::Failure;
 use membership::version::{Closed, Minor};
 
 /// A text.
@@ -11,6 +12,7 @@ pub const X: &str = "‹x›";
 pub const N: usize = 7171;
 pub const MEMBER: MemberId = MemberId(0xf1f1);
 pub const CLUSTER: ClusterId = ClusterId(0xc1c1);
+pub const FAILURE: Failure = Failure::NotStarted;
 pub const MINOR: Minor = Minor(71, 72);
 
 pub fn x() -> String {
@@ -39,6 +41,7 @@ pub fn shown(sentence: &str) -> String {
         change().to_string(),
         closed().to_string(),
         unreadable().to_string(),
+        FAILURE.to_string(),
         format!("{X:?}"),
         x(),
         N.to_string(),

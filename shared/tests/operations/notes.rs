@@ -3,7 +3,7 @@
 use membership::decision::{QuorumCount, Refusal, Wait};
 use membership::ids::Timestamp;
 
-use super::fill::{CLUSTER, MEMBER, MINOR, N, X, change, closed, instance, unreadable, x};
+use super::fill::{CLUSTER, FAILURE, MEMBER, MINOR, N, X, change, closed, instance, unreadable, x};
 
 pub fn waits() -> Vec<Wait> {
     vec![
@@ -35,6 +35,8 @@ pub fn waits() -> Vec<Wait> {
         Wait::AbandonedToGo,
         Wait::Formation,
         Wait::Completion,
+        Wait::Pause { failures: N, pause: std::time::Duration::from_secs(N as u64) },
+        Wait::HostSays(x()),
     ]
 }
 
@@ -57,7 +59,8 @@ pub fn refusals() -> Vec<Refusal> {
         Refusal::UnownedMember,
         Refusal::AddressInUse(MEMBER),
         Refusal::HookTooShort,
-        Refusal::GivenUp,
+        Refusal::GivenUp { said: None },
+        Refusal::JoinsFail { row: N as u32, cause: FAILURE, said: None },
         Refusal::UnclearState,
         Refusal::Retained,
         Refusal::NeededAtDeadline,

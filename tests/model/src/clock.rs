@@ -36,7 +36,7 @@ pub fn a_step_later(at: Timestamp) -> Timestamp {
 }
 
 /// The ledger without what no rule reads: its history, its writer, its time, and its revision
-/// ([`crate::state::Stage::Write`] notices a write in between).
+/// ([`crate::state::Stage::Write`] notices a write in between). Failures are counted as far as they differ.
 pub fn essential(ledger: &Ledger) -> Ledger {
     let mut ledger = ledger.clone();
     ledger.history.clear();
@@ -45,10 +45,18 @@ pub fn essential(ledger: &Ledger) -> Ledger {
     ledger.at = OLD;
     ledger.generation.opened_at = OLD;
     ledger.generation.opened_by = String::new();
+    if let Some(failures) = &mut ledger.failures {
+        failures.same = failures.same.min(3);
+        failures.row = failures.row.min(6);
+    }
     ledger
 }
 
-/// The ledger one step later.
+/// The ledger one step later. A pause between two tries ends with the step.
 pub fn older(ledger: &Ledger) -> Ledger {
-    ledger.map_timestamps(&a_step_later)
+    let mut older = ledger.map_timestamps(&a_step_later);
+    if let Some(failures) = &mut older.failures {
+        failures.last = ANCIENT;
+    }
+    older
 }

@@ -133,6 +133,7 @@ impl Step<'_> {
             ledger: Seen::Known(ledger),
             parameters: Seen::Known(self.parameters()),
             etcd: self.etcd_view(&seen),
+            reports: BTreeMap::new(),
         }
     }
 
@@ -211,5 +212,6 @@ fn instance(host: &Host, number: usize) -> Instance {
         address: (host.machine != Machine::Terminated).then(|| format!("10.0.0.{}", host.address)),
         launched_at: NOW.minus(STEP * 600).plus(Duration::from_secs(host.order.into())),
         healthy: host.healthy,
+        origin: String::new(),
     }
 }

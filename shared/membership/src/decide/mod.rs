@@ -15,6 +15,7 @@
 //! | `abandoned` | `generation/abandoned.rs` | abandons launches and replaces instances of a generation that never formed | `EnvOfTheGone` |
 //! | `ended` | `generation/ended.rs` | completes terminations of a cluster that was ended | `EnvOfTheGone` |
 //! | `report_strangers` | `rules/strangers.rs` | nothing; reports servers of other clusters and unreadable servers | – |
+//! | `joins_fail` | `rules/joins_fail.rs` | nothing; reports joins that fail in a row, and quotes the hosts of joiners | – |
 //! | `hold` | `rules/hold.rs` | while the group wants no instance: keeps every voter, retains it near its hook's end | `VotersHeld`, `AbandonRetains` |
 //! | `without_list` | `rules/without_list.rs` | without a member list: completes terminations of instances that were never members | `NeverAMember` |
 //! | `seal` | `rules/seal.rs` | seals the env of a member that has started | `ForeignHasNoEnv` |
@@ -24,7 +25,7 @@
 //! | `leave` | `rules/leave.rs` | moves leadership, removes a leaving voter, completes its termination | `ReplacementFirst`, `OnlyInServiceCounts`, `NoDoubtfulVoter`, `LastVoterStays`, `LeadershipMovesFirst`, `SuccessorIsProven`, `AbandonRetains`, `MemberIsOut` |
 //! | `heal` | `rules/heal.rs` | sets an instance in service unhealthy whose voter is silent | `UnprovenForGrace`, `MissedRepeatedly`, `HealOneAtATime`, `KillKeepsMajority` |
 //! | `give_up` | `rules/give_up.rs` | removes a joiner that was given up, then abandons its launch | `ProvenIsKept`, `OutBeforeAbandon` |
-//! | `join` | `rules/join.rs` | adds the oldest launching instance as a learner | `NotGivenUp`, `HookHasTime`, `SeedSealedFirst`, `OneLearner`, `DeadFirst`, `AddressIsFree`, `AddressUnpublished`, `SecondApart` |
+//! | `join` | `rules/join.rs` | adds the oldest launching instance as a learner | `NotGivenUp`, `HookHasTime`, `SeedSealedFirst`, `OneLearner`, `DeadFirst`, `AddressIsFree`, `AddressUnpublished`, `SecondApart`, `PausedAfterFailures` |
 //! | `publish` | `rules/publish.rs` | `initial-cluster`, `endpoints`, completed launches, deleted envs | `EndpointsOnceFormed`, `StaysBeforeEndpoints`, `PublishedBeforeContinue`, `VotesBeforeContinue`, `EnvOfTheGone` |
 //! | keep alive | `hooks.rs` | heartbeats for the hooks that are still needed | – |
 //! | one at a time | this file | drops the proposal while another invocation holds the claim | `ClaimIsFree` |
@@ -145,6 +146,7 @@ fn end_tag(v: View<'_>, d: &mut Decision) {
 /// The rules for a cluster that has an identity.
 fn running(v: View<'_>, d: &mut Decision) {
     rules::strangers::report_strangers(v, d);
+    rules::joins_fail::joins_fail(v, d);
     for hook in [&v.group.launch_hook, &v.group.terminate_hook] {
         if let Err(why) = hook {
             d.refuse(Subject::Cluster, Refusal::NoHook(why.clone()));
@@ -166,6 +168,7 @@ fn running(v: View<'_>, d: &mut Decision) {
         rules::give_up::give_up(v, d);
         rules::join::join(v, d);
         rules::publish::publish(v, d);
+        rules::joins_fail::host_says(v, d);
     }
     hooks::keep_needed_hooks_alive(v, d);
 }

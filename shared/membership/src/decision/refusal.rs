@@ -6,6 +6,7 @@ use crate::change::Change;
 use crate::codes;
 use crate::etcd::Unreadable;
 use crate::ids::{ClusterId, MemberId, Timestamp};
+use crate::ledger::Failure;
 use crate::observation::END_TAG;
 use crate::version::Closed;
 use crate::words::quoted;
@@ -64,7 +65,19 @@ pub enum Refusal {
     /// The joiner's launch hook ends too soon.
     HookTooShort,
     /// The joiner was given up.
-    GivenUp,
+    GivenUp {
+        /// What its host said last, quoted.
+        said: Option<String>,
+    },
+    /// Joins or foundings fail in a row, and nothing that could cure it has changed since.
+    JoinsFail {
+        /// How many have failed.
+        row: u32,
+        /// How the last one failed.
+        cause: Failure,
+        /// What the host of the last one said, quoted.
+        said: Option<String>,
+    },
     /// Auto Scaling reports a lifecycle state that this version does not know.
     UnclearState,
     /// The group retained the instance when its termination was abandoned.
@@ -121,7 +134,8 @@ codes!(Refusal {
     Refusal::UnownedMember => "unowned-member",
     Refusal::AddressInUse(_) => "address-in-use",
     Refusal::HookTooShort => "hook-too-short",
-    Refusal::GivenUp => "given-up",
+    Refusal::GivenUp { .. } => "given-up",
+    Refusal::JoinsFail { .. } => "joins-fail",
     Refusal::UnclearState => "unknown-state",
     Refusal::Retained => "retained",
     Refusal::NeededAtDeadline => "needed-at-deadline",
@@ -181,7 +195,14 @@ impl fmt::Display for Refusal {
                 write!(f, "its address belongs to member {member}, which answers")
             }
             Refusal::HookTooShort => f.write_str("its launch hook has too little time left for it to join"),
-            Refusal::GivenUp => f.write_str("it was given up as a joiner"),
+            Refusal::GivenUp { said } => {
+                f.write_str("it was given up as a joiner")?;
+                said.iter().try_for_each(|said| write!(f, "; {said}"))
+            }
+            Refusal::JoinsFail { row, cause, said } => {
+                write!(f, "{row} tries to join have failed in a row, the last because {cause}; until the launch template, the image or a tag of the group changes, a try is made every few minutes")?;
+                said.iter().try_for_each(|said| write!(f, "; {said}"))
+            }
             Refusal::UnclearState => {
                 f.write_str("this version does not know its lifecycle state; the instance is left alone")
             }

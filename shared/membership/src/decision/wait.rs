@@ -1,6 +1,7 @@
 //! What is waited for. A wait ends by itself.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::QuorumCount;
 use crate::change::Change;
@@ -74,6 +75,15 @@ pub enum Wait {
     Formation,
     /// The instance has not completed its own launch yet.
     Completion,
+    /// Joins or foundings have failed in a row, and the next is tried only after a pause.
+    Pause {
+        /// How many have failed.
+        failures: u32,
+        /// The pause since the last failure.
+        pause: Duration,
+    },
+    /// A joiner has not voted yet, and this is what its host says, quoted.
+    HostSays(String),
 }
 
 codes!(Wait {
@@ -105,6 +115,8 @@ codes!(Wait {
     Wait::AbandonedToGo => "abandoned-remains",
     Wait::Formation => "not-formed",
     Wait::Completion => "launch-not-completed",
+    Wait::Pause { .. } => "joins-paused",
+    Wait::HostSays(_) => "host-says",
 });
 
 impl fmt::Display for Wait {
@@ -150,6 +162,11 @@ impl fmt::Display for Wait {
             Wait::AbandonedToGo => f.write_str("for every instance of the abandoned generation to be gone"),
             Wait::Formation => f.write_str("for the cluster to form"),
             Wait::Completion => f.write_str("for the instance to complete its launch"),
+            Wait::Pause { failures, pause } => {
+                let seconds = pause.as_secs();
+                write!(f, "until {seconds} s after the last of {failures} tries that failed in a row")
+            }
+            Wait::HostSays(said) => write!(f, "for it to vote; {said}"),
         }
     }
 }

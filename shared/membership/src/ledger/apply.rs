@@ -6,6 +6,7 @@ use super::document::{
     Phase, Seed, Source, Writer,
 };
 use super::edit::{Adoption, Edit};
+use super::failures::Failures;
 use crate::change::Change;
 use crate::ids::{ClusterName, InstanceId, MemberId, Timestamp};
 
@@ -68,6 +69,7 @@ fn open(
         claim: None,
         unanswered: Vec::new(),
         conditions,
+        failures: before.as_ref().and_then(|l| l.failures.clone()),
         history: before.map(|l| l.history).unwrap_or_default(),
     };
     ledger.remember(now, format!("generation {number} opened with seed {}", seed.instance));
@@ -97,6 +99,7 @@ fn adopt(adoption: &Adoption, writer: &Writer, now: Timestamp) -> Ledger {
         claim: None,
         unanswered: Vec::new(),
         conditions: Conditions::new(),
+        failures: None,
         history: Vec::new(),
     };
     ledger.remember(now, format!("cluster {} adopted as generation {number}", adoption.identity.cluster));
@@ -145,6 +148,7 @@ impl Ledger {
                     recorded.voted = true;
                 }
                 self.conditions.remove(&ConditionKey::Joining(instance.clone()));
+                self.failures = self.failures.take().filter(|f| !f.end_with_a_vote());
             }
             Edit::RecordSealed(instance) => {
                 if let Some(recorded) = self.instances.get_mut(instance) {
@@ -182,6 +186,11 @@ impl Ledger {
                 self.conditions.insert(ConditionKey::GivenUp(instance.clone()), Condition::began(now));
                 self.remember(now, format!("{instance} is given up as a joiner: {why}"));
             }
+            Edit::NoneIsMissing => self.failures = None,
+            Edit::Failed { cause, origin, said } => {
+                self.failures =
+                    Some(Failures::after(self.failures.take(), *cause, origin, said.as_ref(), now));
+            }
             Edit::AllAtMinor(minor, applied) => {
                 let condition =
                     self.conditions.entry(ConditionKey::Version(*minor)).or_insert(Condition::began(now));
@@ -199,6 +208,7 @@ impl Ledger {
 
     fn record_identity(&mut self, identity: &Identity, now: Timestamp) {
         self.generation.identity = Some(identity.clone());
+        self.failures = self.failures.take().filter(|f| !f.end_with_a_seed());
         let (Some(seed), Some(member)) = (self.seed().cloned(), identity.seed_member) else { return };
         if let Some(recorded) = self.instances.get_mut(&seed) {
             recorded.member = Some(member);
@@ -219,6 +229,7 @@ impl Ledger {
         self.generation.phase = phase;
         self.remember(now, format!("generation {} {phase:?}", self.generation.number).to_lowercase());
         if phase != Phase::Abandoned {
+            self.failures = None;
             return;
         }
         let in_flight =

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::conditions::{ConditionKey, Conditions};
+use super::failures::Failures;
 use crate::change::{Change, Proposal};
 use crate::ids::{ClusterId, InstanceId, MemberId, Nonce, RequestId, Timestamp};
 use crate::words::one_line;
@@ -38,6 +39,9 @@ pub struct Ledger {
     pub unanswered: Vec<UnansweredChange>,
     /// Since when something holds.
     pub conditions: Conditions,
+    /// The joins and foundings that failed since the last success.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failures: Option<Failures>,
     /// The last fifty things that happened, oldest first.
     pub history: Vec<HistoryEntry>,
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::conditions::ConditionKey;
 use super::document::{Claim, GroupIdentity, Identity, InstanceRecord, Phase, Seed, UnansweredChange};
+use super::failures::{Failure, Origin};
 use crate::change::Change;
 use crate::ids::{ClusterName, InstanceId, MemberId};
 use crate::version::Minor;
@@ -75,8 +76,19 @@ pub enum Edit {
     ConditionBegan(ConditionKey),
     /// A joiner made progress, up to this applied index where the joiner told it.
     Progress(InstanceId, Option<u64>),
+    /// No instance is missing any more, so the failures of earlier joiners are over.
+    NoneIsMissing,
     /// A joiner is given up. The text says why.
     GiveUp(InstanceId, String),
+    /// A join or a founding failed. It counts towards those that fail in a row.
+    Failed {
+        /// How it failed.
+        cause: Failure,
+        /// What the instance was launched from.
+        origin: Origin,
+        /// What its host said, quoted.
+        said: Option<String>,
+    },
     /// Every member was seen at this minor or a newer minor. The index is the leader's applied index, read in a
     /// later look.
     AllAtMinor(Minor, Option<u64>),
@@ -144,6 +156,8 @@ impl fmt::Display for Edit {
             Edit::Progress(instance, Some(applied)) => write!(f, "progress of {instance} at index {applied}"),
             Edit::Progress(instance, None) => write!(f, "progress of {instance}"),
             Edit::GiveUp(instance, why) => write!(f, "give up {instance}: {why}"),
+            Edit::NoneIsMissing => f.write_str("no instance is missing any more"),
+            Edit::Failed { cause, .. } => write!(f, "one more has failed: {cause}"),
             Edit::AllAtMinor(minor, None) => write!(f, "every member is {minor} or newer"),
             Edit::AllAtMinor(minor, Some(index)) => {
                 write!(f, "every member is {minor} or newer, at index {index}")

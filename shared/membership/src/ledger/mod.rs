@@ -4,6 +4,7 @@ mod apply;
 mod conditions;
 mod document;
 mod edit;
+mod failures;
 
 pub use apply::apply;
 pub use conditions::{Condition, ConditionKey, Conditions};
@@ -12,3 +13,4 @@ pub use document::{
     Ledger, LedgerError, Phase, Seed, Source, UnansweredChange, Writer,
 };
 pub use edit::{Adoption, Edit};
+pub use failures::{Failure, Failures, Origin};

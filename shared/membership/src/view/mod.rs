@@ -3,6 +3,7 @@
 mod held;
 mod instances;
 mod members;
+mod pace;
 mod patience;
 mod servers;
 pub mod versions;

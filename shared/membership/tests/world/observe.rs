@@ -178,5 +178,6 @@ fn instance(host: &Host, at: u64) -> Instance {
         address: (!fresh && host.ec2 != Ec2State::Terminated).then(|| host.address.clone()),
         launched_at: Timestamp(host.launched),
         healthy: host.healthy,
+        origin: String::new(),
     }
 }

@@ -29,8 +29,10 @@ pub fn conditions(v: View<'_>) -> Vec<Edit> {
         silent(v, &mut edits);
         if v.list().is_some() && v.leader_status().is_some() {
             unproven(v, &mut edits);
+            edits.extend(joining::ended(v));
             joining::joining(v, &mut edits);
             stalled(v, &mut edits);
+            edits.extend(none_is_missing(v));
             all_at_minor(v, &mut edits);
         }
     }
@@ -93,6 +95,13 @@ fn stalled(v: View<'_>, edits: &mut Vec<Edit>) {
     let all_vote = !stays.is_empty() && stays.iter().all(|id| v.votes(id));
     let holds = v.phase() == Phase::Opened && all_vote && stays.len() < v.group.desired;
     keep(v, edits, ConditionKey::Stalled, holds);
+}
+
+/// The group has all the voters that it wants, perhaps because the operator wants fewer now. No further join tells
+/// whether joins still fail.
+fn none_is_missing(v: View<'_>) -> Option<Edit> {
+    let all_vote = v.staying().all(|i| v.votes(&i.id)) && v.staying().count() >= v.group.desired;
+    (v.ledger.failures.is_some() && v.phase() == Phase::Formed && all_vote).then_some(Edit::NoneIsMissing)
 }
 
 /// Remembers where the log stood when every member was first seen at a minor whose entries 3.7 reads. The index is

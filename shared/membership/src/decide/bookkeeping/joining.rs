@@ -1,10 +1,11 @@
-//! A joiner's progress, and when its patience is over.
+//! A joiner's progress, when its patience is over, and how it failed.
 
 use crate::decision::Wait;
 use crate::etcd::Member;
 use crate::guard::Guard;
+use crate::ids::InstanceId;
 use crate::instance::{Instance, Transition};
-use crate::ledger::{ConditionKey, Edit};
+use crate::ledger::{ConditionKey, Edit, Failure};
 use crate::view::{View, versions};
 
 /// A joiner's patience starts anew when the joiner starts and whenever its applied index advances. It is renewed at
@@ -12,13 +13,13 @@ use crate::view::{View, versions};
 pub fn joining(v: View<'_>, edits: &mut Vec<Edit>) {
     for (id, record) in v.ledger.instances.iter().filter(|(_, r)| !r.voted) {
         let (Some(member), Some(instance)) = (v.member(id), v.instance(id)) else { continue };
-        if record.member != Some(member.id) || v.given_up(id) {
+        if record.member != Some(member.id) || v.given_up(id) || v.missing(id) || instance.state().leaves() {
             continue;
         }
         let condition = v.ledger.conditions.get(&ConditionKey::Joining(id.clone()));
         let forbidden = if member.learner { versions::forbids_vote(v, member) } else { None };
         if let Some(why) = forbidden.as_ref().filter(|why| versions::hopeless(why)) {
-            edits.push(Edit::GiveUp(id.clone(), why.to_string()));
+            give_up(v, edits, id, Failure::WrongVersion, &why.to_string());
             continue;
         }
         // A learner whose version may not vote makes no progress, however well it catches up.
@@ -52,8 +53,47 @@ pub fn give_up_after_patience(
     let patience = v.ledger.aged(&since, v.now, v.group.settings.join_patience);
     let hook_ends = instance.launch_hook_waits() && v.now >= v.hook_end(id, Transition::Launch);
     if v.allows(Guard::JoinPatienceOver, patience || hook_ends) {
-        edits.push(Edit::GiveUp(id.clone(), format!("waited in vain {on}")));
+        give_up(v, edits, id, failure(on), &format!("waited in vain {on}"));
     }
+}
+
+fn give_up(v: View<'_>, edits: &mut Vec<Edit>, id: &InstanceId, cause: Failure, why: &str) {
+    let said = v.said(id).map(|said| format!("; {said}")).unwrap_or_default();
+    edits.push(Edit::GiveUp(id.clone(), format!("{why}{said}")));
+    edits.push(failed(v, id, cause));
+}
+
+/// One more failure, with what the instance was launched from and what its host said.
+pub fn failed(v: View<'_>, id: &InstanceId, cause: Failure) -> Edit {
+    Edit::Failed { cause, origin: v.origin(v.instance(id)), said: v.said(id) }
+}
+
+/// How a joiner failed that waited in vain for this.
+fn failure(on: &Wait) -> Failure {
+    match on {
+        Wait::FirstVote(_) => Failure::NoFirstVote,
+        Wait::CatchUp => Failure::NotCaughtUp,
+        Wait::Answer => Failure::FellSilent,
+        _ => Failure::NotStarted,
+    }
+}
+
+/// Joiners whose machine ended by itself while they were joining. A joiner that is told to leave has not failed.
+pub fn ended(v: View<'_>) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    for (id, record) in v.ledger.instances.iter().filter(|(_, r)| !r.voted) {
+        let key = ConditionKey::Joining(id.clone());
+        if !v.holds(&key) || v.given_up(id) || record.member.is_none() {
+            continue;
+        }
+        if v.gone(id) {
+            edits.push(failed(v, id, Failure::MachineEnded));
+            edits.push(Edit::ConditionEnded(key));
+        } else if v.state(id).leaves() {
+            edits.push(Edit::ConditionEnded(key));
+        }
+    }
+    edits
 }
 
 fn waited_on(v: View<'_>, member: &Member) -> Wait {

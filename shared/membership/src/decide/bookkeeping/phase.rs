@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use super::joining::failed;
 use crate::decide::generation::seed::choose_seed;
 use crate::guard::Guard;
 use crate::ids::{InstanceId, Nonce};
-use crate::ledger::{ConditionKey, Edit, EnvState, Phase};
+use crate::ledger::{ConditionKey, Edit, EnvState, Failure, Phase};
 use crate::quorum::majority;
 use crate::view::{MISSES, View};
 
@@ -17,7 +18,7 @@ pub fn phase(v: View<'_>) -> Vec<Edit> {
     let next = match v.phase() {
         Phase::Opened if v.group.max == 0 => Some(Phase::Abandoned),
         Phase::Opened if formed(v) => Some(Phase::Formed),
-        Phase::Opened if dead_before_it_formed(v) => Some(Phase::Abandoned),
+        Phase::Opened if dead_before_it_formed(v) => return died(v),
         Phase::Formed if v.ends() => Some(Phase::Ended),
         Phase::Formed if v.mutant(Guard::FormedIsNeverAbandoned) && dead_before_it_formed(v) => {
             Some(Phase::Abandoned)
@@ -25,6 +26,18 @@ pub fn phase(v: View<'_>) -> Vec<Edit> {
         Phase::Opened | Phase::Formed | Phase::Abandoned | Phase::Ended => None,
     };
     next.map(Edit::SetPhase).into_iter().collect()
+}
+
+/// The generation is abandoned, and its founding has failed. Where the operator wants no instance, nothing has failed.
+fn died(v: View<'_>) -> Vec<Edit> {
+    let abandoned = Edit::SetPhase(Phase::Abandoned);
+    let Some(seed) = v.ledger.seed().filter(|_| v.group.desired > 0) else { return vec![abandoned] };
+    let cause = match &v.ledger.generation.identity {
+        _ if v.all_gone() => Failure::MachineEnded,
+        None => Failure::SeedSilent,
+        Some(_) => Failure::NeverFormed,
+    };
+    vec![failed(v, seed, cause), abandoned]
 }
 
 /// The voters equal the desired capacity; or launching has stalled, and all instances that are there vote and are a
@@ -67,6 +80,6 @@ pub fn next_generation(v: View<'_>, me: Option<&Nonce>) -> Option<Edit> {
     let claimed = v.ledger.claim.as_ref().is_some_and(|c| Some(&c.nonce) != me);
     v.require(Guard::AllGoneBeforeNext, v.all_gone(), || ()).ok()?;
     v.require(Guard::NoClaimBeforeNext, !claimed, || ()).ok()?;
-    let seed = choose_seed(v.obs, v.group, v.guards, |id| v.record(id).is_none())?;
+    let seed = choose_seed(v.obs, v.group, v.guards, |i| v.record(&i.id).is_none() && v.may_try(i))?;
     Some(Edit::OpenGeneration { cluster: v.obs.cluster.clone(), group: v.group.identity.clone(), seed })
 }

@@ -3,6 +3,7 @@
 use crate::change::Effect;
 use crate::decide::hooks::{end_termination, keep_alive, waits_to_join};
 use crate::decide::parameters::old_endpoints;
+use crate::decide::rules::joins_fail::{host_says, joins_fail};
 use crate::decision::{Decision, Refusal, Wait};
 use crate::env::{self, EnvFor};
 use crate::ids::InstanceId;
@@ -17,7 +18,9 @@ pub fn founding(v: View<'_>, d: &mut Decision) {
         Seen::Known(parameters) => seed_env(v, d, seed, parameters),
         Seen::Unknown(why) => d.wait(seed, Wait::ParametersNotSeen(why.clone())),
     }
+    joins_fail(v, d);
     d.wait(seed, Wait::Seed);
+    host_says(v, d);
     for instance in &v.group.instances {
         let id = &instance.id;
         let recorded = v.record(id).is_some();

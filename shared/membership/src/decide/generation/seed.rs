@@ -2,7 +2,6 @@
 
 use crate::etcd::Probe;
 use crate::guard::{Guard, Guards};
-use crate::ids::InstanceId;
 use crate::instance::{Instance, InstanceState};
 use crate::ledger::Seed;
 use crate::observation::{Group, Observation};
@@ -14,7 +13,7 @@ pub fn choose_seed(
     obs: &Observation,
     group: &Group,
     guards: Guards,
-    eligible: impl Fn(&InstanceId) -> bool,
+    eligible: impl Fn(&Instance) -> bool,
 ) -> Option<Seed> {
     let quiet = |i: &Instance| {
         let answers = probe_of(&obs.etcd, group, i).is_some_and(Probe::is_alive);
@@ -23,7 +22,7 @@ pub fn choose_seed(
     group
         .instances
         .iter()
-        .filter(|i| i.state() == InstanceState::LaunchWaiting && eligible(&i.id) && quiet(i))
+        .filter(|i| i.state() == InstanceState::LaunchWaiting && eligible(i) && quiet(i))
         .min_by_key(|i| (i.launched_at, i.id.clone()))
         .and_then(|i| Some(Seed { instance: i.id.clone(), peer_url: i.peer_url(&group.settings)? }))
 }

@@ -16,7 +16,7 @@ pub fn give_up(v: View<'_>, d: &mut Decision) {
         if instance.state() == InstanceState::InService && v.votes(id) {
             continue;
         }
-        d.refuse(id, Refusal::GivenUp);
+        d.refuse(id, Refusal::GivenUp { said: v.said(id) });
         let abandon = Change::AbandonLaunch { instance: id.clone() };
         match v.member(id) {
             Some(member) if member.learner || v.allows(Guard::ProvenIsKept, !v.proven(member)) => {

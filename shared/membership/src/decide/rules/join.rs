@@ -32,7 +32,8 @@ pub fn join(v: View<'_>, d: &mut Decision) {
     }
     let launching = |i: &&Instance| i.state() == InstanceState::LaunchWaiting && v.member(&i.id).is_none();
     let mut waiting: Vec<&Instance> = v.group.instances.iter().filter(launching).collect();
-    waiting.sort_by_key(|i| (i.launched_at, i.id.clone()));
+    // An instance that may be tried now does not wait behind an instance whose pause is not over.
+    waiting.sort_by_key(|i| (!v.may_try(i), i.launched_at, i.id.clone()));
     let mut turn_is_taken = false;
     for instance in waiting {
         let id = &instance.id;
@@ -60,6 +61,9 @@ fn may_join<'a>(v: View<'a>, instance: &Instance) -> Result<Step<'a>, Verdict> {
     let Some(peer_url) = instance.peer_url(&v.group.settings).filter(|_| v.no_env(instance).is_none()) else {
         return Err(Verdict::Refused(v.no_env(instance).unwrap_or(Refusal::NoAddress)));
     };
+    if let Some(pause) = v.pause(instance) {
+        v.require(Guard::PausedAfterFailures, false, || Verdict::Waiting(pause))?;
+    }
     let has_time = v.now.plus(HOOK_MARGIN) < v.hook_end(id, Transition::Launch);
     v.require(Guard::HookHasTime, has_time, || Verdict::Refused(Refusal::HookTooShort))?;
     if let Some(list) = v.list() {

@@ -5,6 +5,7 @@ pub mod heal;
 pub mod hold;
 pub mod join;
 pub mod joiner_envs;
+pub mod joins_fail;
 pub mod leave;
 pub mod promote;
 pub mod publish;

@@ -47,6 +47,7 @@ impl Building {
                 list_misses: self.list_misses,
                 hashes: BTreeMap::new(),
             },
+            reports: self.reports.clone(),
         };
         Scene { obs, me: self.me }
     }

@@ -42,6 +42,7 @@ impl Building {
             "name",
             "peer",
             "foreign",
+            "from",
         ]);
         let id = InstanceId::from(line.words[0]);
         let address = line.get("addr").map_or_else(|| address(id.as_str()), |a| format!("10.0.0.{a}"));
@@ -61,6 +62,7 @@ impl Building {
                 address: (!line.has("noaddr")).then(|| address.clone()),
                 launched_at: NOW.minus(Duration::from_secs(line.number("age").unwrap_or(3600))),
                 healthy: !line.has("unhealthy"),
+                origin: line.get("from").unwrap_or("lt:1").to_owned(),
             });
         }
         self.waiting_condition(line, &id);

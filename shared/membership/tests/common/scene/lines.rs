@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use membership::etcd::Member;
 use membership::ids::{ClusterId, MemberId, Nonce};
-use membership::ledger::{Condition, ConditionKey, Phase, Seed, Source};
+use membership::ledger::{Condition, ConditionKey, Failures, Origin, Phase, Seed, Source};
+use membership::report::HostReport;
 
 use super::{Building, Env, Line, NOW, OddList, address};
 
@@ -59,10 +60,36 @@ impl Building {
                 self.endpoints = Some(ids.map(|i| format!("http://{}:2379", address(i))).collect());
             }
             "initial-cluster" => self.stale_initial_cluster = true,
+            "failures" => self.failures_line(&Line::parse(text, 2)),
+            "says" => {
+                let (id, said) = text.trim_start_matches("says ").split_once(' ').unwrap();
+                let report = HostReport::parse(format!("says={said}").as_bytes()).unwrap();
+                self.reports.insert(id.into(), report);
+            }
             "me" => self.me = text.split_whitespace().nth(1).map(Nonce::from),
             word if word.starts_with("i-") => self.instance_line(&Line::parse(text, 2)),
             other => panic!("{text:?} is no line of a scene: {other:?} is not known"),
         }
+    }
+
+    fn failures_line(&mut self, line: &Line<'_>) {
+        line.allow(&["same", "row", "ago", "from", "settings"]);
+        let cause = serde_json::from_value(line.words[1].into()).expect("a failure's name");
+        let row = line.number("row").unwrap_or(3) as u32;
+        let settings = line.get("settings").map(str::to_owned);
+        let origin = |launch: &str| Origin {
+            launch: launch.to_owned(),
+            settings: settings.clone().unwrap_or_else(|| self.group.settings.of_a_joiner()),
+        };
+        let failures = Failures {
+            cause,
+            same: line.number("same").map_or(row, |n| n as u32),
+            row,
+            last: NOW.minus(Duration::from_secs(line.number("ago").unwrap_or(0))),
+            origins: line.get("from").unwrap_or("lt:1").split(',').map(origin).collect(),
+            said: None,
+        };
+        self.ledger().failures = Some(failures);
     }
 
     fn group_line(&mut self, line: &Line<'_>) {

@@ -18,6 +18,7 @@
 //!   open sealed foreign                its env in the record
 //!   recorded unrecorded                a record without a member; a member without a record
 //!   unvoted unlisted unpublished       no first vote yet; not in the list; no env in the parameters
+//!   from=lt:2                          what it was launched from; otherwise lt:1
 //!   fresh                              its hook is seen waiting for the first time, not for 5 s already
 //! i-5 Missing voter=5                  an instance that is not in the group
 //! member 9 voter name=x silent         a member of no known instance; learner addr unstarted follows applied term
@@ -31,6 +32,8 @@
 //! env i-9 | env i-4 stale | env i-4 minors=3.6 | env i-4 generation=3     an env in the parameters
 //! endpoints i-1,i-2 | endpoints none | initial-cluster stale     what is published
 //! unknown group | unknown ledger | unknown parameters     what could not be read
+//! failures never-formed row=3 ago=59 from=lt:1 settings=other     what failed in a row; same: as row if not given
+//! says i-4 it has no disk             what the host of i-4 says
 //! me n2                                the nonce of the invocation's own claim
 //! ```
 
@@ -41,6 +44,7 @@ use membership::etcd::{Member, Probe};
 use membership::ids::{ClusterId, InstanceId, MemberId, Nonce, Timestamp};
 use membership::ledger::{FORMAT, Generation, GroupIdentity, Identity, Ledger, Phase, Seed, Source, Writer};
 use membership::observation::{Group, Hook, Observation};
+use membership::report::HostReport;
 use membership::settings::Settings;
 
 use super::scene_line::Line;
@@ -86,6 +90,7 @@ struct Building {
     endpoints: Option<Vec<String>>,
     stale_initial_cluster: bool,
     me: Option<Nonce>,
+    reports: BTreeMap<InstanceId, HostReport>,
 }
 
 /// How one member's own list differs from the members of the scene.
@@ -156,6 +161,7 @@ impl Building {
             claim: None,
             unanswered: Vec::new(),
             conditions: BTreeMap::new(),
+            failures: None,
             history: Vec::new(),
         };
         Self {
@@ -172,6 +178,7 @@ impl Building {
             endpoints: None,
             stale_initial_cluster: false,
             me: None,
+            reports: BTreeMap::new(),
         }
     }
 
