@@ -52,7 +52,7 @@ impl Graded for Verdict {
     }
 }
 
-/// ERROR where data or the quorum is lost or at risk, or where the whole cluster is left alone and nobody asked for
+/// ERROR where data or the quorum is lost or at risk, where no instance can join any more, or where the whole cluster is left alone and nobody asked for
 /// that. INFO where an operator asked for it, or where it ends by itself within seconds. WARN for the rest.
 impl Graded for Refusal {
     fn severity(&self) -> Severity {
@@ -67,6 +67,7 @@ impl Graded for Refusal {
             | Refusal::TwoClusters(..)
             | Refusal::OtherCluster(_)
             | Refusal::Unreadable { .. }
+            | Refusal::JoinsFail { .. }
             | Refusal::EndedAndRuns => Severity::Error,
             Refusal::VoterUnseen(_)
             | Refusal::LocalPeerUrl(_)
@@ -75,7 +76,7 @@ impl Graded for Refusal {
             | Refusal::UnownedMember
             | Refusal::AddressInUse(_)
             | Refusal::HookTooShort
-            | Refusal::GivenUp
+            | Refusal::GivenUp { .. }
             | Refusal::UnclearState
             | Refusal::Retained
             | Refusal::EndNotMeant { .. }
@@ -94,7 +95,8 @@ impl Graded for Wait {
             | Wait::LedgerNotSeen(_)
             | Wait::ParametersNotSeen(_)
             | Wait::List
-            | Wait::Quorum(_) => Severity::Warn,
+            | Wait::Quorum(_)
+            | Wait::HostSays(_) => Severity::Warn,
             Wait::OwnerUnknown(_)
             | Wait::AddressPublished
             | Wait::NoVersionKnown
@@ -117,7 +119,8 @@ impl Graded for Wait {
             | Wait::Second
             | Wait::AbandonedToGo
             | Wait::Formation
-            | Wait::Completion => Severity::Info,
+            | Wait::Completion
+            | Wait::Pause { .. } => Severity::Info,
         }
     }
 }
