@@ -35,7 +35,7 @@ pub fn waits() -> Vec<Wait> {
         Wait::AbandonedToGo,
         Wait::Formation,
         Wait::Completion,
-        Wait::Pause { failures: N, pause: std::time::Duration::from_secs(N as u64) },
+        Wait::Pause { failures: N as u32, pause: std::time::Duration::from_secs(N as u64) },
         Wait::HostSays(x()),
     ]
 }
