@@ -9,12 +9,18 @@ PAGE = (REPOSITORY / "docs" / "OPERATIONS.md").read_text()
 #: The page's list of the codes that are logged at ERROR; shared/tests/operations.rs compares it with the code.
 (ERRORS,) = re.findall(r"^- ERROR: (.*?)\.$", PAGE, re.M | re.S)
 ERRORS = set(re.findall(r"`([a-z0-9-]+)`", ERRORS))
-#: The codes that need somebody at once, and the metric filters that must match each.
+#: The codes that need somebody, and the metric filters that must match a line with each, at the level of the page.
 SERIOUS = {
-    "quorum-lost": "QuorumNotes",
-    "quorum-not-proven": "QuorumNotes",
-    "no-member-list": "QuorumNotes",
-    "retained": "RetainedNotes",
+    "quorum-lost": {"QuorumNotes", "ErrorLines"},
+    "quorum-not-proven": {"QuorumNotes"},
+    "no-member-list": {"QuorumNotes"},
+    "retained": {"RetainedNotes"},
+    "voter-will-die": {"DataNotes", "ErrorLines"},
+    "joins-fail": {"ErrorLines"},
+    "unreadable": {"ErrorLines"},
+    "needed-at-deadline": {"ErrorLines"},
+    "other-group": {"ErrorLines"},
+    "end-not-meant": {"RefusalNotes"},
 }
 
 
@@ -23,6 +29,11 @@ def codes_of_the_source():
     text = "".join(path.read_text() for path in sorted((REPOSITORY / "shared").rglob("src/**/*.rs")))
     tables = re.findall(r"codes!\(\w+ \{(.*?)\}\);", text, re.S)
     return {code for table in tables for code in re.findall(r'=> "([a-z0-9-]+)"', table)}
+
+
+def verdict_of(code):
+    """What a note with this code says, by the section of the page that has its row."""
+    return "refused" if PAGE.index(f'<a id="{code}"></a>') > PAGE.index("## Refusals") else "waiting"
 
 
 class Alarms(unittest.TestCase):
@@ -36,7 +47,9 @@ class Alarms(unittest.TestCase):
 
     def test_every_serious_code_is_matched_by_the_filter_of_an_alarm(self):
         for code, wanted in SERIOUS.items():
-            self.assertIn(code, self.codes(wanted), code)
+            level = "ERROR" if code in ERRORS else "WARN"
+            self.assertIn(code, codes_of_the_source())
+            self.assertLessEqual(wanted, self.matching(level=level, code=code, verdict=verdict_of(code)), code)
 
     def test_every_code_of_a_filter_is_one_of_the_software_and_of_the_operators_page(self):
         known = codes_of_the_source()
@@ -74,7 +87,14 @@ class Alarms(unittest.TestCase):
 
     def test_the_operators_page_lists_every_alarm(self):
         (listed,) = re.findall(r"\*\*Alarms of the stack\*\*:(.*?)\n\n", PAGE, re.S)
-        self.assertEqual(set(re.findall(r"`([A-Z]\w+)`", listed)), {name.removesuffix("Alarm") for name in self.alarms})
+        self.assertEqual(set(re.findall(r"`([A-Z][A-Za-z]+)`", listed)), {name.removesuffix("Alarm") for name in self.alarms})
+
+    def test_the_readme_has_what_they_cost(self):
+        """CloudWatch pricing, us-east-1: $0.10 a month for each metric of an alarm, $0.30 for each metric of one's own."""
+        heard = sum(sum("MetricStat" in m for m in a.get("Metrics", [])) or 1 for a in self.alarms.values())
+        cost = f"${0.10 * heard + 0.30 * len(self.filters):.2f}"
+        (told,) = re.findall(r"^\| the alarms and their metrics \| (\$[0-9.]+), ", (REPOSITORY / "README.md").read_text(), re.M)
+        self.assertEqual(told, cost)
 
     def test_only_the_topic_is_notified_and_only_where_there_is_one(self):
         told = Template.functions(AlarmTopic="arn:aws:sns:us-east-1:123456789012:ops")
