@@ -1,6 +1,14 @@
 #!/usr/bin/env python3
 """What a cluster is doing, on one screen: who is a member, who votes, who leads, what is waited for and since when, and
-what the next step would be. It asks `reconcile` for a dry run, which changes nothing, and prints the summary.
+what the next step would be. It asks `reconcile` for a dry run, which changes nothing, and prints the summary. The first line
+is the verdict, and so is the exit status:
+
+  0  healthy: it has formed, every voter is proven, and nothing is missing
+  1  degraded, or not formed yet: it may serve, and something is missing
+  2  the quorum is lost, for a while or for good
+  3  no verdict: nothing is there, or what was seen does not tell, or the functions could not be asked
+
+make has an exit status of its own: `make status` ends with 2 for any of 1, 2 and 3. A script calls tools/status.py itself.
 
 It asks the local region where AWS_ENDPOINT_URL names one. Otherwise it asks the account of the AWS CLI, where the stack's
 output Reconcile names the function.
@@ -12,12 +20,18 @@ import os
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
+import traceback
 import urllib.error
 import urllib.request
 
 #: The version of the summary that this tool prints.
-VERSION = 1
+VERSION = 2
+#: The exit status of each verdict; NO_VERDICT is that of everything else.
+STATUS = {"healthy": 0, "degraded": 1, "forming": 1, "lost": 2}
+NO_VERDICT = 3
+WIDTH = 118
 
 
 class Failed(Exception):
@@ -52,17 +66,27 @@ def ask_account(stack, event):
         with open(question, "w", encoding="utf-8") as file:
             file.write(event)
         # fileb:// is read alike by both versions of the AWS CLI.
-        told = json.loads(aws("lambda", "invoke", "--function-name", name, "--payload", f"fileb://{question}", "--output", "json", answer))
+        invoke = ("lambda", "invoke", "--function-name", name, "--payload", f"fileb://{question}", "--output", "json", answer)
+        told = parsed(aws(*invoke), "aws lambda invoke")
         with open(answer, encoding="utf-8") as file:
             text = file.read()
     if "FunctionError" in told:
         raise Failed(f"the function {name} failed: {text}")
-    return json.loads(text)
+    return parsed(text, f"the function {name}")
+
+
+def parsed(text, source):
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise Failed(f"{source} answered no JSON: {' '.join(text.split())[:200]}") from error
 
 
 def aws(*arguments):
     try:
         done = subprocess.run(["aws", *arguments], capture_output=True, text=True, check=False, timeout=120)
+    except subprocess.TimeoutExpired as error:
+        raise Failed(f"aws {' '.join(arguments[:2])}: no answer within 120 s") from error
     except FileNotFoundError as error:
         raise Failed("the AWS CLI is not installed; for the local region set AWS_ENDPOINT_URL") from error
     if done.returncode != 0:
@@ -73,8 +97,10 @@ def aws(*arguments):
 
 def summary(answer):
     """The summary in the answer to a dry run."""
+    if not isinstance(answer, dict):
+        raise Failed(f"the function answered no summary but {json.dumps(answer)[:200]}")
     if "summary" not in answer:
-        told = ": ".join(str(answer[part]) for part in ("outcome", "code", "reason") if part in answer)
+        told = ": ".join(str(answer[part]) for part in ("outcome", "code", "reason", "errorMessage") if part in answer)
         raise Failed(told or "the function answered no summary: deploy its newest version")
     version = answer["summary"].get("version")
     if version != VERSION:
@@ -95,31 +121,49 @@ def age(milliseconds, now):
 
 
 def header(told):
-    phase = f"generation {told['generation']}, {told['phase']}" if told["generation"] else "no ledger"
+    """The verdict, then what it is about."""
+    yield from wrapped(f"{told['cluster']}: {told['health']['text']}")
+    phase = f"generation {told['generation']}, {told['phase']}" if told["generation"] else "no ledger was seen"
     quorum = told["quorum"]
-    proven = f"{quorum['proven']} of {quorum['voters']} voters proven" if quorum else "no member list"
+    counted = "" if not quorum or quorum["listed"] else "; no member list: voters as the ledger has them"
     group = f"group {told['group'] or '?'}, desired {'?' if told['desired'] is None else told['desired']}"
-    return f"{told['cluster']}: {phase}; {proven}; {group}; {clock(told['at'])} UTC"
+    paused = "; PAUSED" if told["paused"] else ""
+    yield f"  {phase}{counted}; {group}{paused}; {clock(told['at'])} UTC"
+
+
+def wrapped(text):
+    """Lines that end between words, however wide the terminal is."""
+    return textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def member(row):
     """One line of the table, and one more where a server that was asked told nothing."""
     name = row["instance"] or f"({row['name'] or 'not started'})"
-    proven = "–" if not row["member"] else "yes" if row["proven"] else "answers" if row["answers"] else "NO"
-    lifecycle, role = row["lifecycle"] or "not in the group", row["role"] or "–"
-    line = f"  {name:<20} {lifecycle:<24} {role:<8} {proven:<8} {row['version'] or '–':<8} {row['member'] or '–'}"
+    lifecycle = row["lifecycle"] or ("gone" if row["gone"] else "not in the group")
+    role = row["role"] or "–"
+    line = f"  {name:<20} {lifecycle:<24} {role:<8} {proof(row):<11} {row['version'] or '–':<8} {row['member'] or '–'}"
     yield line + (f"  ALARM {'; '.join(row['alarms'])}" if row["alarms"] else "")
     if row["member"] and row["silence"]:
-        yield f"  {'':<20} {row['silence']}"
+        yield from (f"  {'':<20} {line}" for line in textwrap.wrap(row["silence"], WIDTH - 23))
+
+
+def proof(row):
+    if not row["member"]:
+        return "–"
+    if row["gone"]:
+        return "GONE"
+    if row["proven"]:
+        return "yes"
+    return "NO: answers" if row["answers"] else "NO: unread" if row["unreadable"] else "NO: silent"
 
 
 def screen(told):
     now = told["at"]
-    yield header(told)
+    yield from header(told)
     for part, why in told["unknown"].items():
-        yield f"  the {part} could not be seen: {why}"
+        yield from wrapped(f"  the {part} could not be seen: {why}")
     yield ""
-    yield f"  {'instance':<20} {'lifecycle':<24} {'role':<8} {'proven':<8} {'etcd':<8} member"
+    yield f"  {'instance':<20} {'lifecycle':<24} {'role':<8} {'proven':<11} {'etcd':<8} member"
     for row in told["members"]:
         yield from member(row)
     yield ""
@@ -128,32 +172,58 @@ def screen(told):
     for change in told["unanswered"]:
         yield f"sent and unanswered, may still happen: {change}"
     for note in told["notes"]:
-        since = "; ".join(f"{kind} for {age(at, now)}" for kind, at in sorted(note["since"].items()))
-        yield f"{note['about']}: {note['text']} [{note['code']}]" + (f" ({since})" if since else "")
+        since = "; ".join(f"for {age(one['at'], now)}: {one['what']}" for one in note["since"])
+        yield from wrapped(f"{note['about']}: {note['text']} [{note['code']}]" + (f" ({since})" if since else ""))
     if not told["notes"]:
         yield "nothing is waited for or refused"
     yield f"next step: {told['nextStep'] or 'none'}"
     for call in told["calls"]:
-        yield f"next call: {call}"
+        yield from wrapped(f"next call: {call}")
     for entry in told["history"]:
-        yield f"{age(entry['at'], now):>8} ago: {entry['text']}"
+        yield from wrapped(f"{age(entry['at'], now):>8} ago: {entry['text']}")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
+def tell(text):
+    """Prints to a reader who may leave early, as in `status | head -1`."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # Python flushes once more when it ends, and that must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse ends with 2 after a wrong argument, which would say that the quorum is lost."""
+
+    def error(self, message):
+        self.print_usage(sys.stderr)
+        self.exit(NO_VERDICT, f"status: {message}\n")
+
+
+def run(words):
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cluster", nargs="?")
     parser.add_argument("--stack", default=os.environ.get("STACK") or "etcd-asg", help="the functions' stack; default etcd-asg")
     parser.add_argument("--json", action="store_true", help="print the summary itself, for programs")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
+    if not arguments.cluster:
+        raise Failed("which cluster? make status CLUSTER=name, the value of its group's tag etcd-asg:cluster")
+    told = summary(ask(arguments.cluster, arguments.stack))
+    tell(json.dumps(told, indent=2) if arguments.json else "\n".join(screen(told)))
+    return STATUS.get(told["health"]["standing"], NO_VERDICT)
+
+
+def main():
     try:
-        if not arguments.cluster:
-            raise Failed("which cluster? make status CLUSTER=name, the value of its group's tag etcd-asg:cluster")
-        told = summary(ask(arguments.cluster, arguments.stack))
+        return run(sys.argv[1:])
     except Failed as failure:
         print(f"status: {failure}", file=sys.stderr)
-        return 1
-    print(json.dumps(told, indent=2) if arguments.json else "\n".join(screen(told)))
-    return 0
+    except KeyboardInterrupt:
+        print("status: interrupted", file=sys.stderr)
+    except Exception:  # pylint: disable=broad-exception-caught
+        # Python itself ends with 1 after an error of ours, which would say that the cluster is degraded.
+        traceback.print_exc()
+    return NO_VERDICT
 
 
 if __name__ == "__main__":

@@ -9,6 +9,9 @@ use crate::ids::{ClusterId, MemberId};
 use crate::seen::Seen;
 pub use crate::unreadable::{Silence, Unreadable};
 
+/// How many probes in a row must fail in one invocation before silence is recorded, acted on or called a loss.
+pub const MISSES: u32 = 3;
+
 /// An entry of etcd's member list.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Member {

@@ -81,6 +81,16 @@ impl Electorate {
         self.unanswered.len() <= MAX_UNANSWERED && self.worlds().iter().all(|world| margin(world, &left) >= 0)
     }
 
+    /// How many of the proven voters may be lost without losing the majority, whatever becomes of the unanswered
+    /// changes. `None` where a majority is not proven now.
+    pub fn may_lose_more(&self) -> Option<usize> {
+        if self.unanswered.len() > MAX_UNANSWERED {
+            return None;
+        }
+        let least = self.worlds().iter().map(|world| margin(world, &self.proven)).min();
+        least.and_then(|margin| usize::try_from(margin).ok())
+    }
+
     fn worlds(&self) -> Vec<BTreeSet<MemberId>> {
         let mut worlds = vec![self.voters.clone()];
         for unanswered in &self.unanswered {

@@ -19,4 +19,12 @@ impl<T> Seen<T> {
             Seen::Unknown(_) => None,
         }
     }
+
+    /// Why the fact could not be had, if it was not seen.
+    pub fn unknown(&self) -> Option<&str> {
+        match self {
+            Seen::Known(_) => None,
+            Seen::Unknown(why) => Some(why),
+        }
+    }
 }

@@ -203,3 +203,28 @@ fn a_change_may_only_help_if_an_unanswered_change_alone_would_lose_the_majority(
     assert!(!three.may_change(remove(1)));
     assert!(!of(&[1, 2, 3], &[1, 2], &[remove(2)]).may_change(add(5)), "an unproven newcomer makes it worse");
 }
+
+#[test]
+fn how_many_more_voters_may_be_lost_is_what_every_loss_of_so_many_leaves() {
+    let after = |electorate: &Electorate, lost: u32| {
+        let left = electorate.proven.iter().filter(|m| lost >> (m.0 - 1) & 1 == 0).copied().collect();
+        Electorate { proven: left, ..electorate.clone() }.may_lose_more().is_some()
+    };
+    for size in 1..=5_u64 {
+        for unanswered in up_to_two(&changes(size)) {
+            let cluster = twin::Cluster {
+                voters: subset(size, u32::MAX),
+                proven: subset(size + 1, u32::MAX),
+                unanswered: unanswered.clone(),
+            };
+            let electorate = electorate(&cluster);
+            let Some(count) = electorate.may_lose_more() else { continue };
+            let losses = |count: usize| (0..1_u32 << size).filter(move |l| l.count_ones() as usize == count);
+            assert!(losses(count).all(|lost| after(&electorate, lost)), "{count} of {electorate:?}");
+            assert!(!losses(count + 1).all(|lost| after(&electorate, lost)), "{count} of {electorate:?}");
+        }
+    }
+    assert_eq!(of(&[1, 2, 3], &[1, 2], &[]).may_lose_more(), Some(0));
+    assert_eq!(of(&[1, 2, 3], &[1], &[]).may_lose_more(), None);
+    assert_eq!(Electorate::default().may_lose_more(), None);
+}

@@ -24,9 +24,10 @@ fn summaries() {
     });
 }
 
-/// One line for each member, and one line for each other field that is not empty.
+/// The verdict, one line for each member, and one line for each other field that is not empty.
 fn render(summary: &Summary) -> String {
-    let mut text: String = summary.members.iter().map(|row| format!("{}\n", line(row))).collect();
+    let mut text = format!("{}\n", summary.health.text);
+    text.extend(summary.members.iter().map(|row| format!("{}\n", line(row))));
     let Value::Object(fields) = serde_json::to_value(summary).unwrap() else { panic!("no object") };
     for (name, value) in fields.iter().filter(|(name, _)| *name != "members" && *name != "at") {
         match value {
@@ -45,6 +46,7 @@ fn line(row: &MemberRow) -> String {
     let role = row.role.map_or_else(|| "no member".to_owned(), |role| format!("{role:?}").to_lowercase());
     let instance = row.instance.as_ref().map_or("no instance", |id| id.as_str());
     let said = match (row.answers, row.proven) {
+        _ if row.gone => "gone".to_owned(),
         (true, true) => "proven".to_owned(),
         (true, false) => "answers".to_owned(),
         (false, _) => format!("silent ({})", word(&row.silence)),

@@ -13,7 +13,9 @@ use futures::future::join_all;
 use membership::codes;
 use membership::decide::decide;
 use membership::decision::{Coded, Decision};
+use membership::etcd::MISSES;
 use membership::ids::{ClusterName, RequestId, Timestamp};
+use membership::ledger::Phase;
 use membership::observation::Observation;
 use membership::summary::Summary;
 use serde::Serialize;
@@ -122,12 +124,26 @@ impl<'a> Controller<'a> {
             return Ok(json!(Outcome::refused(&WrongInput::from(error))));
         }
         let mut observer = Observer::new(self.services, &self.etcd, cluster.clone(), group.name.clone());
-        let observation = observer.look(Some(group)).await.observation;
+        let observation = self.look_until_listed(&mut observer, group).await;
         let at = now();
         let decision = decide(&observation, at, None);
         let summary = Summary::of(&observation, &decision, at);
         let (cluster, generation) = (cluster.clone(), summary.generation);
         Ok(serde_json::to_value(Report { cluster, generation, summary, observation, decision })?)
+    }
+
+    /// Looks until there is a member list, or it was missed often enough: an election or a lost packet is no lost
+    /// quorum.
+    async fn look_until_listed(&self, observer: &mut Observer<'_>, group: DescribedGroup) -> Observation {
+        let mut observation = observer.look(Some(group)).await.observation;
+        while has_formed(&observation)
+            && (1..MISSES).contains(&observation.etcd.list_misses)
+            && now().plus(MARGIN) < self.deadline
+        {
+            sleep(PAUSE).await;
+            observation = observer.look(None).await.observation;
+        }
+        observation
     }
 
     async fn find(&self, cluster: &ClusterName) -> Result<Option<DescribedGroup>, ControllerError> {
@@ -174,6 +190,11 @@ impl<'a> Controller<'a> {
             }
         }
     }
+}
+
+fn has_formed(observation: &Observation) -> bool {
+    let ledger = observation.ledger.known().and_then(Option::as_ref);
+    ledger.is_some_and(|ledger| ledger.generation.phase == Phase::Formed)
 }
 
 fn no_such_cluster(cluster: &ClusterName) -> Outcome {

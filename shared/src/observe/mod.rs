@@ -56,11 +56,13 @@ impl<'a> Observer<'a> {
             Ok(parts) => self.complete(parts, ledger.known().and_then(Option::as_ref)).await,
             Err(why) => Seen::Unknown(why),
         };
-        let etcd = match (&group, &ledger) {
-            (Seen::Known(group), Seen::Known(ledger)) => {
-                self.misses.look(self.etcd, group, ledger.as_ref()).await
+        // The servers are asked also where the ledger could not be read: nothing is decided then, and an operator
+        // wants to know how they are.
+        let etcd = match &group {
+            Seen::Known(group) => {
+                self.misses.look(self.etcd, group, ledger.known().and_then(Option::as_ref)).await
             }
-            _ => EtcdView::default(),
+            Seen::Unknown(_) => EtcdView::default(),
         };
         let cluster = self.cluster.clone();
         Round {

@@ -77,6 +77,13 @@ pub fn decide_with(obs: &Observation, now: Timestamp, me: Option<&Nonce>, guards
         }
         Err(verdict) => {
             d.note(Subject::Cluster, verdict);
+            // Nothing is done about a cluster that is left alone. What it has lost is said all the same.
+            if let Seen::Known(Some(ledger)) = &obs.ledger {
+                let v = View { obs, group, ledger, now, guards };
+                if same_group(v).is_ok() {
+                    rules::without_list::report_lost_quorum(v, &mut d);
+                }
+            }
             hooks::keep_every_hook_alive(group, &mut d);
         }
     }

@@ -3,20 +3,28 @@
 //! The functions answer a dry run with it, and the operator's tool only prints it. Whatever an operator is to read
 //! off the observation, the ledger and the decision is derived here and nowhere else.
 
+mod health;
+mod look;
 mod members;
+mod notes;
+mod reasons;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::members::{MemberRow, QuorumRow, Role};
-use crate::decision::{Decision, Graded, Note, Subject};
+pub use self::health::{Health, QuorumRow, Standing};
+use self::look::Look;
+pub use self::members::{MemberRow, Role};
+pub use self::notes::{NoteRow, Since};
+use crate::decision::Decision;
+use crate::etcd::Member;
 use crate::ids::{ClusterName, RequestId, Timestamp};
-use crate::ledger::{Claim, ConditionKey, HistoryEntry, Ledger, Phase};
-use crate::observation::{Group, Observation, Seen};
+use crate::ledger::{Claim, HistoryEntry, Ledger, Phase};
+use crate::observation::{Group, Observation};
 
 /// The version of the format. A tool that knows another version refuses the summary.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// How many entries of the ledger's history are shown.
 const HISTORY: usize = 3;
 
@@ -30,6 +38,10 @@ pub struct Summary {
     pub cluster: ClusterName,
     /// When the look was made, by the function's clock.
     pub at: Timestamp,
+    /// Whether the cluster serves, and how much more it can lose.
+    pub health: Health,
+    /// Whether the group is paused. `None` where the group was not seen.
+    pub paused: Option<bool>,
     /// The name of the Auto Scaling group. `None` where neither the group nor the ledger was seen.
     pub group: Option<String>,
     /// The group's desired capacity.
@@ -40,11 +52,12 @@ pub struct Summary {
     pub generation: Option<u32>,
     /// Where the generation's life stands.
     pub phase: Option<Phase>,
-    /// Every instance of the group or of the ledger, and every member that belongs to no known instance.
+    /// Every instance of the group or of the ledger, and every member that belongs to no known instance. An instance
+    /// that is gone and runs no member is left out.
     pub members: Vec<MemberRow>,
     /// Whether a linearizable member list was had.
     pub listed: bool,
-    /// How many voters are proven. `None` without a member list.
+    /// How many voters are proven. `None` where neither a member list, nor the ledger, nor a server tells who votes.
     pub quorum: Option<QuorumRow>,
     /// What was not seen (`group`, `ledger`, `parameters`), and why.
     pub unknown: BTreeMap<String, String>,
@@ -76,52 +89,38 @@ pub struct InFlight {
     pub expires: Timestamp,
 }
 
-/// A note of the decision, and since when the conditions of its subject hold.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct NoteRow {
-    /// `cluster`, an instance ID, or `member` and an ID.
-    pub about: String,
-    /// `waiting` or `refused`.
-    pub verdict: String,
-    /// The code, under which `docs/OPERATIONS.md` explains it.
-    pub code: String,
-    /// How loudly the log says it: `INFO`, `WARN` or `ERROR`.
-    pub level: String,
-    /// The sentence.
-    pub text: String,
-    /// By kind of condition, as the ledger names it: when the condition began.
-    pub since: BTreeMap<String, Timestamp>,
-}
-
 impl Summary {
     /// Sums up what was seen and decided at this moment.
     pub fn of(obs: &Observation, decision: &Decision, now: Timestamp) -> Summary {
-        let group = obs.group.known();
-        let ledger = obs.ledger.known().and_then(Option::as_ref);
-        let parameters = obs.parameters.known();
-        let members = members::table(obs, group, ledger);
+        let look = Look::of(obs, now);
+        let (group, ledger) = (look.group, look.ledger);
+        let url_of = |member: &Member| look.url_of(member);
+        let servers = look.servers(&url_of);
+        let list = servers.list();
+        let members = members::rows(look, servers, &look.members(list));
         Summary {
             version: VERSION,
             cluster: obs.cluster.clone(),
             at: now,
+            health: health::health(look, servers, list, &members),
+            paused: group.map(|g| g.settings.paused),
             group: group_name(group, ledger),
             desired: group.map(|g| g.desired),
             max: group.map(|g| g.max),
             generation: ledger.map(|l| l.generation.number),
             phase: ledger.map(|l| l.generation.phase),
-            listed: members.quorum.is_some(),
-            members: members.rows,
-            quorum: members.quorum,
+            listed: list.is_some(),
+            quorum: health::quorum(&members, list.is_some()),
+            members,
             unknown: unknown(obs),
-            endpoints: parameters.and_then(|p| p.endpoints.clone()),
+            endpoints: obs.parameters.known().and_then(|p| p.endpoints.clone()),
             in_flight: ledger.and_then(|l| l.claim.as_ref()).map(in_flight),
             unanswered: ledger
                 .into_iter()
                 .flat_map(|l| &l.unanswered)
                 .map(|u| u.change.to_string())
                 .collect(),
-            notes: decision.notes.iter().map(|note| note_row(note, ledger)).collect(),
+            notes: decision.notes.iter().map(|note| notes::row(note, look)).collect(),
             next_step: decision.proposal.as_ref().map(|p| p.change.to_string()),
             calls: decision.effects.iter().map(ToString::to_string).collect(),
             history: ledger.map(last_entries).unwrap_or_default(),
@@ -135,15 +134,12 @@ fn group_name(group: Option<&Group>, ledger: Option<&Ledger>) -> Option<String> 
 }
 
 fn unknown(obs: &Observation) -> BTreeMap<String, String> {
-    fn why<T>(seen: &Seen<T>) -> Option<&String> {
-        match seen {
-            Seen::Known(_) => None,
-            Seen::Unknown(why) => Some(why),
-        }
-    }
-    let parts =
-        [("group", why(&obs.group)), ("ledger", why(&obs.ledger)), ("parameters", why(&obs.parameters))];
-    parts.into_iter().filter_map(|(part, why)| Some((part.to_owned(), why?.clone()))).collect()
+    let parts = [
+        ("group", obs.group.unknown()),
+        ("ledger", obs.ledger.unknown()),
+        ("parameters", obs.parameters.unknown()),
+    ];
+    parts.into_iter().filter_map(|(part, why)| Some((part.to_owned(), why?.to_owned()))).collect()
 }
 
 fn in_flight(claim: &Claim) -> InFlight {
@@ -151,33 +147,6 @@ fn in_flight(claim: &Claim) -> InFlight {
         change: claim.proposal.change.to_string(),
         request: claim.request.clone(),
         expires: claim.expires,
-    }
-}
-
-fn note_row(note: &Note, ledger: Option<&Ledger>) -> NoteRow {
-    let conditions = ledger.into_iter().flat_map(|l| &l.conditions);
-    let since = conditions.filter(|(key, _)| concerns(key, &note.about)).map(|(key, condition)| {
-        let key = key.to_string();
-        let kind = key.split_once('/').map_or(key.as_str(), |(kind, _)| kind);
-        (kind.to_owned(), condition.since)
-    });
-    NoteRow {
-        about: note.about.to_string(),
-        verdict: note.verdict.name().to_owned(),
-        code: note.verdict.code().to_owned(),
-        level: note.verdict.severity().as_str().to_owned(),
-        text: note.verdict.to_string(),
-        since: since.collect(),
-    }
-}
-
-fn concerns(key: &ConditionKey, subject: &Subject) -> bool {
-    match subject {
-        Subject::Cluster => {
-            matches!(key, ConditionKey::Silent | ConditionKey::Stalled | ConditionKey::Removed)
-        }
-        Subject::Instance(id) => key.instance() == Some(id),
-        Subject::Member(_) => false,
     }
 }
 

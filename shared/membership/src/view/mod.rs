@@ -14,6 +14,8 @@ use std::time::Duration;
 pub use self::instances::probe_of;
 pub use self::members::reached_at;
 pub use self::servers::Servers;
+pub use self::voters::{QuorumGone, recorded_voters};
+pub use crate::etcd::MISSES;
 use crate::guard::{Guard, Guards};
 use crate::ids::Timestamp;
 use crate::ledger::{Ledger, Phase};
@@ -26,8 +28,6 @@ pub const GONE_FOR: Duration = Duration::from_secs(6);
 /// `terminated`: 6 s between the two answers. A look reads its clock when it is over, which is up to 5 s after those
 /// answers where servers are silent, and two clocks may differ by 5 s.
 pub const ABSENT_FOR: Duration = Duration::from_secs(16);
-/// How many probes in a row must fail in one invocation before silence is recorded or acted on.
-pub const MISSES: u32 = 3;
 /// How much of a hook's time is kept in reserve.
 pub const HOOK_MARGIN: Duration = Duration::from_secs(30);
 

@@ -9,9 +9,51 @@ use crate::etcd::Member;
 use crate::guard::Guard;
 use crate::ids::{InstanceId, MemberId};
 use crate::instance::Instance;
-use crate::quorum::{Electorate, VoterChange};
+use crate::ledger::{EnvState, Ledger, Phase};
+use crate::observation::Parameters;
+use crate::quorum::{Electorate, VoterChange, majority};
+
+/// A quorum that is lost for good.
+pub struct QuorumGone {
+    /// How many voters are gone.
+    pub gone: usize,
+    /// How many voters are on record.
+    pub voters: usize,
+}
+
+/// The voters on record, for when no member list can be had: each instance whose member has voted, and that member.
+///
+/// The record of a removed voter stays until its instance is forgotten. Its env is deleted once the instance is gone
+/// and a list without the member was seen, so a gone instance without an env is no voter's any more. Where the
+/// Parameter Store shows no env at all, nothing follows from a missing one.
+pub fn recorded_voters<'a>(
+    ledger: &'a Ledger,
+    parameters: Option<&Parameters>,
+    gone: impl Fn(&InstanceId) -> bool,
+) -> Vec<(&'a InstanceId, MemberId)> {
+    let envs = parameters.map(|p| &p.envs).filter(|envs| !envs.is_empty());
+    let removed = |id: &InstanceId, env: EnvState| {
+        env != EnvState::Foreign && envs.is_some_and(|envs| !envs.contains_key(id)) && gone(id)
+    };
+    let voted = ledger.instances.iter().filter(|(id, r)| r.voted && !removed(id, r.env));
+    voted.filter_map(|(id, r)| Some((id, r.member?))).collect()
+}
 
 impl View<'_> {
+    /// The voters on record, for when no member list can be had.
+    pub fn recorded_voters(&self) -> Vec<(&InstanceId, MemberId)> {
+        recorded_voters(self.ledger, self.obs.parameters.known(), |id| self.gone(id))
+    }
+
+    /// How many of the voters on record are gone for good, and of how many, where the rest is no majority. `None`
+    /// where a majority is left, and before the cluster formed.
+    pub fn quorum_gone(&self) -> Option<QuorumGone> {
+        let voters = self.recorded_voters();
+        let gone = voters.iter().filter(|(id, _)| self.gone(id)).count();
+        let lost = self.phase() == Phase::Formed && gone > 0 && voters.len() - gone < majority(voters.len());
+        lost.then_some(QuorumGone { gone, voters: voters.len() })
+    }
+
     /// The arithmetic of this round.
     pub fn electorate(&self) -> Electorate {
         let Some(list) = self.list() else {

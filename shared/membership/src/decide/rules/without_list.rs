@@ -7,19 +7,24 @@ use crate::change::Effect;
 use crate::decide::rules::hold::retain_before_the_end;
 use crate::decision::{Decision, Refusal, Subject, Wait};
 use crate::guard::Guard;
-use crate::ledger::{Phase, Source};
-use crate::quorum::majority;
-use crate::view::View;
+use crate::ledger::Source;
+use crate::view::{QuorumGone, View};
 
 pub fn without_list(v: View<'_>, d: &mut Decision) {
-    let voted = || v.ledger.instances.iter().filter(|(_, r)| r.voted);
-    let (voters, gone) = (voted().count(), voted().filter(|(id, _)| v.gone(id)).count());
-    if v.phase() == Phase::Formed && gone > 0 && voters - gone < majority(voters) {
-        d.refuse(Subject::Cluster, Refusal::QuorumLost { gone, voters });
-    } else {
+    if !report_lost_quorum(v, d) {
         d.wait(Subject::Cluster, Wait::List);
     }
     never_a_member(v, d);
+}
+
+/// Refuses where the quorum is lost for good. Returns whether it is.
+pub fn report_lost_quorum(v: View<'_>, d: &mut Decision) -> bool {
+    let lost = v.quorum_gone().filter(|_| v.list().is_none());
+    if let Some(QuorumGone { gone, voters }) = lost {
+        d.refuse(Subject::Cluster, Refusal::QuorumLost { gone, voters });
+        return true;
+    }
+    false
 }
 
 /// Without a list, an instance is certainly no member only if it was never given an env and no change in flight is

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use membership::alarm::Alarm;
 use membership::etcd::{DbSize, Member, Probe, Silence, Status, Unreadable};
 use membership::ids::{ClusterId, InstanceId, MemberId};
 use membership::instance::{Ec2State, Instance, Lifecycle};
@@ -43,6 +44,7 @@ impl Building {
             "peer",
             "foreign",
             "from",
+            "alarm",
         ]);
         let id = InstanceId::from(line.words[0]);
         let address = line.get("addr").map_or_else(|| address(id.as_str()), |a| format!("10.0.0.{a}"));
@@ -114,7 +116,11 @@ impl Building {
                 learner: line.has("learner"),
                 version: line.get("version").unwrap_or("3.6.16").to_owned(),
                 revision: 1,
-                alarms: Vec::new(),
+                alarms: line
+                    .get("alarm")
+                    .and_then(|words| Alarm::parse(&words.replace('_', " ")))
+                    .into_iter()
+                    .collect(),
                 troubles: Vec::new(),
                 size: DbSize::default(),
                 downgrade: None,

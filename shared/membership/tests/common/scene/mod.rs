@@ -14,6 +14,7 @@
 //!   unhealthy noaddr addr=4            addr=4: the address is 10.0.0.4
 //!   unstarted name=n peer=host         what the list says of its member
 //!   leader follows=2 term=4 applied=9 cluster=9 answers-as=8 version=3.7.3     what its server answers
+//!   alarm=memberID:1_alarm:NOSPACE     an alarm in its status, `_` for a blank
 //!   silent | silent=1 | auth           three misses, or so many; authentication is required
 //!   open sealed foreign                its env in the record
 //!   recorded unrecorded                a record without a member; a member without a record

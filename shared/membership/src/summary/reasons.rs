@@ -1,0 +1,58 @@
+//! What a cluster lacks, in phrases for the operator.
+
+use super::health::{name, voters};
+use super::look::Look;
+use super::members::MemberRow;
+use crate::alarm::{Alarm, AlarmKind};
+use crate::seen::Seen;
+
+/// Everything that keeps the cluster from being healthy.
+pub fn reasons(look: Look<'_>, rows: &[MemberRow]) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if let Seen::Known(None) = &look.obs.ledger {
+        reasons.push("not managed yet: there is no ledger".to_owned());
+    }
+    reasons.extend(look.alarms().into_iter().map(alarm));
+    reasons.extend(broken_voters(rows));
+    let count = voters(rows).count();
+    if let Some(desired) = look.group.map(|group| group.desired).filter(|desired| count < *desired) {
+        reasons.push(format!("{count} of {desired} desired voters"));
+    }
+    if count > 0 && look.group.is_some_and(|group| group.desired == 0) {
+        reasons.push("the group wants no instance, and the voters that leave are only held".to_owned());
+    }
+    let obs = look.obs;
+    let unseen = [("group", obs.group.unknown()), ("ledger", obs.ledger.unknown())];
+    let unseen = unseen.into_iter().filter_map(|(part, why)| Some((part, why?)));
+    reasons.extend(unseen.map(|(part, why)| format!("the {part} could not be seen: {why}")));
+    reasons
+}
+
+/// The voters that are not proven, and why, as far as it was seen.
+fn broken_voters(rows: &[MemberRow]) -> Vec<String> {
+    let broken = voters(rows).filter(|row| !row.proven);
+    broken.map(|row| format!("{} {}", name(row), ailment(row))).collect()
+}
+
+fn ailment(row: &MemberRow) -> &'static str {
+    if row.gone {
+        "is gone"
+    } else if row.unreadable {
+        "cannot be read"
+    } else if !row.answers {
+        "does not answer"
+    } else if row.follows.is_none() {
+        "answers and follows no leader"
+    } else {
+        "answers and is not with the leader"
+    }
+}
+
+/// What an alarm means, and which it is.
+fn alarm(alarm: &Alarm) -> String {
+    match alarm.kind {
+        AlarmKind::NoSpace => format!("NO SPACE, so etcd refuses writes: {alarm}"),
+        AlarmKind::Corrupt => format!("CORRUPT DATA, so etcd refuses writes: {alarm}"),
+        AlarmKind::Other(_) => format!("etcd raises an alarm: {alarm}"),
+    }
+}
