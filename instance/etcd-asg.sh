@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # etcd-asg: what an instance of the Auto Scaling group runs. It makes no decision about the cluster: it reads the
 # parameter that the controller creates for this instance, starts etcd with it, and completes the launch hook once this
 # member is a healthy, published voter (a voter that the parameter `endpoints` names).
@@ -8,7 +8,9 @@
 #   etcd-asg run       ExecStart      runs etcd with what prepare approved
 #   etcd-asg ready     ExecStartPost  waits until this member is published, completes the launch hook and ends
 #
-# Needs bash, curl 7.75 or newer, awk, sed, coreutils; setpriv where ETCD_ASG_USER is set. No AWS CLI.
+# Needs bash, curl 7.88 or newer, awk, sed, coreutils; setpriv where ETCD_ASG_USER is set; blkid, mount and mkfs where
+# ETCD_ASG_DATA_DEVICE is set. No AWS CLI. With -p, bash runs no file that BASH_ENV names and takes no functions from its
+# environment.
 #
 # Exit statuses of run, which is the unit's main process:
 #   75  it could not continue now, and another start may help (prepare ends with 75, too)
@@ -27,12 +29,19 @@
 #   ETCD_ASG_PREFIX                the path of the parameters; default /etcd-asg
 #   ETCD_ASG_USER                  the user that etcd runs as; default: the caller
 #   ETCD_ASG_DATA_DIR              default /var/lib/etcd
+#   ETCD_ASG_DATA_DEVICE           the data volume, under the name that the launch template gives it, such as /dev/sdf; it
+#                                  is mounted at ETCD_ASG_DATA_DIR. Default: none, the data is on the root volume
+#   ETCD_ASG_REPORTS_BUCKET        the bucket for this host's last words; default: none are written
+#   ETCD_ASG_REPORT_SECONDS        seconds between two reports of one long wait; default 60
+#   ETCD_ASG_ROLE_ID               the ID (AROA…) of the instance's role, for the name of that object; default: asked of STS
 #   ETCD_ASG_RUN_DIR               default /run/etcd-asg (from the environment only)
 #   ETCD_ASG_POLL_SECONDS          seconds between two looks; default 2, fractions allowed
 #   ETCD_ASG_PARAMETER_PATIENCE    seconds to wait for the parameter before ending with 75; default 600
 #   AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN: default from the instance metadata
 #   AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_SSM, AWS_ENDPOINT_URL_AUTO_SCALING, AWS_USE_DUALSTACK_ENDPOINT,
-#   AWS_EC2_METADATA_SERVICE_ENDPOINT: as in the AWS CLI
+#   AWS_EC2_METADATA_SERVICE_ENDPOINT, AWS_CA_BUNDLE: as in the AWS CLI
+#   HTTPS_PROXY, HTTP_PROXY, NO_PROXY (from the file only): for this script's calls to AWS, never for etcd
+#   GODEBUG, GOGC, GOMAXPROCS, … (from the file only): for etcd's Go runtime
 #   ETCD_… (from the file only): etcd's own settings, such as ETCD_QUOTA_BACKEND_BYTES. Where the parameter sets the
 #   same name to another value, the parameter's value is used and a sentence says so. By default etcd compacts what is
 #   older than an hour (ETCD_AUTO_COMPACTION_MODE, _RETENTION): without compaction every cluster runs out of space.
@@ -64,8 +73,16 @@ readonly lib
 source "$lib/words.sh"
 # shellcheck source=lib/files.sh
 source "$lib/files.sh"
+# shellcheck source=lib/environment.sh
+source "$lib/environment.sh"
 # shellcheck source=lib/aws.sh
 source "$lib/aws.sh"
+# shellcheck source=lib/report.sh
+source "$lib/report.sh"
+# shellcheck source=lib/volume.sh
+source "$lib/volume.sh"
+# shellcheck source=lib/removed.sh
+source "$lib/removed.sh"
 # shellcheck source=lib/data.sh
 source "$lib/data.sh"
 # shellcheck source=lib/prepare.sh
@@ -76,22 +93,17 @@ source "$lib/run.sh"
 source "$lib/ready.sh"
 
 read_configuration() {
-  local file=${ETCD_ASG_CONFIG:-/etc/etcd-asg/config} name
-  if [[ -e $file ]]; then
-    read_settings "$file" config '(ETCD|AWS)_[A-Z0-9_]+' || refuse_configuration "in $file, $problem"
-    for name in "${!config[@]}"; do
-      if [[ $name == ETCD_* && $name != ETCD_ASG_* ]]; then
-        [[ ! $name =~ $NOT_TUNING ]] || refuse_configuration "in $file, $name cannot be set: it would override the parameter that keeps the cluster safe"
-        tuning[$name]=${config[$name]}
-      elif [[ -z ${!name:-} ]]; then
-        export "$name=${config[$name]}"
-      fi
-    done
-  fi
+  local file=${ETCD_ASG_CONFIG:-/etc/etcd-asg/config} name wrong=''
+  load_configuration "$file" || wrong=yes
+  cluster=${ETCD_ASG_CLUSTER:-}
+  [[ -z $wrong ]] || refuse_configuration "in $file, $problem"
+  for name in "${!tuning[@]}"; do
+    [[ ! $name =~ $NOT_TUNING ]] || refuse_configuration "in $file, $name cannot be set: it would override the parameter that keeps the cluster safe"
+  done
   if [[ -z ${tuning[ETCD_AUTO_COMPACTION_MODE]:-}${tuning[ETCD_AUTO_COMPACTION_RETENTION]:-} ]]; then
     tuning[ETCD_AUTO_COMPACTION_MODE]=periodic tuning[ETCD_AUTO_COMPACTION_RETENTION]=1h
   fi
-  cluster=${ETCD_ASG_CLUSTER:-} prefix=${ETCD_ASG_PREFIX:-/etcd-asg} user=${ETCD_ASG_USER:-}
+  prefix=${ETCD_ASG_PREFIX:-/etcd-asg} user=${ETCD_ASG_USER:-}
   poll=${ETCD_ASG_POLL_SECONDS:-2} patience=${ETCD_ASG_PARAMETER_PATIENCE:-600}
   data_dir=${ETCD_ASG_DATA_DIR:-/var/lib/etcd}
   member_data=$data_dir/member-data stamp_file=$data_dir/stamp
@@ -101,12 +113,14 @@ read_configuration() {
     refuse_configuration "ETCD_ASG_PREFIX is '$prefix': it must be a parameter path such as /etcd-asg"
   [[ $poll =~ ^[0-9]+(\.[0-9]+)?$ && $patience =~ ^[0-9]{1,9}$ ]] ||
     refuse_configuration "ETCD_ASG_POLL_SECONDS is '$poll' and ETCD_ASG_PARAMETER_PATIENCE '$patience': both must be numbers of seconds"
+  [[ ${ETCD_ASG_REPORT_SECONDS:-60} =~ ^[0-9]{1,9}$ ]] ||
+    refuse_configuration "ETCD_ASG_REPORT_SECONDS is '$ETCD_ASG_REPORT_SECONDS': it must be a number of seconds"
+  report_every=${ETCD_ASG_REPORT_SECONDS:-60}
+  [[ ${AWS_REGION:-none} =~ ^[a-z0-9-]+$ ]] ||
+    refuse_configuration "AWS_REGION is '$AWS_REGION': it must be a region such as eu-central-1, or be left out"
 }
 
-refuse_configuration() {
-  mkdir -p "$run_dir"
-  refuse "$CONFIGURATION" "$*"
-}
+refuse_configuration() { refuse "$CONFIGURATION" "$*"; }
 
 # prepare has already printed the reason: run only passes the status on, and ready has nothing to wait for.
 end_if_refused() {
@@ -122,6 +136,7 @@ case $command in
   prepare | run | ready)
     [[ $# -eq 1 ]] || { say "usage: etcd-asg prepare|run|ready"; exit "$USAGE"; }
     end_if_refused
+    clean_environment
     read_configuration
     "$command"
     ;;

@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # install-etcd.sh SOURCE [SHA256]: puts etcd and etcdctl into /usr/local/bin.
 #
 #   image            nothing is installed: the image must contain etcd
@@ -23,42 +23,45 @@ releases=${ETCD_ASG_ETCD_RELEASES:-https://github.com/etcd-io/etcd/releases/down
 bin_dir=${ETCD_ASG_BIN_DIR:-/usr/local/bin}
 # shellcheck disable=SC2034  # lib/aws.sh reads it
 readonly CREDENTIALS_SECONDS=300
-lib=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib
+home=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+# shellcheck disable=SC2034  # lib/words.sh reads it
+me=install-etcd
+# shellcheck source=lib/words.sh
+source "$home/lib/words.sh"
 # shellcheck source=lib/files.sh
-source "$lib/files.sh"
+source "$home/lib/files.sh"
+# shellcheck source=lib/environment.sh
+source "$home/lib/environment.sh"
 # shellcheck source=lib/aws.sh
-source "$lib/aws.sh"
+source "$home/lib/aws.sh"
 
+# The boot script's refusal quotes the failure, and its report carries it.
 fail() {
-  printf 'install-etcd: %s\n' "$*" >&2
+  say "$*"
+  printf '%s\n' "$*" >"$home/install-failed" || true
   exit 1
 }
 
+# A joiner has five minutes. Where packets are dropped without an answer, as GitHub's are in a subnet without NAT, the
+# failure is told within half a minute; a slow download has two minutes.
+readonly BOUNDS=(--show-error --fail --connect-timeout 5 --retry 2 --retry-connrefused --retry-max-time 60 --max-time 120
+  --speed-limit 10000 --speed-time 20)
+
 fetch() {
-  curl --silent --show-error --fail --location --retry 5 --retry-connrefused --output "$2" "$1" ||
-    fail "cannot download $1: does the instance have a route to it? Otherwise put etcd into the image, or put its archive into a bucket and name it as s3://BUCKET/KEY"
+  ask "${BOUNDS[@]}" --location --output "$2" "$1" ||
+    fail "cannot download $1: does the instance have a route to it? GitHub has no IPv6. Without a NAT gateway put etcd into the image, or its archive into a bucket (s3://BUCKET/KEY)"
 }
 
 fetch_object() {
-  local file=${ETCD_ASG_CONFIG:-/etc/etcd-asg/config} name key secret session
-  local -A config=()
-  if [[ -e $file ]]; then
-    read_settings "$file" config '(ETCD|AWS)_[A-Z0-9_]+' || fail "in $file, $problem"
-    for name in "${!config[@]}"; do
-      [[ $name != AWS_* || -n ${!name:-} ]] || export "$name=${config[$name]}"
-    done
-  fi
+  local key secret session found
+  check_curl || fail "curl is ${found:-missing}, and it must be 7.88 or newer: an older curl does not sign what S3 wants signed; use an image with a newer curl"
   learn_region || fail "the instance metadata service does not give the region"
   learn_credentials || fail "the instance metadata service has no credentials: does the instance have a role?"
-  {
-    printf 'user = "%s:%s"\n' "$key" "$secret"
-    [[ -z $session ]] || printf 'header = "x-amz-security-token: %s"\n' "$session"
-  } | curl --silent --show-error --fail --config - --aws-sigv4 "aws:amz:$region:s3" --retry 5 --retry-connrefused \
-    --header 'x-amz-content-sha256: UNSIGNED-PAYLOAD' --output "$2" "$(endpoint s3)${1#s3://}" ||
+  signed s3 "${1#s3://}" "${BOUNDS[@]}" --header 'x-amz-content-sha256: UNSIGNED-PAYLOAD' --output "$2" ||
     fail "cannot read $1: may the instance's role read it (s3:GetObject), is it in $region, and is there a route to S3?"
 }
 
-version_here() { "$bin_dir/etcd" --version 2>/dev/null | sed -n 's/^etcd Version: //p'; }
+version_here() { PATH=$bin_dir:$PATH learn_version && printf '%s' "$version"; }
 
 install_archive() {
   local found
@@ -88,6 +91,11 @@ release() {
   expected=$(awk -v name="$name" '$2 == name { print $1 }' "$work/SHA256SUMS")
 }
 
+declare -A config=() tuning=()
+clean_environment
+file=${ETCD_ASG_CONFIG:-/etc/etcd-asg/config}
+load_configuration "$file" || fail "in $file, $problem"
+rm -f "$home/install-failed"
 if [[ $source == image ]]; then
   command -v etcd >/dev/null || fail "the image must contain etcd, but there is no etcd on PATH ($PATH)"
   exit 0

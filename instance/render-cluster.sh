@@ -17,7 +17,7 @@ template=${1:-$here/../examples/cluster.yaml}
 # CloudFormation resolves these references, not this shell.
 # shellcheck disable=SC2016
 text=$("$here/render-user-data.sh" --template '${ParameterPrefix}' '${Etcd}' '${EtcdSha256}' \
-  '/dev/sdf /var/lib/etcd xfs noatime,x-systemd.makefs 0 0' '${ClusterName}' '${Settings}')
+  /dev/sdf '${ClusterName}' '${Settings}')
 line=$(grep -nE '^ *- .*@USER_DATA@' "$template") || fail "$template has no list item with @USER_DATA@"
 [[ $line != *$'\n'* ]] || fail "$template has more than one list item with @USER_DATA@"
 number=${line%%:*} indent=${line#*:}

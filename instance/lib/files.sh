@@ -28,7 +28,8 @@ read_settings() {
     name=${BASH_REMATCH[1]} value=${BASH_REMATCH[-1]}
     [[ $value =~ $quoted ]] && value=${BASH_REMATCH[1]}
     if [[ ! $value =~ $plain ]]; then
-      problem="line $number has a character that a setting must not have: '$shown'"
+      line=${value//[]!#%&()*+,.\/0-9:;<=>?@A-Z[^_a-z{|\}~ -]/} line=${line:0:1}
+      problem="line $number sets ${name:0:80} to a value with the character ${line//[^ -~]/beyond ASCII}, which a line of settings cannot carry: '$shown'"
       return 1
     fi
     if [[ -n ${into[$name]+set} ]]; then

@@ -2,9 +2,12 @@
 # ExecStartPre: waits for the parameter, and approves it if it fits the data directory.
 
 prepare() {
+  check_curl || refuse_configuration "curl is ${found:-missing}, and it must be 7.88 or newer: an older curl does not sign what S3 wants signed; use an image with a newer curl"
+  mount_volume
   mkdir -p "$data_dir" "$run_dir" || again "cannot create $data_dir or $run_dir: are both on a writable disk? Trying again"
   rm -f "$run_dir"/{refused,removed,environment,pid}
   wait_for_instance_id
+  check_etcd
   read_stamp
   wait_for_environment
   until check_data_directory && { has_log || check_minor; }; do
@@ -27,7 +30,7 @@ wait_for_instance_id() {
 }
 
 wait_for_environment() {
-  local end=$((SECONDS + patience)) unknown=0
+  local end=$((SECONDS + patience)) unknown=0 looks=0
   local name=$prefix/$cluster/instances/$instance
   while :; do
     get_parameter "$name"
@@ -41,6 +44,7 @@ wait_for_environment() {
       absent)
         unknown=0
         if [[ -e $stamp_file ]]; then
+          ((looks++ % 30)) || refuse_if_removed
           say_once "the parameter $name is gone, and this member has data in $data_dir: the controller has given this instance up, or somebody deleted the parameter. etcd is not started without it; waiting"
         else
           say_once "waiting for the parameter $name: the controller creates it when it is this instance's turn to join"

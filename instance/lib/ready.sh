@@ -5,9 +5,13 @@ ready() {
   local attempts=0 none=0
   wait_for_run
   read_settings "$run_dir/environment" env 'ETCD_[A-Z0-9_]+' || exit 0
+  said="etcd runs and follows no leader yet"
   until [[ -e $data_dir/joined ]] || note_joined; do next_look; done
   check_identity
+  said="etcd has joined cluster $cluster and is not a published voter yet"
   until healthy && { [[ -e $data_dir/completed ]] || published; }; do next_look; done
+  rm -f "$run_dir.etcd"
+  report "member ${env[ETCD_NAME]} is a healthy, published voter of $cluster"
   [[ ! -e $data_dir/completed && -n ${env[ETCD_ASG_LAUNCH_HOOK]:-} ]] || exit 0
   while still_running && ((attempts < COMPLETE_ATTEMPTS && none < 3)); do
     complete_launch
@@ -48,7 +52,7 @@ next_look() {
 local_etcd() {
   local url=${env[ETCD_ADVERTISE_CLIENT_URLS]%%,*} path=$1
   shift
-  curl --silent --noproxy '*' --max-time 5 "$@" "${url%/}$path"
+  ask --noproxy '*' --max-time 5 "$@" "${url%/}$path"
 }
 
 # Makes a linearizable read. It does not ask /health, for two reasons: etcd 3.4 writes an entry into the log for each
@@ -90,7 +94,7 @@ published() {
 
 # Sets `outcome`: completed, none (no lifecycle action is active), or failed (and `reason`).
 complete_launch() {
-  call_aws autoscaling --data Action=CompleteLifecycleAction --data Version=2011-01-01 \
+  call_aws autoscaling '' --data Action=CompleteLifecycleAction --data Version=2011-01-01 \
     --data LifecycleActionResult=CONTINUE --data-urlencode "InstanceId=${env[ETCD_NAME]}" \
     --data-urlencode "AutoScalingGroupName=${env[ETCD_ASG_GROUP]:-}" \
     --data-urlencode "LifecycleHookName=${env[ETCD_ASG_LAUNCH_HOOK]}"

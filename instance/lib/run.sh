@@ -9,8 +9,8 @@ run() {
 
   local etcd='' reader stopping='' result
   trap 'stopping=yes; [[ -z $etcd ]] || kill -TERM "$etcd" 2>/dev/null' TERM INT
-  # The reader ends only with its input: without a reader, SIGPIPE would kill etcd while it moves its leadership.
-  exec 3> >(trap '' TERM INT; exec sed -u "/the member has been permanently removed from the cluster/w $run_dir/removed" 3>&-)
+  # tee and tail end only with their input: without a reader, SIGPIPE would kill etcd while it moves its leadership.
+  exec 3> >(trap '' TERM INT; exec 3>&- 4>&1; { tee -p /dev/fd/5 5>&1 >&4; } | tail -n 300 >"$run_dir/etcd-log")
   reader=$!
   start_etcd >&3 2>&1 3>&- &
   etcd=$!
@@ -26,11 +26,7 @@ run() {
 
 start_etcd() {
   local name
-  # etcd reads every ETCD_* variable and warns of names that it does not know. All other variables stay.
-  for name in $(compgen -e ETCD_); do unset "$name"; done
-  for name in "${!tuning[@]}"; do
-    export "$name=${tuning[$name]}"
-  done
+  enter_etcd_environment
   for name in "${!env[@]}"; do
     [[ $name != ETCD_ASG_* ]] || continue
     [[ ${tuning[$name]:-${env[$name]}} == "${env[$name]}" ]] ||
@@ -45,10 +41,23 @@ start_etcd() {
 }
 
 explain_end() {
-  if [[ -s $run_dir/removed ]]; then
-    refuse "$REMOVED" "member ${env[ETCD_NAME]} was removed from cluster $cluster and cannot come back; if the group does not replace instance ${env[ETCD_NAME]}, terminate it"
-  fi
+  local log=$run_dir/etcd-log last seen=''
+  last=$(last_error "$log")
+  [[ -z $last ]] || printf 'etcd=%s\n' "$last" >"$run_dir.etcd"
+  # The log alone cannot tell: settings of etcd may keep the line from it, and the words may stand in a key.
+  ! grep -q 'the member has been permanently removed from the cluster' "$log" || seen=yes
+  learn_standing
+  [[ $standing == removed || ($standing == unknown && -n $seen) ]] && refuse_removed
   [[ -e $data_dir/joined ]] || again "etcd ended with status $1 before it had joined cluster $cluster (its last lines say why): reading the parameter again"
   say "etcd ended with status $1: starting it again"
+  report "etcd ended with status $1: starting it again"
   exit "$1"
+}
+
+# Prints the last line by which etcd says why it ends, of each of its log formats.
+last_error() {
+  local pattern
+  for pattern in '"level":"(fatal|panic)"|^panic:|^fatal error:| C \| |^(F|C)[0-9]{4} ' '"level":"error"|[Ee]rror| E \| '; do
+    grep -aE "$pattern" "$1" | tail -n 1 | cut -c -1200 | grep . && return
+  done
 }

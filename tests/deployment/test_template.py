@@ -273,7 +273,7 @@ class Cluster(unittest.TestCase):
         text = "".join(path.read_text() for path in sorted((REPOSITORY / "instance").rglob("*.sh")))
         used = {f"ssm:{name}" for name in re.findall(r"X-Amz-Target: AmazonSSM\.(\w+)", text)}
         used |= {f"autoscaling:{name}" for name in re.findall(r"Action=(\w+)", text)} - {"autoscaling:GetCallerIdentity"}
-        return used | ({"s3:GetObject"} if '"$(endpoint s3)' in text else set())
+        return used | ({"s3:GetObject"} if "signed s3 " in text else set())
 
     def test_every_call_of_the_boot_script_is_granted_and_nothing_else(self):
         reads = Template.cluster(ClusterName="red", EtcdArchiveBucket="tools", EtcdArchiveKey="etcd.tgz")
@@ -302,8 +302,8 @@ class Cluster(unittest.TestCase):
 
     def test_cloudformation_fills_in_what_the_command_line_would(self):
         wanted = self.rendered(
-            "red", "--device", "/dev/sdf", "--set", "ETCD_QUOTA_BACKEND_BYTES=4294967296",
-            "--set", "ETCD_ASG_ROLE_ID=role.RoleId",
+            "red", "--device", "/dev/sdf", "--set", "ETCD_ASG_ROLE_ID=role.RoleId",
+            "--set", "ETCD_QUOTA_BACKEND_BYTES=4294967296",
         )
         self.assertEqual(self.settings(self.user_data(self.template)), self.settings(wanted))
         archive = Template.cluster(
@@ -312,8 +312,8 @@ class Cluster(unittest.TestCase):
         )
         wanted = self.rendered(
             "blue", "--prefix", "/other", "--device", "/dev/sdf", "--etcd", "s3://tools/etcd.tgz", "--sha256", "a" * 64,
-            "--set", "ETCD_ELECTION_TIMEOUT=2000", "--set", "ETCD_ASG_ROLE_ID=role.RoleId",
-            "--set", "ETCD_ASG_REPORTS_BUCKET=words", "--set", "AWS_USE_DUALSTACK_ENDPOINT=true",
+            "--set", "ETCD_ASG_ROLE_ID=role.RoleId", "--set", "ETCD_ASG_REPORTS_BUCKET=words",
+            "--set", "AWS_USE_DUALSTACK_ENDPOINT=true", "--set", "ETCD_ELECTION_TIMEOUT=2000",
         )
         self.assertEqual(self.settings(self.user_data(archive)), self.settings(wanted))
         self.assertEqual(archive.refusals(), [])
@@ -325,30 +325,34 @@ class Cluster(unittest.TestCase):
     def test_it_fits(self):
         """EC2 takes 16,384 bytes of user data before base64 (EC2 user guide, user data), CloudFormation 51,200 of a
         template that is not in S3 (CloudFormation quotas)."""
+        everything = {"EtcdSha256": "a" * 64, "Egress": "ipv6", "EtcdArchiveBucket": "b" * 63, "ReportsBucket": "b" * 63}
         longest = Template.cluster(
-            ClusterName="c" * 100, ParameterPrefix="/" + "p" * 499, EtcdSha256="a" * 64, Egress="ipv6", JournalDays=30,
-            EtcdArchiveBucket="b" * 63, EtcdArchiveKey="k" * 200, ReportsBucket="b" * 63,
+            ClusterName="c" * 100, ParameterPrefix="/" + "p" * 99, EtcdArchiveKey="k" * 100, **everything
         )
-        filled_in = self.user_data(longest)
-        self.assertIsNone(re.search(r"@[A-Z_]+@|\$\{", filled_in))
-        # What CloudFormation fills in for the references to its resources: IDs of roles and names that it makes up.
-        made_up = 128 * 2
-        room_for_settings = 16384 - len(filled_in.encode()) - made_up
-        self.assertGreater(room_for_settings, 300, "there is no room for EtcdSettings")
+        usual = Template.cluster(
+            ClusterName="c" * 16, ParameterPrefix="/" + "p" * 16, EtcdArchiveKey="k" * 40, JournalDays=30, **everything
+        )
+        # Beside EtcdSettings' default, of one line: names as long as they may be, or the journal and names as they are.
+        for filled_in, least in ((self.user_data(longest), 0), (self.user_data(usual), 200)):
+            self.assertIsNone(re.search(r"@[A-Z_]+@|\$\{", filled_in))
+            # The ID of a role has 21 characters (IAM user guide, unique identifiers), the name that CloudFormation makes
+            # up for the parameter about 40; here they have the names of their resources.
+            made_up = 64
+            room_for_settings = 16384 - len(filled_in.encode()) - made_up
+            self.assertGreaterEqual(room_for_settings, least, "there is no room for EtcdSettings")
         self.assertLessEqual(len(Template.rendered_cluster().encode()), 51200)
         self.assertLessEqual(len(FUNCTIONS.read_bytes()), 51200)
 
     def test_the_journal_is_shipped_only_where_it_is_wanted_and_after_etcd(self):
-        self.assertNotIn("rsyslog", self.user_data(self.template))
+        self.assertNotIn("ETCD_ASG_JOURNAL", self.user_data(self.template))
         self.assertEqual(self.template.resources("AWS::IAM::Policy"), {})
         self.assertEqual(self.template.resources("AWS::Logs::LogGroup"), {})
         ships = Template.cluster(ClusterName="red", JournalDays=7)
         self.assertEqual(ships.properties("Journal"), {"RetentionInDays": 7})
-        commands = yaml.safe_load(self.user_data(ships))["runcmd"]
-        self.assertEqual(commands[:-1], yaml.safe_load(self.user_data(self.template))["runcmd"])
-        self.assertEqual(commands[-1][:2], ["sh", "-c"])
-        self.assertIn("-c ssm:journalconfiguration ||", commands[-1][2])
-        subprocess.run(["sh", "-n", "-c", commands[-1][2]], check=True)
+        self.assertIn("\n      ETCD_ASG_JOURNAL=journalconfiguration\n", self.user_data(ships))
+        setup = (REPOSITORY / "instance" / "setup.sh").read_text()
+        self.assertIn('-c "ssm:$journal"', setup)
+        self.assertLess(setup.index("start --no-block etcd-asg"), setup.index("dnf "))
         (file,) = json.loads(ships.properties("JournalConfiguration")["Value"])["logs"]["logs_collected"]["files"]["collect_list"]
         self.assertEqual(file, {"file_path": "/var/log/messages", "log_group_name": "journal", "log_stream_name": "{instance_id}"})
         role = list(of_the_instance(ships))

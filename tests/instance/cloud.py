@@ -1,5 +1,5 @@
-"""A small AWS for one test: instance metadata, SSM's GetParameter, CompleteLifecycleAction and S3's GetObject on one
-loopback port.
+"""A small AWS for one test: instance metadata, SSM's GetParameter, CompleteLifecycleAction, STS's GetCallerIdentity, and
+S3's GetObject and PutObject, on one loopback port.
 
 It checks every signature, so that a call which the real AWS would refuse fails here too.
 """
@@ -23,6 +23,10 @@ class Cloud:
     def __init__(self):
         self.parameters = {}
         self.objects = {}  # S3: /bucket/key → bytes
+        self.puts = []  # (path, bytes) of each PutObject
+        self.put_status = 200
+        self.role = "AROATESTROLE"
+        self.identity_asked = 0
         self.ssm_error = None  # (HTTP status, __type): the answer to every SSM call
         self.action_answers = []  # (HTTP status, code, message): one for each call; after the last, 200
         self.metadata = {
@@ -91,6 +95,8 @@ def _handler(cloud):
         def do_PUT(self):
             if self.path == "/latest/api/token" and self.headers["X-aws-ec2-metadata-token-ttl-seconds"]:
                 self.answer(200, "the-token", "text/plain")
+            elif not self.path.startswith("/latest/"):
+                self.put_object()
             else:
                 self.answer(400, "", "text/plain")
 
@@ -112,11 +118,35 @@ def _handler(cloud):
             with cloud.changed:
                 if service is None:
                     self.answer(403, json.dumps({"__type": "InvalidSignatureException"}))
+                elif service == "sts":
+                    self.get_caller_identity(dict(urllib.parse.parse_qsl(body.decode())))
                 elif service == "ssm":
                     self.get_parameter(json.loads(body))
                 else:
                     self.complete_action(dict(urllib.parse.parse_qsl(body.decode())))
                 cloud.changed.notify_all()
+
+        def put_object(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            with cloud.changed:
+                whole = self.headers["x-amz-content-sha256"] == hashlib.sha256(body).hexdigest()
+                if self.checked_service(body) != "s3" or not whole:
+                    self.answer(403, "<Error><Code>SignatureDoesNotMatch</Code></Error>", "application/xml")
+                else:
+                    if cloud.put_status == 200:
+                        cloud.puts.append((urllib.parse.unquote(self.path), body))
+                    self.answer(cloud.put_status, "", "application/xml")
+                cloud.changed.notify_all()
+
+        def get_caller_identity(self, form):
+            cloud.identity_asked += 1
+            if form != {"Action": "GetCallerIdentity", "Version": "2011-06-15"}:
+                self.answer(400, "<ErrorResponse/>", "text/xml")
+                return
+            # The form of the answer: AWS STS API reference, GetCallerIdentity.
+            user = f"<UserId>{cloud.role}:{INSTANCE}</UserId><Account>123456789012</Account>"
+            result = f"<GetCallerIdentityResult>{user}</GetCallerIdentityResult>"
+            self.answer(200, f"<GetCallerIdentityResponse>{result}</GetCallerIdentityResponse>", "text/xml")
 
         def get_object(self):
             if self.checked_service(b"") != "s3":

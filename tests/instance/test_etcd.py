@@ -118,6 +118,26 @@ class RealEtcd(Case):
         finally:
             other.close()
 
+    def test_a_removed_member_is_not_started_again_where_etcd_logs_nothing_of_it(self):
+        log = self.machine.root / "etcd.log"
+        for settings in ("ETCD_LOG_LEVEL=error\n", f"ETCD_LOG_OUTPUTS={log}\n"):
+            with self.subTest(settings):
+                self.setUp()
+                (self.machine.root / "config").write_text(f"ETCD_ASG_CLUSTER=red\n{settings}")
+                self.put_seed_env()
+                running, _, said = self.start_seed()
+                self.joined(said)
+                other = self.second_member()
+                try:
+                    own = self.member_id(said)
+                    self.cloud.put_parameter(ENDPOINTS, f"{self.client},{other.client}")
+                    self.wait_for(lambda own=own: self.removed(own), said, seconds=60)
+                    self.assertEqual(running.wait(timeout=60), 87, said())
+                    self.wait_for(lambda said=said: "was removed from cluster red" in said(), said)
+                    self.assertNotIn("permanently removed", said())
+                finally:
+                    other.close()
+
     def member_id(self, said):
         """The ID of this instance's member, which gets its name once its etcd has started."""
         found = []
@@ -156,6 +176,7 @@ class Second:
     """A second voter, which runs without the boot script."""
 
     def __init__(self, client, peer, string, case):
+        self.client = client
         self.data = case.machine.root / "second"
         environment = {
             "PATH": "/usr/bin:/bin",

@@ -18,13 +18,13 @@ class Run(Case):
 
     def test_etcd_gets_its_own_variables_and_none_of_the_script(self):
         self.machine.variables["ETCD_STRAY"] = "from the host"
-        self.machine.variables["REGION_MARK"] = "kept"
+        self.machine.variables["LOCAL_REGION_MARK"] = "kept"
         self.machine.fake_etcd(f"env > {self.machine.root}/seen; exit 1")
         self.machine.run()
         seen = dict(line.split("=", 1) for line in (self.machine.root / "seen").read_text().splitlines())
         self.assertEqual(seen["ETCD_INITIAL_CLUSTER_STATE"], "existing")
         self.assertEqual(seen["ETCD_DATA_DIR"], str(self.machine.member_data))
-        self.assertEqual(seen["REGION_MARK"], "kept")
+        self.assertEqual(seen["LOCAL_REGION_MARK"], "kept")
         self.assertEqual([name for name in seen if name.startswith("ETCD_ASG_") or name == "ETCD_STRAY"], [])
 
     def environment_of_etcd(self):

@@ -76,7 +76,7 @@ class Parameter(Case):
                 self.cloud.put_parameter(PARAMETER, rest + line + "\n")
                 if line.startswith("ETCD_X=a; "):
                     # The line has a semicolon and an apostrophe; the apostrophe is what is refused.
-                    self.refused("a character that a setting must not have")
+                    self.refused("to a value with the character ', which a line of settings cannot carry")
                 else:
                     self.refused()
                 self.assertFalse(trap.exists())

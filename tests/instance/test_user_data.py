@@ -1,6 +1,6 @@
 """The user data contains exactly the files of the boot script, and what it installs runs."""
 
-import base64
+import contextlib
 import functools
 import hashlib
 import http.server
@@ -8,9 +8,13 @@ import io
 import pathlib
 import platform
 import re
+import shutil
+import socket
 import subprocess
+import sys
 import tarfile
 import tempfile
+import textwrap
 import threading
 import unittest
 
@@ -29,35 +33,48 @@ def render(*arguments):
 
 class UserData(unittest.TestCase):
     def unpacked(self):
+        """What the user data itself unpacks, with its own program."""
         folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
-        bundle = re.search(r"^    content: ([A-Za-z0-9+/=]{1000,})$", render("red").stdout, re.M).group(1)
-        with tarfile.open(fileobj=io.BytesIO(base64.b64decode(bundle, validate=True))) as archive:
-            archive.extractall(folder, filter="data")
+        text = render("red").stdout
+        bundle = re.search(r"^  - path: /usr/local/lib/etcd-asg/bundle\n    content: \|\n      (\S{1000,})\n", text, re.M)
+        (folder / "bundle").write_text(bundle.group(1) + "\n")
+        program = re.search(r"^    - -c\n    - \|\n(.*?)^  - ", text, re.M | re.S).group(1)
+        program = textwrap.dedent(program).replace("/usr/local/lib/etcd-asg", str(folder))
+        subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, timeout=30)
+        (folder / "bundle").unlink()
         return folder
+
+    def test_nothing_in_the_bundle_is_a_reference(self):
+        """Fn::Sub reads a dollar sign before a brace, and YAML ends the text at a line break only."""
+        bundle = max(render("red").stdout.splitlines(), key=len)
+        self.assertGreater(len(bundle), 5000)
+        self.assertEqual(set("$@ \t") & set(bundle.strip()), set())
 
     def test_every_file_of_the_boot_script_is_in_it_without_its_comments(self):
         folder = self.unpacked()
-        wanted = ["etcd-asg.sh", "etcd-asg.service", "install-etcd.sh"]
+        wanted = ["setup.sh", "etcd-asg.sh", "etcd-asg.service", "install-etcd.sh"]
         wanted += [f"lib/{path.name}" for path in (INSTANCE / "lib").iterdir()]
         self.assertEqual(
             {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}, set(wanted)
         )
         for name in wanted:
             first, *rest = (INSTANCE / name).read_text().splitlines(keepends=True)
-            kept = [line for line in rest if not line.lstrip().startswith("#")]
+            kept = [line.lstrip(" ") for line in rest if line.strip() and not line.lstrip().startswith("#")]
             self.assertEqual((folder / name).read_text(), first + "".join(kept), name)
 
     def test_a_line_that_looks_like_a_comment_is_one(self):
         """bash must read the same functions from a file with its comments and without them."""
         folder = self.unpacked()
         for path in (folder / "lib").iterdir():
-            shown = [
+            texts = [
                 subprocess.run(
                     ["bash", "-c", 'source "$1"; declare -f', "-", file],
                     capture_output=True, text=True, check=True, timeout=30,
                 ).stdout
                 for file in (path, INSTANCE / "lib" / path.name)
             ]
+            # A program of awk keeps its indents in a string.
+            shown = [re.sub(r"^ +", "", text, flags=re.M) for text in texts]
             self.assertEqual(shown[0], shown[1], path.name)
             self.assertIn("()", shown[0])
 
@@ -65,6 +82,7 @@ class UserData(unittest.TestCase):
         folder = self.unpacked()
         link = folder / "etcd-asg"
         link.symlink_to(folder / "etcd-asg.sh")
+        (folder / "etcd-asg.sh").chmod(0o755)
         done = subprocess.run([link], capture_output=True, text=True, check=False, timeout=30)
         self.assertEqual(done.returncode, 64)
         self.assertEqual(done.stderr, "etcd-asg: usage: etcd-asg prepare|run|ready\n")
@@ -78,12 +96,12 @@ class UserData(unittest.TestCase):
             "      ETCD_ASG_CLUSTER=red\n",
             "      ETCD_ASG_PREFIX=/other\n",
             "      ETCD_QUOTA_BACKEND_BYTES=8589934592\n      AWS_USE_DUALSTACK_ENDPOINT=true\n",
-            "      /dev/sdf /var/lib/etcd xfs noatime,x-systemd.makefs 0 0\n",
-            f'install-etcd.sh, "s3://bucket/etcd.tgz", "{"a" * 64}"]',
+            "      ETCD_ASG_DATA_DEVICE=/dev/sdf\n",
+            f'setup.sh, "s3://bucket/etcd.tgz", "{"a" * 64}"]',
         ):
-            self.assertIn(line, text)
+            self.assertTrue(line in text, line)
         self.assertIsNone(re.search(r"@[A-Z_]+@", text))
-        self.assertLess(len(text), 16384)
+        self.assertLess(len(text.encode()), 16384)
 
     def test_the_same_files_give_the_same_bytes(self):
         self.assertEqual(render("red").stdout, render("red").stdout)
@@ -206,10 +224,62 @@ class InstallEtcd(unittest.TestCase):
         done = self.install("s3://my-bucket/none.tar.gz", self.sum, **where)
         self.assertIn("may the instance's role read it (s3:GetObject)", done.stderr)
 
+    def copy_of_the_installer(self):
+        home = self.root / "home"
+        shutil.copytree(INSTANCE, home)
+        return home
+
+    def test_packets_that_are_dropped_are_told_soon_and_kept_for_the_boot_script(self):
+        home = self.copy_of_the_installer()
+        with dropped() as url:
+            done = subprocess.run(
+                [home / "install-etcd.sh", "9.9.9"], capture_output=True, text=True, check=False, timeout=100,
+                env={"PATH": "/usr/bin:/bin", "ETCD_ASG_ETCD_RELEASES": url, "ETCD_ASG_BIN_DIR": str(self.bin)},
+            )
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("GitHub has no IPv6", done.stderr)
+        self.assertIn(f"cannot download {url}/v9.9.9/", (home / "install-failed").read_text())
+        cloud = Cloud()
+        self.addCleanup(cloud.close)
+        (self.root / "config").write_text("ETCD_ASG_CLUSTER=red\nETCD_ASG_REPORTS_BUCKET=ledgers\n")
+        refused = subprocess.run(
+            [home / "etcd-asg.sh", "prepare"], capture_output=True, text=True, check=False, timeout=60,
+            env={"PATH": "/usr/bin:/bin", "ETCD_ASG_CONFIG": str(self.root / "config"), "AWS_ENDPOINT_URL": cloud.endpoint,
+                 "AWS_EC2_METADATA_SERVICE_ENDPOINT": cloud.endpoint, "ETCD_ASG_DATA_DIR": str(self.root / "data"),
+                 "ETCD_ASG_RUN_DIR": str(self.root / "run")},
+        )
+        self.assertEqual((self.root / "run" / "refused").read_text(), "78\n", refused.stderr)
+        self.assertIn(f"there is no working etcd on PATH (/usr/bin:/bin): cannot download {url}", refused.stderr)
+        self.assertIn(b"cannot download", cloud.puts[-1][1], "the report has the reason")
+        self.assertEqual(cloud.reads, [], "it does not wait for its turn first")
+
+    def test_a_later_success_is_not_shadowed_by_an_earlier_failure(self):
+        home = self.copy_of_the_installer()
+        (home / "install-failed").write_text("cannot download x\n")
+        done = subprocess.run(
+            [home / "install-etcd.sh", "9.9.1"], capture_output=True, text=True, check=False, timeout=60,
+            env={"PATH": "/usr/bin:/bin", "ETCD_ASG_ETCD_RELEASES": self.url, "ETCD_ASG_BIN_DIR": str(self.bin)},
+        )
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertFalse((home / "install-failed").exists())
+
     def test_a_release_that_is_not_there(self):
         done = self.install("9.9.2")
         self.assertEqual(done.returncode, 1)
         self.assertIn("cannot download", done.stderr)
+
+
+@contextlib.contextmanager
+def dropped():
+    """A URL whose server answers no connection: its queue is full, so the kernel drops what comes."""
+    with socket.socket() as server, contextlib.ExitStack() as waiting:
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        for _ in range(3):
+            client = waiting.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(server.getsockname())
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
