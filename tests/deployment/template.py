@@ -103,6 +103,8 @@ class Template:
             value, pattern = self.parameters[name], parameter.get("AllowedPattern")
             if pattern is not None and not re.fullmatch(pattern, str(value)):
                 told.append(f"{name}: {parameter.get('ConstraintDescription', pattern)}")
+            if len(str(value)) > parameter.get("MaxLength", len(str(value))):
+                told.append(f"{name}: at most {parameter['MaxLength']} characters")
             if str(value) not in map(str, parameter.get("AllowedValues", [value])):
                 told.append(f"{name}: one of {parameter['AllowedValues']}")
         for rule in self.raw.get("Rules", {}).values():
@@ -216,3 +218,14 @@ def allows(all_statements, action, resource, context=OF_A_FUNCTION):
     """Whether this action on this resource is allowed and not denied; the conditions of what is allowed aside."""
     effects = {s["Effect"] for s in all_statements if matches(s, action, resource, context)}
     return effects == {"Allow"}
+
+
+def filters_that_match(template, line):
+    """The metric filters that match a log line (CloudWatch Logs user guide, filter pattern syntax for JSON; = and || only)."""
+    found = set()
+    for name in template.resources("AWS::Logs::MetricFilter"):
+        for term in template.properties(name)["FilterPattern"].strip("{ }").split(" || "):
+            ((field, value),) = re.findall(r'^\(?\$\.(\w+) = "([^"]*)"\)?$', term)
+            if line.get(field) == value:
+                found.add(name)
+    return found

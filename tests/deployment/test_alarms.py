@@ -3,7 +3,7 @@
 import re
 import unittest
 
-from template import REPOSITORY, Template
+from template import REPOSITORY, Template, filters_that_match
 
 PAGE = (REPOSITORY / "docs" / "OPERATIONS.md").read_text()
 #: The page's list of the codes that are logged at ERROR; shared/tests/operations.rs compares it with the code.
@@ -61,15 +61,7 @@ class Alarms(unittest.TestCase):
                 self.assertIn(code, SERIOUS, f"{name} matches a code that SERIOUS does not list")
 
     def matching(self, **line):
-        """The filters that match a log line (CloudWatch Logs user guide, filter pattern syntax for JSON: = and || only)."""
-        found = set()
-        for name, properties in self.filters.items():
-            terms = properties["FilterPattern"].strip("{ }").split(" || ")
-            for term in terms:
-                (field, value), = re.findall(r'^\(?\$\.(\w+) = "([^"]*)"\)?$', term)
-                if line.get(field) == value:
-                    found.add(name)
-        return found
+        return filters_that_match(self.template, line)
 
     def test_whatever_is_logged_at_error_rings(self):
         self.assertGreaterEqual(len(ERRORS), 9)
