@@ -122,10 +122,33 @@ def check_cluster(stack, functions, words):
         raise Failed(f"there is no stack {functions} with the functions: deploy it first ({USAGE}), or name it: FUNCTIONS=…")
     values = {**dict(word.split("=", 1) for word in told[1].get("ForClusters", "").split()), **values}
     wanted = complete(stack, values, parameters, CLUSTER_USAGE)
+    user_data(wanted)
     seen = network(wanted)
     if seen:
         check_routes(seen, wanted)
     return values
+
+
+def user_data(wanted):
+    """The members' user data as CloudFormation will fill it in, except for the names that it makes up; or why it does not
+    fit: EC2 would refuse it only when the first instance launches.
+    """
+    etcd = wanted["EtcdSource"]
+    if wanted["EtcdArchiveBucket"]:
+        etcd = f"s3://{wanted['EtcdArchiveBucket']}/{wanted['EtcdArchiveKey']}"
+    settings = [
+        "ETCD_ASG_ROLE_ID=AROAXXXXXXXXXXXXXXXXX",
+        f"ETCD_ASG_REPORTS_BUCKET={wanted['ReportsBucket']}" if wanted["ReportsBucket"] else "# no reports",
+        "AWS_USE_DUALSTACK_ENDPOINT=true" if wanted["Egress"] == "ipv6" else "# no dual-stack endpoints",
+        f"ETCD_ASG_JOURNAL=CFN-JournalConfiguration-{'X' * 12}" if wanted["JournalDays"] != "0" else "# no journal",
+        *wanted["EtcdSettings"].split(","),
+    ]
+    words = [wanted["ParameterPrefix"], etcd, wanted["EtcdSha256"], "/dev/sdf", wanted["ClusterName"], "\n      ".join(settings)]
+    command = [REPOSITORY / "instance" / "render-user-data.sh", "--template", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Failed(f"EtcdSettings or the names are too long: {done.stderr.strip().removeprefix('render-user-data: ')}")
+    return done.stdout
 
 
 def check_routes(seen, wanted):

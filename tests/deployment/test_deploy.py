@@ -150,6 +150,23 @@ class Cluster(unittest.TestCase):
         })
         self.assertEqual(self.check(Account(NAT), "ReportsBucket=")["ReportsBucket"], "")
 
+    def test_user_data_that_do_not_fit_are_refused_before_anything_is_made(self):
+        long = "EtcdSettings=" + ",".join(f"ETCD_EXPERIMENTAL_SETTING_{n}=value" for n in range(80))
+        self.assertRegex(self.check(Account(NAT), long), "too long: the user data has [0-9]+ bytes and EC2 allows 16384")
+        self.assertIsInstance(self.check(Account(NAT), "EtcdSettings=ETCD_HEARTBEAT_INTERVAL=200,ETCD_ELECTION_TIMEOUT=2000"), dict)
+
+    def test_the_user_data_are_counted_as_cloudformation_fills_them_in(self):
+        for parameters in ({}, {
+            "Egress": "ipv6", "ReportsBucket": "words", "JournalDays": "7", "EtcdArchiveBucket": "tools", "EtcdArchiveKey": "k",
+            "EtcdSha256": "a" * 64, "ClusterName": "red", "ParameterPrefix": "/x", "EtcdSettings": "ETCD_QUOTA_BACKEND_BYTES=1,ETCD_X=2",
+        }):
+            template = Template.cluster(**parameters)
+            filled_in = template.properties("LaunchTemplate")["LaunchTemplateData"]["UserData"]
+            counted = deploy.user_data({**deploy.declared(deploy.CLUSTER), **parameters})
+            for made_up, name in (("AROAXXXXXXXXXXXXXXXXX", "role.RoleId"), (f"CFN-JournalConfiguration-{'X' * 12}", "journalconfiguration")):
+                counted = counted.replace(made_up, name)
+            self.assertEqual(counted, filled_in)
+
     def test_functions_come_first(self):
         with unittest.mock.patch.object(deploy, "aws", Account(NAT)):
             with self.assertRaisesRegex(deploy.Failed, "there is no stack etcd-asg with the functions: deploy it first"):
