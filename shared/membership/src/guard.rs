@@ -45,6 +45,11 @@ guards! {
     ClaimUntilExpiry,
     /// An expired claim of a membership change becomes an unanswered change.
     ExpiredClaimMayHaveHappened,
+    // Whose copy is right.
+    /// While the voters' copies are in doubt, nobody is added, promoted, removed or replaced, except who is gone.
+    CopiesAgree,
+    /// Hashes are compared only at one revision and one compacted revision.
+    ComparedAtOneRevision,
     // Who is proven.
     /// A server of another cluster is not taken for a member of this cluster.
     SameCluster,

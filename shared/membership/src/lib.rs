@@ -7,6 +7,7 @@
 
 pub mod alarm;
 pub mod change;
+pub mod compare;
 pub mod decide;
 pub mod decision;
 pub mod env;

@@ -4,18 +4,21 @@
 
 mod etcd;
 mod group;
+mod hashes;
 
 use std::collections::BTreeMap;
 use std::error::Error;
 
+use membership::compare;
 use membership::etcd::EtcdView;
-use membership::ids::{ClusterName, InstanceId};
+use membership::ids::{ClusterName, InstanceId, Timestamp};
 use membership::ledger::Ledger;
 use membership::observation::{Group, Observation, Parameters, Seen};
 use tokio::join;
 
 use self::etcd::Misses;
 use self::group::Parts;
+use self::hashes::Hashes;
 use crate::adapters::autoscaling::DescribedGroup;
 use crate::adapters::chain;
 use crate::adapters::etcd::EtcdClient;
@@ -31,6 +34,7 @@ pub struct Observer<'a> {
     cluster: ClusterName,
     group: String,
     misses: Misses,
+    hashes: Hashes,
 }
 
 /// What one round saw.
@@ -45,7 +49,7 @@ pub struct Round {
 impl<'a> Observer<'a> {
     /// Makes an observer that has seen nothing yet.
     pub fn new(services: &'a Services, etcd: &'a EtcdClient, cluster: ClusterName, group: String) -> Self {
-        Self { services, etcd, cluster, group, misses: Misses::default() }
+        Self { services, etcd, cluster, group, misses: Misses::default(), hashes: Hashes::default() }
     }
 
     /// Looks at everything. `described` is a description of the group from just now, where there is one.
@@ -60,7 +64,9 @@ impl<'a> Observer<'a> {
         // wants to know how they are.
         let etcd = match &group {
             Seen::Known(group) => {
-                self.misses.look(self.etcd, group, ledger.known().and_then(Option::as_ref)).await
+                let ledger = ledger.known().and_then(Option::as_ref);
+                let hashes = self.hashes.told.clone();
+                EtcdView { hashes, ..self.misses.look(self.etcd, group, ledger).await }
             }
             Seen::Unknown(_) => EtcdView::default(),
         };
@@ -68,6 +74,15 @@ impl<'a> Observer<'a> {
         Round {
             observation: Observation { cluster, group, ledger, parameters, etcd, reports: BTreeMap::new() },
             etag,
+        }
+    }
+
+    /// Compares the voters' copies, if that is due and was not done in this invocation. The next look has the hashes.
+    /// This is no part of a look: it may take seconds, and what a look saw must not be older than that.
+    pub async fn compare(&mut self, observation: &Observation, now: Timestamp) -> bool {
+        match compare::due(observation, now) {
+            Some(due) => self.hashes.ask(self.etcd, due).await,
+            None => false,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use membership::change::Change;
 use membership::etcd::Unreadable;
-use membership::ids::{ClusterId, InstanceId, MemberId};
+use membership::ids::{ClusterId, InstanceId, MemberId, Timestamp};
 use membership::ledger::Failure;
 use membership::version::{Closed, Minor};
 
@@ -35,6 +35,10 @@ pub fn unreadable() -> Unreadable {
     Unreadable::Malformed
 }
 
+pub fn moment() -> Timestamp {
+    Timestamp(71_717_171_000)
+}
+
 /// The sentence with `…` for whatever was filled in.
 pub fn shown(sentence: &str) -> String {
     let filled = [
@@ -42,6 +46,7 @@ pub fn shown(sentence: &str) -> String {
         closed().to_string(),
         unreadable().to_string(),
         FAILURE.to_string(),
+        moment().to_string(),
         format!("{X:?}"),
         x(),
         N.to_string(),

@@ -3,7 +3,7 @@
 use membership::decision::{QuorumCount, Refusal, Wait};
 use membership::ids::Timestamp;
 
-use super::fill::{CLUSTER, FAILURE, MEMBER, MINOR, N, X, change, closed, instance, unreadable, x};
+use super::fill::{CLUSTER, FAILURE, MEMBER, MINOR, N, X, change, closed, instance, moment, unreadable, x};
 
 pub fn waits() -> Vec<Wait> {
     vec![
@@ -52,6 +52,14 @@ pub fn refusals() -> Vec<Refusal> {
         Refusal::OtherCluster(CLUSTER),
         Refusal::AuthenticationNeeded,
         Refusal::Unreadable { what: unreadable(), why: x() },
+        Refusal::Corrupt { hashes: x() },
+        Refusal::HashesDiffer { hashes: x() },
+        Refusal::DiesInDoubt { at: moment() },
+        Refusal::NoSpace { members: x() },
+        Refusal::UnknownAlarm(x()),
+        Refusal::Trouble(x()),
+        Refusal::Downgrade(x()),
+        Refusal::VersionUnread(x()),
         Refusal::QuorumLost { gone: N, voters: N },
         Refusal::QuorumAtRisk(change()),
         Refusal::DoubtfulVoter(MEMBER),

@@ -17,6 +17,8 @@
 //! | `report_strangers` | `rules/strangers.rs` | nothing; reports servers of other clusters and unreadable servers | – |
 //! | `joins_fail` | `rules/joins_fail.rs` | nothing; reports joins that fail in a row, and quotes the hosts of joiners | – |
 //! | `hold` | `rules/hold.rs` | while the group wants no instance: keeps every voter, retains it near its hook's end | `VotersHeld`, `AbandonRetains` |
+//! | `alarms` | `rules/alarms.rs` | nothing; reports what else a status complains of | – |
+//! | `in_doubt` | `rules/in_doubt.rs` | while the voters' copies differ or the alarm CORRUPT stands: removes only members of instances that are gone, completes terminations of instances without a member, retains leaving voters | `CopiesAgree`, `ComparedAtOneRevision`, `AbandonRetains` |
 //! | `without_list` | `rules/without_list.rs` | without a member list: completes terminations of instances that were never members | `NeverAMember` |
 //! | `seal` | `rules/seal.rs` | seals the env of a member that has started | `ForeignHasNoEnv` |
 //! | `remove_dead` | `rules/remove_dead.rs` | removes members of instances that are gone, and learners of leaving instances | `GoneForSixSeconds`, `UnownedIsKept` |
@@ -163,6 +165,10 @@ fn running(v: View<'_>, d: &mut Decision) {
         d.wait(Subject::Cluster, Wait::Unanswered(unanswered.change.clone()));
     }
     rules::hold::hold(v, d);
+    rules::alarms::alarms(v, d);
+    if rules::in_doubt::in_doubt(v, d) {
+        return;
+    }
     if v.list().is_none() {
         rules::without_list::without_list(v, d);
     } else {

@@ -45,6 +45,34 @@ pub enum Refusal {
         /// The error of the probe.
         why: String,
     },
+    /// The alarm CORRUPT stands.
+    Corrupt {
+        /// Each voter with the hash of its keys.
+        hashes: String,
+    },
+    /// The voters' copies differ.
+    HashesDiffer {
+        /// Each voter with the hash of its keys.
+        hashes: String,
+    },
+    /// The instance of a voter is leaving while the copies are in doubt, and the group does not retain it.
+    DiesInDoubt {
+        /// When the hook is over, however often it is kept alive.
+        at: Timestamp,
+    },
+    /// The alarm NOSPACE stands.
+    NoSpace {
+        /// The members that it names, with their sizes.
+        members: String,
+    },
+    /// An alarm stands that this version does not know.
+    UnknownAlarm(String),
+    /// The server complains of something, in its own words.
+    Trouble(String),
+    /// An operator has enabled a downgrade of etcd to this version.
+    Downgrade(String),
+    /// The server tells a version that this version cannot read.
+    VersionUnread(String),
     /// A majority of the voters is gone for good.
     QuorumLost {
         /// How many voters are gone.
@@ -127,6 +155,14 @@ codes!(Refusal {
     Refusal::OtherCluster(_) => "other-cluster",
     Refusal::AuthenticationNeeded => "authentication-needed",
     Refusal::Unreadable { .. } => "unreadable",
+    Refusal::Corrupt { .. } => "corrupt",
+    Refusal::HashesDiffer { .. } => "hashes-differ",
+    Refusal::DiesInDoubt { .. } => "copy-will-be-lost",
+    Refusal::NoSpace { .. } => "nospace",
+    Refusal::UnknownAlarm(_) => "unknown-alarm",
+    Refusal::Trouble(_) => "etcd-complains",
+    Refusal::Downgrade(_) => "downgrade-enabled",
+    Refusal::VersionUnread(_) => "version-unread",
     Refusal::QuorumLost { .. } => "quorum-lost",
     Refusal::QuorumAtRisk(_) => "quorum-at-risk",
     Refusal::DoubtfulVoter(_) => "doubtful-voter",
@@ -178,6 +214,35 @@ impl fmt::Display for Refusal {
             Refusal::Unreadable { what, why } => write!(
                 f,
                 "{what} answers at its client port; it may be a live member with data, so nothing is done to it, and nothing is founded or adopted beside it ({why})"
+            ),
+            Refusal::Corrupt { hashes } => write!(
+                f,
+                "the alarm CORRUPT stands, so members have different data; whom the alarm names need not be the wrong one; every copy is kept until an operator has found the right one and removed the others: {hashes}"
+            ),
+            Refusal::HashesDiffer { hashes } => write!(
+                f,
+                "the voters have different data at one revision; every copy is kept until an operator has found the right one and removed the others: {hashes}"
+            ),
+            Refusal::DiesInDoubt { at } => write!(
+                f,
+                "it is leaving with its copy of the data while the copies are in doubt, and AWS terminates it at {at}; before that, save a snapshot of its etcd, or set the group's policy that retains it (TerminateHookAbandon: retain)"
+            ),
+            Refusal::NoSpace { members } => write!(
+                f,
+                "the alarm NOSPACE stands ({members}), so etcd refuses whatever needs more space; compact, defragment every member one by one, then disarm the alarm"
+            ),
+            Refusal::UnknownAlarm(alarm) => {
+                write!(f, "an alarm stands that this version of etcd-asg does not know: {alarm}")
+            }
+            Refusal::Trouble(words) => write!(f, "its etcd complains: {words}"),
+            Refusal::Downgrade(target) => write!(
+                f,
+                "a downgrade of etcd to {target} is enabled; etcd-asg upgrades by replacement and never downgrades"
+            ),
+            Refusal::VersionUnread(version) => write!(
+                f,
+                "its etcd tells the version {}, which is not understood, so it is not known which versions may join beside it",
+                quoted(version)
             ),
             Refusal::QuorumLost { gone, voters } => write!(
                 f,

@@ -68,10 +68,18 @@ impl Graded for Refusal {
             | Refusal::OtherCluster(_)
             | Refusal::Unreadable { .. }
             | Refusal::JoinsFail { .. }
+            | Refusal::Corrupt { .. }
+            | Refusal::HashesDiffer { .. }
+            | Refusal::DiesInDoubt { .. }
+            | Refusal::NoSpace { .. }
+            | Refusal::UnknownAlarm(_)
             | Refusal::EndedAndRuns => Severity::Error,
             Refusal::VoterUnseen(_)
             | Refusal::LocalPeerUrl(_)
             | Refusal::AuthenticationNeeded
+            | Refusal::Trouble(_)
+            | Refusal::Downgrade(_)
+            | Refusal::VersionUnread(_)
             | Refusal::DoubtfulVoter(_)
             | Refusal::UnownedMember
             | Refusal::AddressInUse(_)

@@ -149,6 +149,8 @@ impl Ledger {
                 }
                 self.conditions.remove(&ConditionKey::Joining(instance.clone()));
                 self.failures = self.failures.take().filter(|f| !f.end_with_a_vote());
+                // A voter more, with a copy that nobody has compared.
+                self.conditions.remove(&ConditionKey::Compared);
             }
             Edit::RecordSealed(instance) => {
                 if let Some(recorded) = self.instances.get_mut(instance) {
@@ -195,6 +197,22 @@ impl Ledger {
                 let condition =
                     self.conditions.entry(ConditionKey::Version(*minor)).or_insert(Condition::began(now));
                 condition.applied = *applied;
+            }
+            Edit::Compared(revision) => {
+                let condition = Condition { since: now, applied: *revision };
+                self.conditions.insert(ConditionKey::Compared, condition);
+                if let Some(revision) = revision
+                    && self.conditions.remove(&ConditionKey::HashesDiffer).is_some()
+                {
+                    self.remember(
+                        now,
+                        format!("the copies of all voters are equal again, at revision {revision}"),
+                    );
+                }
+            }
+            Edit::HashesDiffer(hashes) => {
+                self.conditions.insert(ConditionKey::HashesDiffer, Condition::began(now));
+                self.remember(now, format!("the voters' copies differ: {hashes}"));
             }
             Edit::ConditionEnded(key) => {
                 self.conditions.remove(key);

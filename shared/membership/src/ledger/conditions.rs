@@ -35,6 +35,10 @@ pub enum ConditionKey {
     Removed,
     /// Every member runs this minor or a newer minor.
     Version(Minor),
+    /// The voters' copies were compared. It begins anew with each comparison.
+    Compared,
+    /// The voters' copies differed when they were compared last.
+    HashesDiffer,
 }
 
 impl ConditionKey {
@@ -59,7 +63,9 @@ impl ConditionKey {
             | ConditionKey::Stalled
             | ConditionKey::Held
             | ConditionKey::Removed
-            | ConditionKey::Version(_) => None,
+            | ConditionKey::Version(_)
+            | ConditionKey::Compared
+            | ConditionKey::HashesDiffer => None,
         }
     }
 }
@@ -78,6 +84,8 @@ impl fmt::Display for ConditionKey {
             ConditionKey::Held => f.write_str("held"),
             ConditionKey::Removed => f.write_str("removed"),
             ConditionKey::Version(minor) => write!(f, "version/{minor}"),
+            ConditionKey::Compared => f.write_str("compared"),
+            ConditionKey::HashesDiffer => f.write_str("hashes-differ"),
         }
     }
 }
@@ -105,6 +113,8 @@ impl TryFrom<String> for ConditionKey {
             ("stalled", true) => ConditionKey::Stalled,
             ("held", true) => ConditionKey::Held,
             ("removed", true) => ConditionKey::Removed,
+            ("compared", true) => ConditionKey::Compared,
+            ("hashes-differ", true) => ConditionKey::HashesDiffer,
             ("version", false) => ConditionKey::Version(
                 Minor::parse(instance)
                     .ok_or_else(|| format!("{instance:?} in {text:?} is not a minor version"))?,
@@ -121,7 +131,7 @@ pub struct Condition {
     pub since: Timestamp,
     /// An applied raft index. For [`ConditionKey::Joining`] it is the joiner's, once the joiner was seen started.
     /// For [`ConditionKey::Version`] it is the leader's, read in a later look than the look that saw the last older
-    /// member gone.
+    /// member gone. For [`ConditionKey::Compared`] it is the revision at which all copies were equal, if they were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<u64>,
 }
@@ -155,6 +165,8 @@ mod tests {
             ConditionKey::Held,
             ConditionKey::Removed,
             ConditionKey::Version(Minor(3, 6)),
+            ConditionKey::Compared,
+            ConditionKey::HashesDiffer,
         ] {
             assert_eq!(ConditionKey::try_from(key.to_string()), Ok(key));
         }

@@ -92,6 +92,10 @@ pub enum Edit {
     /// Every member was seen at this minor or a newer minor. The index is the leader's applied index, read in a
     /// later look.
     AllAtMinor(Minor, Option<u64>),
+    /// The voters' copies were compared: they are equal at this revision, or nothing could be told.
+    Compared(Option<u64>),
+    /// The voters' copies differ. The text has each voter's hash.
+    HashesDiffer(String),
     /// A condition no longer holds.
     ConditionEnded(ConditionKey),
     /// The instance is gone and left nothing behind.
@@ -162,6 +166,9 @@ impl fmt::Display for Edit {
             Edit::AllAtMinor(minor, Some(index)) => {
                 write!(f, "every member is {minor} or newer, at index {index}")
             }
+            Edit::Compared(Some(revision)) => write!(f, "the copies are equal at revision {revision}"),
+            Edit::Compared(None) => f.write_str("the copies could not be compared"),
+            Edit::HashesDiffer(hashes) => write!(f, "the copies differ: {hashes}"),
             Edit::ConditionEnded(key) => write!(f, "clear {key}"),
             Edit::Forget(instance) => write!(f, "forget {instance}"),
         }

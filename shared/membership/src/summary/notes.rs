@@ -64,6 +64,8 @@ fn in_words((key, condition): (&ConditionKey, &Condition)) -> Since {
         ConditionKey::Held => "the group has wanted no instance",
         ConditionKey::Removed => "a member was removed",
         ConditionKey::Version(_) => "every member has its version",
+        ConditionKey::Compared => "the copies were compared",
+        ConditionKey::HashesDiffer => "the copies differ",
     };
     Since { what: what.to_owned(), at: condition.since }
 }
@@ -93,7 +95,8 @@ fn holds(look: Look<'_>, key: &ConditionKey, subject: &Subject, code: &str) -> b
             *subject == Subject::Cluster && look.group.is_some_and(|group| group.desired == 0)
         }
         ConditionKey::Removed => code == Wait::Second.code(),
-        ConditionKey::Version(_) => false,
+        ConditionKey::HashesDiffer => code == "hashes-differ" || code == "corrupt",
+        ConditionKey::Version(_) | ConditionKey::Compared => false,
     }
 }
 

@@ -1,6 +1,9 @@
 //! What is known of members, and which instance each of them belongs to.
 
+use std::collections::BTreeSet;
+
 use super::{Servers, View};
+use crate::alarm::Alarm;
 use crate::etcd::{Member, MemberList, Probe, Status};
 use crate::ids::{InstanceId, MemberId};
 use crate::instance::Instance;
@@ -89,6 +92,11 @@ impl<'a> View<'a> {
     /// The leader, and the client URL at which it is asked.
     pub fn leader(&self) -> Option<(MemberId, String)> {
         self.read(|s| s.leader())
+    }
+
+    /// The alarms that the servers of our cluster tell, each once.
+    pub fn alarms(&self) -> BTreeSet<Alarm> {
+        self.read(|s| s.alarms())
     }
 
     /// Whether the member has just proven itself beside the leader.

@@ -1,5 +1,8 @@
 //! etcd's servers, read as one cluster: who leads, who is proven, which member list counts.
 
+use std::collections::BTreeSet;
+
+use crate::alarm::Alarm;
 use crate::etcd::{EtcdView, Member, MemberList, Probe, Status, leader_among};
 use crate::guard::{Guard, Guards};
 use crate::ids::{ClusterId, MemberId};
@@ -51,6 +54,12 @@ impl<'a> Servers<'_, 'a> {
     /// The status of our cluster's leader.
     pub fn leader_status(&self) -> Option<&'a Status> {
         leader_among(self.etcd.probes.values().filter_map(Probe::answer).filter(|s| self.ours(s.cluster)))
+    }
+
+    /// The alarms that the servers of our cluster tell, each once.
+    pub fn alarms(&self) -> BTreeSet<Alarm> {
+        let answers = self.etcd.probes.values().filter_map(Probe::answer);
+        answers.filter(|s| self.ours(s.cluster)).flat_map(|s| s.alarms.iter().cloned()).collect()
     }
 
     /// The leader, and the client URL at which it is asked.

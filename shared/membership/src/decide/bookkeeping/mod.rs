@@ -1,6 +1,7 @@
 //! What an observation proves, edited into the ledger before any rule looks at it.
 
 mod claims;
+mod compared;
 mod conditions;
 mod forget;
 mod identity;
@@ -17,13 +18,14 @@ type Stage<'a> = &'a dyn Fn(View<'_>) -> Vec<Edit>;
 /// All edits that this observation calls for, and the ledger with the edits applied. An edit that opens a generation
 /// comes last and alone decides the round; it is not applied here.
 pub fn bring_up_to_date(read: View<'_>, me: Option<&Nonce>) -> (Vec<Edit>, Ledger) {
-    let stages: [Stage<'_>; 8] = [
+    let stages: [Stage<'_>; 9] = [
         &|v| claims::close_expired(v, me),
         &identity::identity,
         &identity::foreigners,
         &unanswered::settle,
         &identity::first_votes,
         &conditions::conditions,
+        &compared::compared,
         &phase::phase,
         &forget::forget,
     ];

@@ -17,13 +17,10 @@ use crate::view::View;
 pub fn leave(v: View<'_>, d: &mut Decision) {
     for instance in &v.group.instances {
         let id = &instance.id;
-        let unowned = v.unowned_voter(instance);
-        let out =
-            v.member(id).is_none() && !has_learner(v, id) && !is_being_added(v, id) && unowned.is_none();
-        if v.allows(Guard::MemberIsOut, out) && instance.terminate_hook_waits() {
-            d.effects.push(Effect::ContinueTerminate(id.clone()));
+        if complete_if_out(v, d, instance) {
             continue;
         }
+        let unowned = v.unowned_voter(instance);
         if !instance.state().leaves() && !told_to_leave(v, instance) {
             continue;
         }
@@ -42,6 +39,18 @@ pub fn leave(v: View<'_>, d: &mut Decision) {
             None => {}
         }
     }
+}
+
+/// Completes the termination of an instance whose member is out of the list. Returns whether it did.
+pub fn complete_if_out(v: View<'_>, d: &mut Decision, instance: &Instance) -> bool {
+    let id = &instance.id;
+    let unowned = v.unowned_voter(instance).is_some();
+    let out = v.member(id).is_none() && !has_learner(v, id) && !is_being_added(v, id) && !unowned;
+    let completes = v.allows(Guard::MemberIsOut, out) && instance.terminate_hook_waits();
+    if completes {
+        d.effects.push(Effect::ContinueTerminate(id.clone()));
+    }
+    completes
 }
 
 /// Whether a learner is listed for this instance, also a learner that was added a moment ago and is not recorded yet.

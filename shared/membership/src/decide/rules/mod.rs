@@ -1,8 +1,10 @@
 //! The rules for a cluster that has an identity. The order in which they are tried stands in [`decide`](super).
 
+pub mod alarms;
 pub mod give_up;
 pub mod heal;
 pub mod hold;
+pub mod in_doubt;
 pub mod join;
 pub mod joiner_envs;
 pub mod joins_fail;

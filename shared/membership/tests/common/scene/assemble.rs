@@ -17,9 +17,17 @@ impl Building {
         for probe in self.probes.values_mut() {
             if let Probe::Answered(status) = probe {
                 status.leader = status.leader.or(leader.filter(|_| status.cluster == OURS));
+                if status.cluster == OURS {
+                    status.alarms.extend(self.alarms.iter().cloned());
+                }
             }
         }
         let served = self.served_by.clone().unwrap_or_else(|| leader.into_iter().collect());
+        let hashes = self.hashes.iter().map(|(id, hash)| {
+            let member = self.members.iter().find(|m| m.id == *id).expect("a listed member has a hash");
+            (member.client_urls[0].clone(), hash.clone())
+        });
+        let hashes = hashes.collect();
         let list = |by: MemberId| MemberList { cluster: OURS, served_by: by, members: self.members.clone() };
         let url = |by: MemberId| {
             let member = self.members.iter().find(|m| m.id == by).expect("a list is served by a member");
@@ -41,12 +49,7 @@ impl Building {
             group: seen("group").map_or(Seen::Known(self.group.clone()), Seen::Unknown),
             ledger: seen("ledger").map_or(Seen::Known(self.ledger.clone()), Seen::Unknown),
             parameters: seen("parameters").map_or(Seen::Known(parameters), Seen::Unknown),
-            etcd: EtcdView {
-                probes: self.probes.clone(),
-                lists,
-                list_misses: self.list_misses,
-                hashes: BTreeMap::new(),
-            },
+            etcd: EtcdView { probes: self.probes.clone(), lists, list_misses: self.list_misses, hashes },
             reports: self.reports.clone(),
         };
         Scene { obs, me: self.me }

@@ -29,6 +29,9 @@ impl Building {
             "silent",
             "auth",
             "unreadable",
+            "trouble",
+            "downgrade",
+            "size",
             "silence",
             "unvoted",
             "open",
@@ -121,9 +124,9 @@ impl Building {
                     .and_then(|words| Alarm::parse(&words.replace('_', " ")))
                     .into_iter()
                     .collect(),
-                troubles: Vec::new(),
-                size: DbSize::default(),
-                downgrade: None,
+                troubles: line.get("trouble").map(str::to_owned).into_iter().collect(),
+                size: line.get("size").map_or(DbSize::default(), size),
+                downgrade: line.get("downgrade").map(str::to_owned),
             })
         } else {
             let how = line.get("silence").map_or(Silence::NoAnswer, silence);
@@ -185,4 +188,11 @@ fn silence(word: &str) -> Silence {
         "gateway" => Silence::Gateway(502),
         other => panic!("{other:?} is no silence"),
     }
+}
+
+/// `2048/4096`: the size and the quota in MiB.
+fn size(words: &str) -> DbSize {
+    let (file, quota) = words.split_once('/').unwrap();
+    let bytes = |n: &str| n.parse::<u64>().unwrap() * 1024 * 1024;
+    DbSize { file: bytes(file), in_use: bytes(file), quota: Some(bytes(quota)) }
 }

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use membership::etcd::Member;
+use membership::alarm::Alarm;
+use membership::etcd::{KeysHash, Member};
 use membership::ids::{ClusterId, MemberId, Nonce};
 use membership::ledger::{Condition, ConditionKey, Failures, Origin, Phase, Seed, Source};
+use membership::observation::Seen;
 use membership::report::HostReport;
 
-use super::{Building, Env, Line, NOW, OddList, address};
+use super::{Building, Env, Line, NOW, OURS, OddList, address};
 
 impl Building {
     pub(super) fn line(&mut self, text: &str) {
@@ -53,6 +55,8 @@ impl Building {
                 self.envs.insert(line.words[1].into(), told.or(minors).unwrap_or(other));
             }
             "list-misses" => self.list_misses = text.split_whitespace().nth(1).unwrap().parse().unwrap(),
+            "alarm" => self.alarm_line(&Line::parse(text, 3)),
+            "hash" => self.hash_line(&Line::parse(text, 3)),
             "unknown" => self.unknown.push(text.split_whitespace().nth(1).unwrap().to_owned()),
             "endpoints" => {
                 let who = text.split_whitespace().nth(1).unwrap();
@@ -90,6 +94,30 @@ impl Building {
             said: None,
         };
         self.ledger().failures = Some(failures);
+    }
+
+    fn alarm_line(&mut self, line: &Line<'_>) {
+        let member = match line.words[2] {
+            "none" => String::new(),
+            id => format!("memberID:{id} "),
+        };
+        self.alarms.push(Alarm::parse(&format!("{member}alarm:{}", line.words[1])).unwrap());
+    }
+
+    fn hash_line(&mut self, line: &Line<'_>) {
+        line.allow(&["at", "compacted", "cluster"]);
+        let member = MemberId(line.words[1].parse().unwrap());
+        let hash = match line.words[2] {
+            "none" => Seen::Unknown("no answer".to_owned()),
+            digits => Seen::Known(KeysHash {
+                cluster: line.number("cluster").map_or(OURS, ClusterId),
+                member,
+                revision: line.number("at").unwrap_or(90),
+                compacted: line.get("compacted").map_or(-1, |n| n.parse().unwrap()),
+                hash: u32::from_str_radix(digits, 16).unwrap(),
+            }),
+        };
+        self.hashes.insert(member, hash);
     }
 
     fn group_line(&mut self, line: &Line<'_>) {

@@ -16,6 +16,8 @@
 //!   leader follows=2 term=4 applied=9 cluster=9 answers-as=8 version=3.7.3     what its server answers
 //!   alarm=memberID:1_alarm:NOSPACE     an alarm in its status, `_` for a blank
 //!   silent | silent=1 | auth           three misses, or so many; authentication is required
+//!   unreadable=tls silence=refused     what answers there without a status, or what the silence is like
+//!   trouble=words downgrade=3.5.0 size=2048/2048   what else its status tells; the size and the quota in MiB
 //!   open sealed foreign                its env in the record
 //!   recorded unrecorded                a record without a member; a member without a record
 //!   unvoted unlisted unpublished       no first vote yet; not in the list; no env in the parameters
@@ -32,6 +34,8 @@
 //! list-misses 3                        how often the list was missed in this invocation
 //! env i-9 | env i-4 stale | env i-4 minors=3.6 | env i-4 generation=3     an env in the parameters
 //! endpoints i-1,i-2 | endpoints none | initial-cluster stale     what is published
+//! alarm CORRUPT 3 | alarm NOSPACE none | alarm FIRE 1     an alarm that every server of ours tells
+//! hash 2 a1b2 at=90 compacted=50 | hash 2 none            the hash of a member's keys, in hexadecimal
 //! unknown group | unknown ledger | unknown parameters     what could not be read
 //! failures never-formed row=3 ago=59 from=lt:1 settings=other     what failed in a row; same: as row if not given
 //! says i-4 it has no disk             what the host of i-4 says
@@ -41,10 +45,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use membership::etcd::{Member, Probe};
+use membership::alarm::Alarm;
+use membership::etcd::{KeysHash, Member, Probe};
 use membership::ids::{ClusterId, InstanceId, MemberId, Nonce, Timestamp};
 use membership::ledger::{FORMAT, Generation, GroupIdentity, Identity, Ledger, Phase, Seed, Source, Writer};
-use membership::observation::{Group, Hook, Observation};
+use membership::observation::{Group, Hook, Observation, Seen};
 use membership::report::HostReport;
 use membership::settings::Settings;
 
@@ -82,6 +87,8 @@ struct Building {
     ledger: Option<Ledger>,
     members: Vec<Member>,
     probes: BTreeMap<String, Probe>,
+    alarms: Vec<Alarm>,
+    hashes: BTreeMap<MemberId, Seen<KeysHash>>,
     envs: BTreeMap<InstanceId, Env>,
     leader: Option<MemberId>,
     served_by: Option<Vec<MemberId>>,
@@ -170,6 +177,8 @@ impl Building {
             ledger: Some(ledger),
             members: Vec::new(),
             probes: BTreeMap::new(),
+            alarms: Vec::new(),
+            hashes: BTreeMap::new(),
             envs: BTreeMap::new(),
             leader: None,
             served_by: None,
