@@ -6,7 +6,7 @@ import subprocess
 import unittest
 
 from local_region import LocalRegion
-from template import REPOSITORY, Template, actions, allows, of_the_instance, statements
+from template import REPOSITORY, Template, actions, allows, filters_that_match, of_the_instance, statements
 
 ACCOUNT = "arn:aws:{service}:us-east-1:123456789012:"
 
@@ -27,6 +27,9 @@ class Granted(unittest.TestCase):
         region.call("ec2", "TerminateInstances", **{"InstanceId.1": second})
         region.wait_for("one that died is replaced", lambda: region.settled("main", 3, [first, second]))
         cls.state = region.state()
+        # The region writes the time, the function, the process and the request before each line.
+        lines = (line.partition("{") for line in region.request("/_region/functions/log").splitlines())
+        cls.log = [json.loads(brace + rest) for _, brace, rest in lines if brace]
 
     def resource(self, service, target):
         account = ACCOUNT.format(service=service)
@@ -55,6 +58,15 @@ class Granted(unittest.TestCase):
                     # The permission has another name and is one for the bucket (Service Authorization Reference, S3).
                     action, resource = "s3:ListBucket", "arn:aws:s3:::bucket"
                 self.assertTrue(allows(granted, action, resource), resource)
+
+    def test_forming_and_healing_ring_nothing(self):
+        notes = [line for line in self.log if "verdict" in line]
+        self.assertGreater(len(notes), 10)
+        # As the page says, the verdict, the code and the level are fields of the line.
+        self.assertLessEqual({"waiting"}, {line["verdict"] for line in notes})
+        urgent = {"ErrorLines", "DataNotes", "RetainedNotes"}
+        rung = [line for line in self.log if filters_that_match(self.functions, line) & urgent]
+        self.assertEqual(rung, [])
 
     def test_the_status_shows_three_voters_and_one_leader(self):
         command = [REPOSITORY / "tools" / "status.py", "--json", "main"]
