@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help demo check hooks test matrix test-matrix chaos model sim fuzz mutants test-rust test-instance test-templates \
-  test-conformance test-page test-documents lint-templates validate-sam invoke status verify deny fix region build package \
+  test-conformance test-page test-host test-documents lint-templates validate-sam invoke status verify deny fix region build package \
   sam-build deploy deploy-cluster etcd etcd-all bench clean
 
 PORT ?= 4600
@@ -111,6 +111,12 @@ test-page: build
 	@etcd=$$(tools/provide-etcd.sh) && ETCD_BIN_DIR="$$etcd" PYTHONDONTWRITEBYTECODE=1 \
 	  $(phase) 'the region'"'"'s page in a browser' \
 	  python3 -W error::ResourceWarning tools/unittests.py tests/page
+
+# Not part of `make test`: it takes long, and installs Debian roots. An error 69 says that it cannot run on this machine.
+test-host: etcd ## the user data in virtual machines, under real systemd and cloud-init (about 25 minutes; ONLY=name)
+	@lint=$$(tools/provide.sh cfn-lint) && etcd=$$($(provide_etcd)) && ETCD_BIN_DIR="$$etcd" PYTHONDONTWRITEBYTECODE=1 \
+	  $(phase) 'the user data in virtual machines (first time: 10 minutes more)' \
+	  tests/host/run.sh "$$(dirname "$$lint")/python"
 
 test-documents:
 	@$(phase) 'the operator'"'"'s page is complete, and links lead somewhere' \

@@ -27,7 +27,7 @@ is_mounted() { awk -v place="$(readlink -m "$data_dir")" '$5 == place { found = 
 # Sets `device`, or fails and sets `problem`. On Nitro instances a volume is an NVMe disk, and only some images make the
 # name of the launch template a link to it (Amazon EBS user guide, "Map NVMe disks to volumes").
 find_device() {
-  local disk name model found=() ours=()
+  local disk name model found=() ours=() foreign=''
   for name in "$wanted" "${wanted/#\/dev\/sd//dev/xvd}"; do
     device=$(readlink -e "$name") && [[ -b $device ]] && return
   done
@@ -38,13 +38,18 @@ find_device() {
     name=$(ebsnvme-id --block-dev "$device" 2>/dev/null)
     [[ /dev/${name#/dev/} != "$wanted" ]] || return 0
     is_free "$disk" || continue
-    found+=("$device")
-    [[ $(blkid -p -s LABEL -o value "$device") != "$LABEL" ]] || ours+=("$device")
+    if [[ $(blkid -p -s LABEL -o value "$device") == "$LABEL" ]]; then
+      ours+=("$device")
+    elif [[ $(blkid -p -s USAGE -o value "$device") == filesystem ]]; then
+      foreign=" ($device has a file system that is not labelled $LABEL, so it is left alone)"
+    else
+      found+=("$device")
+    fi
   done
-  ((${#ours[@]} != 1)) || found=("${ours[0]}")
+  ((${#ours[@]} == 0)) || found=("${ours[@]}")
   device=${found[0]:-}
   ((${#found[@]} == 1)) && return
-  problem="the data volume $wanted is not there: no disk has that name, and no EBS disk is free; does the launch template attach it?"
+  problem="the data volume $wanted is not there: no disk has that name, and no EBS disk is free$foreign; does the launch template attach it?"
   ((${#found[@]} == 0)) ||
     problem="it is not known which of the disks ${found[*]} is the data volume $wanted: attach only one volume besides the root volume, or use an image with ebsnvme-id (amazon-ec2-utils)"
   return 1

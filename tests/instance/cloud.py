@@ -23,6 +23,7 @@ class Cloud:
     def __init__(self):
         self.parameters = {}
         self.objects = {}  # S3: /bucket/key → bytes
+        self.pages = {}  # path → bytes that anybody may read
         self.puts = []  # (path, bytes) of each PutObject
         self.put_status = 200
         self.role = "AROATESTROLE"
@@ -43,8 +44,22 @@ class Cloud:
         self.changed = threading.Condition()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
-        self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
+        self.port = self._server.server_port
+        self.endpoint = f"http://127.0.0.1:{self.port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def serve_tls(self, context):
+        """The same once more, with TLS; returns its port, and what ends it."""
+        server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        server.daemon_threads = True
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+
+        def close():
+            server.shutdown()
+            server.server_close()
+
+        return server.server_port, close
 
     def put_parameter(self, name, value):
         self.parameters[name] = value
@@ -101,6 +116,9 @@ def _handler(cloud):
                 self.answer(400, "", "text/plain")
 
         def do_GET(self):
+            if self.path in cloud.pages:
+                self.answer(200, cloud.pages[self.path], "text/plain")
+                return
             if not self.path.startswith("/latest/"):
                 self.get_object()
                 return

@@ -76,8 +76,21 @@ class Volume(Case):
 
     def test_a_file_system_is_mounted_and_never_made_anew(self):
         self.root_disk()
-        self.disk("nvme1n1", kind="filesystem")
+        self.disk("nvme1n1", kind="filesystem", label="etcd-asg")
         self.assertEqual(self.prepared()[2], [f"mount -o noatime /dev/nvme1n1 {self.machine.data}"])
+
+    def test_a_file_system_of_somebody_else_is_neither_mounted_nor_made_anew(self):
+        """Nobody named this disk: that it is the only one does not make it the data volume."""
+        for label in ("", "backups", "etcd-asg-2"):
+            with self.subTest(label):
+                self.disk("nvme1n1", kind="filesystem", label=label)
+                status, said, calls = self.prepared()
+                self.assertEqual((status, calls), (75, []), said)
+                self.assertIn("no EBS disk is free (/dev/nvme1n1 has a file system that is not labelled etcd-asg", said)
+                shutil.rmtree(self.blocks / "nvme1n1")
+        self.disk("nvme1n1", kind="filesystem")
+        self.disk("nvme2n1")
+        self.assertEqual(self.prepared()[2][0], "mkfs.xfs -q -L etcd-asg /dev/nvme2n1")
 
     def test_what_is_neither_blank_nor_a_file_system_is_refused(self):
         for kind in ("crypto", "raid", "gpt", "other"):
@@ -95,7 +108,7 @@ class Volume(Case):
 
     def test_two_free_disks_are_not_guessed_about(self):
         self.disk("nvme1n1")
-        self.disk("nvme2n1", kind="filesystem")
+        self.disk("nvme2n1")
         status, said, calls = self.prepared()
         self.assertEqual((status, calls), (75, []), said)
         self.assertIn("it is not known which of the disks /dev/nvme1n1 /dev/nvme2n1 is the data volume /dev/sdf", said)
