@@ -24,17 +24,18 @@ fail() {
 }
 
 # The bundle is one text: name, NUL, content, NUL, and so on. It has no comments and no indents, which would be a quarter
-# of it. bzip2 packs it, and the result is written as a number to the base 92, which takes a seventh less than gzip and
+# of it. LZMA packs it, and the result is written as a number to the base 92, which takes a seventh less than gzip and
 # base 64. The digits are ASCII's visible characters except two: Fn::Sub reads dollar signs, this script at signs. The same
 # files always give the same bytes, so that a launch template changes only when the files change.
 bundle() {
   local name
   for name in setup.sh etcd-asg.sh etcd-asg.service install-etcd.sh lib/*; do
     printf '%s\0' "$name"
-    sed -E '1!{/^[[:space:]]*(#|$)/d; s/^ +//}' "$name"
+    sed -E '/^[[:space:]]*(#([^!]|$)|$)/d; s/^ +//' "$name"
     printf '\0'
-  done | python3 -c 'import bz2, sys
-number = int.from_bytes(bz2.compress(sys.stdin.buffer.read()), "big")
+  done | python3 -c 'import lzma, sys
+how = [{"id": lzma.FILTER_LZMA1, "preset": 9 | lzma.PRESET_EXTREME, "pb": 0}]
+number = int.from_bytes(lzma.compress(sys.stdin.buffer.read(), lzma.FORMAT_ALONE, filters=how), "big")
 digits = [chr(code) for code in range(33, 127) if chr(code) not in "$@"]
 text = ""
 while number:
