@@ -125,7 +125,7 @@ class UnsupportedArchitecture(Seen):
         self.wrapper()
         status, said = self.machine.start_unit()
         self.assertEqual(status, 78, said)
-        self.assertIn("etcd on unsupported platform without ETCD_UNSUPPORTED_ARCH=arm64 set; put etcd", said)
+        self.assertIn("etcd on unsupported platform without ETCD_UNSUPPORTED_ARCH=arm64 set; correct the source", said)
         self.assertEqual(self.cloud.reads, [], "it is refused before it waits for its turn")
 
     def test_an_etcd_that_cannot_run_here(self):

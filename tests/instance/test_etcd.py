@@ -123,7 +123,7 @@ class RealEtcd(Case):
         for settings in ("ETCD_LOG_LEVEL=error\n", f"ETCD_LOG_OUTPUTS={log}\n"):
             with self.subTest(settings):
                 self.setUp()
-                (self.machine.root / "config").write_text(f"ETCD_ASG_CLUSTER=red\n{settings}")
+                (self.machine.root / "config").write_text(f"ETCD_ASG_CLUSTER=red\nETCD_LOGGER=zap\n{settings}")
                 self.put_seed_env()
                 running, _, said = self.start_seed()
                 self.joined(said)
