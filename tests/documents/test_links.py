@@ -13,9 +13,11 @@ DOCUMENTS = [REPOSITORY / name for name in LISTED.stdout.splitlines()]
 
 
 def anchors(document):
-    """The headings, as GitHub makes anchors of them."""
-    headings = re.findall(r"^#+ (.*)$", document.read_text(), re.M)
-    return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in headings}
+    """The headings, as GitHub makes anchors of them, and the anchors with a name of their own."""
+    text = document.read_text()
+    headings = re.findall(r"^#+ (.*)$", text, re.M)
+    made = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return made | set(re.findall(r'<a id="([^"]+)">', text))
 
 
 class Links(unittest.TestCase):
