@@ -272,13 +272,16 @@ class Cluster(unittest.TestCase):
     def calls_of_the_instance(self):
         text = "".join(path.read_text() for path in sorted((REPOSITORY / "instance").rglob("*.sh")))
         used = {f"ssm:{name}" for name in re.findall(r"X-Amz-Target: AmazonSSM\.(\w+)", text)}
+        # Every role may ask who it is (STS API reference, GetCallerIdentity).
         used |= {f"autoscaling:{name}" for name in re.findall(r"Action=(\w+)", text)} - {"autoscaling:GetCallerIdentity"}
-        return used | ({"s3:GetObject"} if "signed s3 " in text else set())
+        used |= {"s3:GetObject"} if "signed s3 " in text else set()
+        return used | ({"s3:PutObject"} if re.search(r"call_aws s3 .*--request PUT", text) else set())
 
     def test_every_call_of_the_boot_script_is_granted_and_nothing_else(self):
-        reads = Template.cluster(ClusterName="red", EtcdArchiveBucket="tools", EtcdArchiveKey="etcd.tgz")
+        reads = Template.cluster(ClusterName="red", EtcdArchiveBucket="tools", EtcdArchiveKey="etcd.tgz", ReportsBucket="words")
         self.assertEqual(actions(of_the_instance(reads)), self.calls_of_the_instance())
-        without = self.calls_of_the_instance() - {"s3:GetObject"}
+        without = self.calls_of_the_instance() - {"s3:GetObject", "s3:PutObject"}
+        self.assertEqual(len(self.calls_of_the_instance() - without), 2)
         self.assertEqual(actions(of_the_instance(self.template)), without)
         resources = [s["Resource"] for s in of_the_instance(reads) if s["Action"] == "s3:GetObject"]
         self.assertEqual(resources, ["arn:aws:s3:::tools/etcd.tgz"])
