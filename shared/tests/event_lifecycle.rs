@@ -151,3 +151,33 @@ fn test_notifications_are_recognised() {
         assert_eq!(read(&event), Ok(LifecycleEvent::TestNotification));
     }
 }
+
+/// The origins and destinations that AWS names (EC2 Auto Scaling user guide, "Warm pool example events and patterns" and
+/// "Replace root volumes during instance refresh"). Which hook waits follows from the transition, and it is the group that
+/// tells where the instance stands, so each of these events only wakes its function.
+#[test]
+fn every_documented_way_of_an_instance_is_an_action() {
+    for (transition, origin, destination) in [
+        (Transition::Launch, "EC2", "AutoScalingGroup"),
+        (Transition::Launch, "EC2", "WarmPool"),
+        (Transition::Launch, "WarmPool", "AutoScalingGroup"),
+        (Transition::Launch, "AutoScalingGroup", "AutoScalingGroup"),
+        (Transition::Terminate, "AutoScalingGroup", "EC2"),
+        (Transition::Terminate, "AutoScalingGroup", "WarmPool"),
+        (Transition::Terminate, "WarmPool", "EC2"),
+        (Transition::Terminate, "AutoScalingGroup", "AutoScalingGroup"),
+    ] {
+        let mut event = event();
+        event["detail"]["Origin"] = json!(origin);
+        event["detail"]["Destination"] = json!(destination);
+        if transition == Transition::Terminate {
+            event["detail-type"] = json!("EC2 Instance-terminate Lifecycle Action");
+            event["detail"]["LifecycleTransition"] = json!("autoscaling:EC2_INSTANCE_TERMINATING");
+        }
+        let read = lifecycle(event.to_string().as_bytes(), transition);
+        let Ok(LifecycleEvent::Action(action)) = read else {
+            panic!("{transition:?} from {origin} to {destination}: {read:?}");
+        };
+        assert_eq!(action.transition, transition);
+    }
+}

@@ -35,7 +35,7 @@ macro_rules! guards {
 
 guards! {
     // Whose group it is, and whether anything may be done at all.
-    /// The ledger is about this group: name, ARN and VPC are the same.
+    /// The ledger is about this group (name, ARN and VPC are the same), or its generation is over.
     SameGroup,
     /// The group is not paused.
     NotPaused,
@@ -75,6 +75,8 @@ guards! {
     NothingInService,
     /// The first generation opens only if no server answers on any instance.
     NothingAnswers,
+    /// Without a ledger, no instance is ended that was given an env, and no cluster is founded beside it.
+    EnvMeansData,
     /// A cluster is adopted only if every server that answers belongs to it.
     OneClusterAnswers,
     /// A cluster is adopted only with a leader and a proven quorum.
@@ -85,6 +87,8 @@ guards! {
     PeersReachable,
     /// A member that something else starts is given no env.
     ForeignHasNoEnv,
+    /// A cluster is founded or adopted only in a group that counts instances and takes none back into a warm pool.
+    GroupIsFit,
     /// No server answers yet on an instance that becomes the seed.
     SeedIsQuiet,
     /// The identity is recorded only from the seed's own list, in which the seed stands alone.
@@ -143,6 +147,8 @@ guards! {
     // Leaving.
     /// A leaving voter waits for its replacement.
     ReplacementFirst,
+    /// An instance that goes to the warm pool and may run a voter counts as leaving.
+    PooledIsLeaving,
     /// Only voters on instances in service count as replacements.
     OnlyInServiceCounts,
     /// Leadership moves before the leader is removed.
@@ -173,6 +179,8 @@ guards! {
     DeadFirst,
     /// An instance is added only if its launch hook still has the time.
     HookHasTime,
+    /// An instance that comes back from the warm pool with the data of a removed member is not added.
+    OldDataStaysOut,
     /// An instance that was given up is not added again.
     NotGivenUp,
     /// An instance is added only if its address is not listed under another member.

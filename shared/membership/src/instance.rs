@@ -47,11 +47,19 @@ pub enum Lifecycle {
     ReplacingRootVolumeWait,
     /// In a warm pool, or on the way into or out of it, with the hook that waits there.
     Warmed(WarmHook),
+    /// In a warm pool, or on the way into it, after it was a member: the group took it back on scale-in. AWS tells no
+    /// state for that, so it is never read: it is worked out from the ledger.
+    Pooled {
+        /// Whether the terminate hook waits.
+        hook: bool,
+    },
     /// A state that this version does not know, in AWS's spelling.
     Other(String),
 }
 
-/// The hook that waits for an instance of a warm pool.
+/// The hook that waits for an instance of a warm pool. At `Warmed:Pending:Wait` the launch hook holds an instance on
+/// its way from EC2, and the terminate hook one on its way back from the group (EC2 Auto Scaling user guide, "Use
+/// lifecycle hooks with a warm pool"). The state alone does not tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum WarmHook {
     /// No hook waits.
@@ -104,6 +112,7 @@ impl Lifecycle {
             Lifecycle::ReplacingRootVolumeWait => "ReplacingRootVolume:Wait",
             Lifecycle::Warmed(WarmHook::None) => "Warmed",
             Lifecycle::Warmed(WarmHook::Launch) => "Warmed:Pending:Wait",
+            Lifecycle::Pooled { .. } => "Warmed",
             Lifecycle::Warmed(WarmHook::Terminate) => "Warmed:Terminating:Wait",
             Lifecycle::Other(text) => text,
         }
@@ -212,6 +221,7 @@ impl Instance {
             Some(Lifecycle::Terminating | Lifecycle::TerminatingProceed | Lifecycle::Terminated)
             | Some(Lifecycle::ReplacingRootVolume) => InstanceState::Leaving { hook: false, retained: false },
             Some(Lifecycle::Warmed(hook)) => InstanceState::Warm(*hook),
+            Some(Lifecycle::Pooled { hook }) => InstanceState::Leaving { hook: *hook, retained: false },
             Some(Lifecycle::Other(_)) => InstanceState::Unclear,
         }
     }
@@ -219,7 +229,20 @@ impl Instance {
     /// Whether a terminate hook waits for this instance, dead or alive. The hook also waits before a new root volume
     /// (EC2 Auto Scaling user guide, "Replace root volumes during instance refresh").
     pub fn terminate_hook_waits(&self) -> bool {
-        matches!(self.lifecycle, Some(Lifecycle::TerminatingWait | Lifecycle::ReplacingRootVolumeWait))
+        matches!(
+            self.lifecycle,
+            Some(
+                Lifecycle::TerminatingWait
+                    | Lifecycle::ReplacingRootVolumeWait
+                    | Lifecycle::Pooled { hook: true }
+            )
+        )
+    }
+
+    /// Whether its termination waits, and an ABANDON retains it where the group's policy says so (EC2 Auto Scaling user
+    /// guide, "Control instance retention with instance lifecycle policies").
+    pub fn may_be_retained(&self) -> bool {
+        self.lifecycle == Some(Lifecycle::TerminatingWait)
     }
 
     /// Whether the instance loses its disk and comes back in its own place. Nothing is launched for it.

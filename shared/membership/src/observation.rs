@@ -60,6 +60,12 @@ pub struct Group {
     pub terminate_hook: Result<Hook, String>,
     /// Whether the group retains an instance whose terminate hook is abandoned.
     pub retains: bool,
+    /// Whether the group's warm pool takes instances back on scale-in (`InstanceReusePolicy`).
+    pub reuses: bool,
+    /// What the desired capacity counts, in words, where it does not count instances.
+    pub units: Option<String>,
+    /// How many units of the desired capacity an instance counts for, where it is not one.
+    pub weights: BTreeMap<InstanceId, usize>,
     /// Every instance of the group, and every instance that the ledger names and EC2 still lists.
     pub instances: Vec<Instance>,
     /// The settings of this cluster.
@@ -74,6 +80,11 @@ impl Group {
             Transition::Launch => self.launch_hook.as_ref().map_err(String::as_str),
             Transition::Terminate => self.terminate_hook.as_ref().map_err(String::as_str),
         }
+    }
+
+    /// How much of the desired capacity these instances make up.
+    pub fn capacity_of<'a>(&self, instances: impl Iterator<Item = &'a InstanceId>) -> usize {
+        instances.map(|id| self.weights.get(id).copied().unwrap_or(1)).sum()
     }
 
     /// The instance with this ID.

@@ -71,6 +71,12 @@ pub struct DescribedGroup {
     pub max: usize,
     /// Whether an instance whose terminate hook is abandoned is retained.
     pub retains: bool,
+    /// Whether the group's warm pool takes instances back on scale-in.
+    pub reuses: bool,
+    /// What the desired capacity counts, in words, where it does not count instances.
+    pub units: Option<String>,
+    /// How many capacity units each instance counts for, where AWS tells a weight.
+    pub weights: BTreeMap<InstanceId, usize>,
     /// The values of the group's tags, by key.
     pub tags: BTreeMap<String, String>,
     /// The instances of the group and of its warm pool.
@@ -290,9 +296,43 @@ fn described(group: &AutoScalingGroup) -> Result<DescribedGroup, AutoScalingErro
         desired: size(group.desired_capacity()).ok_or(missing("a desired capacity"))?,
         max: size(group.max_size()).ok_or(missing("a maximum size"))?,
         retains: retention == Some(&RetentionAction::Retain),
+        reuses: takes_back(group),
+        units: units(group),
+        weights: weights(group),
         tags: group.tags().iter().filter_map(tag).collect(),
         instances: group.instances().iter().map(listed).collect::<Result<_, _>>()?,
     })
+}
+
+/// Whether the warm pool takes instances back (EC2 Auto Scaling API reference, InstanceReusePolicy).
+fn takes_back(group: &AutoScalingGroup) -> bool {
+    let policy = group.warm_pool_configuration().and_then(|pool| pool.instance_reuse_policy());
+    policy.is_some_and(|policy| policy.reuse_on_scale_in() == Some(true))
+}
+
+/// What the desired capacity counts where it does not count instances: the units of weighted instances (EC2 Auto
+/// Scaling user guide, "Use instance weights"), vCPUs or memory (API reference, `DesiredCapacityType`).
+fn units(group: &AutoScalingGroup) -> Option<String> {
+    match group.desired_capacity_type() {
+        None | Some("units") => {}
+        Some("vcpu") => return Some("vCPUs".to_owned()),
+        Some("memory-mib") => return Some("MiB of memory".to_owned()),
+        Some(other) => return Some(format!("capacity of the type {other}")),
+    }
+    let template = group.mixed_instances_policy().and_then(|policy| policy.launch_template());
+    let overrides = template.map(|template| template.overrides()).unwrap_or_default();
+    let chosen = overrides.iter().filter_map(|one| one.weighted_capacity());
+    let own = group.instances().iter().filter_map(|one| one.weighted_capacity());
+    let weighted = chosen.chain(own).any(|weight| weight != "1");
+    weighted.then(|| "the capacity units of weighted instances".to_owned())
+}
+
+fn weights(group: &AutoScalingGroup) -> BTreeMap<InstanceId, usize> {
+    let weight = |instance: &aws_sdk_autoscaling::types::Instance| {
+        let weight = instance.weighted_capacity()?.parse().ok().filter(|weight| *weight != 1)?;
+        Some((InstanceId::from(instance.instance_id()?), weight))
+    };
+    group.instances().iter().filter_map(weight).collect()
 }
 
 fn listed(instance: &aws_sdk_autoscaling::types::Instance) -> Result<ListedInstance, AutoScalingError> {
@@ -339,6 +379,29 @@ mod tests {
         assert!(choose_hook(&unclear, Transition::Launch).unwrap_err().contains("2 hooks"));
         let both = [hook("a", Transition::Launch, "etcd-asg"), hook("b", Transition::Launch, "etcd-asg")];
         assert!(choose_hook(&both, Transition::Launch).unwrap_err().contains("exactly one"));
+    }
+
+    #[test]
+    fn what_the_capacity_counts_is_read_from_type_overrides_and_instances() {
+        use aws_sdk_autoscaling::types::{
+            Instance, LaunchTemplate, LaunchTemplateOverrides, MixedInstancesPolicy,
+        };
+        let of = |weight: &str| {
+            let chosen = LaunchTemplateOverrides::builder().weighted_capacity(weight).build();
+            let template = LaunchTemplate::builder().overrides(chosen).build();
+            let policy = MixedInstancesPolicy::builder().launch_template(template).build();
+            units(&AutoScalingGroup::builder().mixed_instances_policy(policy).build())
+        };
+        assert_eq!((of("1"), of("2").is_some()), (None, true));
+        let typed = |kind: &str| units(&AutoScalingGroup::builder().desired_capacity_type(kind).build());
+        assert_eq!(typed("units"), None);
+        assert_eq!(typed("vcpu").as_deref(), Some("vCPUs"));
+        assert_eq!(typed("memory-mib").as_deref(), Some("MiB of memory"));
+        let one =
+            |id: &str, weight: &str| Instance::builder().instance_id(id).weighted_capacity(weight).build();
+        let group = AutoScalingGroup::builder().instances(one("i-1", "3")).instances(one("i-2", "1")).build();
+        assert_eq!(weights(&group), BTreeMap::from([("i-1".into(), 3)]));
+        assert!(units(&group).is_some());
     }
 
     #[test]

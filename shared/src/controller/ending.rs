@@ -1,7 +1,7 @@
 //! When an invocation may stop before its time is up.
 
 use membership::decision::{Decision, Subject, Verdict};
-use membership::instance::{InstanceState, Lifecycle, Transition};
+use membership::instance::{InstanceState, Lifecycle, Transition, WarmHook};
 use membership::observation::Observation;
 
 use crate::event::LifecycleAction;
@@ -38,6 +38,7 @@ pub fn is_done(action: &LifecycleAction, observation: &Observation) -> bool {
                     | Lifecycle::Terminated
                     | Lifecycle::Retained
                     | Lifecycle::Detached
+                    | Lifecycle::Warmed(WarmHook::None)
             )
         ),
     }
@@ -77,6 +78,9 @@ mod tests {
             launch_hook: Err("none".to_owned()),
             terminate_hook: Err("none".to_owned()),
             retains: false,
+            reuses: false,
+            units: None,
+            weights: BTreeMap::new(),
             instances: states.iter().map(instance).collect(),
             settings: Settings::default(),
         };
@@ -119,6 +123,9 @@ mod tests {
             ("ReplacingRootVolume:Wait", false),
             ("ReplacingRootVolume:Proceed", true),
             ("RootVolumeReplaced", true),
+            ("Warmed:Pending:Wait", false),
+            ("Warmed:Pending:Proceed", true),
+            ("Warmed:Terminating:Wait", false),
             ("Pending:Wait", true),
         ] {
             assert_eq!(done(Transition::Terminate, &seen(&[(ID, state)])), expected, "{state}");

@@ -88,6 +88,9 @@ mod tests {
             launch_hook: hook,
             terminate_hook: Err("none".to_owned()),
             retains: false,
+            reuses: false,
+            units: None,
+            weights: BTreeMap::new(),
             instances: Vec::new(),
             settings: Settings::default(),
         };

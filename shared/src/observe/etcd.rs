@@ -201,6 +201,9 @@ mod tests {
             launch_hook: Err("none".to_owned()),
             terminate_hook: Err("none".to_owned()),
             retains: false,
+            reuses: false,
+            units: None,
+            weights: BTreeMap::new(),
             instances: instances.collect(),
             settings: Settings::default(),
         }

@@ -56,6 +56,9 @@ impl Parts {
             launch_hook: self.hooks.launch,
             terminate_hook: self.hooks.terminate,
             retains: self.group.retains,
+            reuses: self.group.reuses,
+            units: self.group.units,
+            weights: self.group.weights,
             instances: instances.into_values().collect(),
             settings: self.settings,
         }
@@ -117,6 +120,9 @@ mod tests {
                 desired: 2,
                 max: 3,
                 retains: false,
+                reuses: false,
+                units: None,
+                weights: BTreeMap::new(),
                 tags: BTreeMap::new(),
                 instances: vec![
                     listed("i-aaaaaaaa", Lifecycle::InService),

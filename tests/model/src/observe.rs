@@ -124,6 +124,9 @@ impl Step<'_> {
             launch_hook: hook("launch"),
             terminate_hook: hook("terminate"),
             retains: false,
+            reuses: false,
+            units: None,
+            weights: BTreeMap::new(),
             instances,
             settings: self.world.settings.clone(),
         };

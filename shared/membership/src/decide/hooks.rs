@@ -5,7 +5,7 @@
 
 use crate::change::Effect;
 use crate::decision::{Decision, KeepAlive};
-use crate::instance::{Instance, Transition};
+use crate::instance::{Instance, InstanceState, Transition, WarmHook};
 use crate::observation::Group;
 use crate::view::View;
 
@@ -26,9 +26,20 @@ pub fn end_termination(d: &mut Decision, instance: &Instance) {
     }
 }
 
-/// Every hook that waits, whatever it waits for.
+/// Every hook that waits, whatever it waits for. Of an instance that may be on its way back into a warm pool, it is not
+/// known which hook waits.
 pub fn keep_every_hook_alive(group: &Group, d: &mut Decision) {
     for instance in &group.instances {
+        match instance.state() {
+            InstanceState::Warm(WarmHook::Launch) => {
+                keep_alive(d, instance, Transition::Launch);
+                if group.reuses {
+                    keep_alive(d, instance, Transition::Terminate);
+                }
+            }
+            InstanceState::Warm(WarmHook::Terminate) => keep_alive(d, instance, Transition::Terminate),
+            _ => {}
+        }
         if let Some(transition) = instance.waiting_hook() {
             keep_alive(d, instance, transition);
         }

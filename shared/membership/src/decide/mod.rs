@@ -8,7 +8,9 @@
 //! |---|---|---|---|
 //! | hands off | this file | nothing: the group was not seen, the ledger was not seen, the group is paused, or the ledger is about another group | `NotPaused`, `SameGroup` |
 //! | `warm_pool` | `rules/warm_pool.rs` | ends hooks in a warm pool | – |
-//! | `found` | `generation/found.rs` | without a ledger and without an etcd: the first generation and its seed | `NothingAnswers`, `NothingInService`, `SeedIsQuiet` |
+//! | `pooled` | `pooled.rs` | nothing; an instance of the warm pool that was a member counts as leaving from here on | `PooledIsLeaving` |
+//! | `report_unfit` | `fit.rs` | nothing; reports a group in which no cluster may be founded | `GroupIsFit` |
+//! | `found` | `generation/found.rs` | without a ledger and without an etcd: the first generation and its seed | `NothingAnswers`, `NothingInService`, `EnvMeansData`, `SeedIsQuiet` |
 //! | `adopt` | `generation/adopt.rs` | without a ledger and with an etcd: a ledger for the running cluster | `OneClusterAnswers`, `AdoptedWithQuorum`, `NoVoterUnseen`, `PeersReachable` |
 //! | bookkeeping | `bookkeeping/` | expired claims, identity, foreign members, unanswered changes, first votes, conditions, the phase, forgotten instances, the next generation | `ClaimUntilExpiry` to `NoClaimBeforeNext`, `Lapsed…`, `JoinPatienceOver`, `IndexAfterTheLastLeft` |
 //! | `founding` | `generation/founding.rs` | the seed's env, while the seed was not heard of | `OldEndpointsGo` |
@@ -27,7 +29,7 @@
 //! | `leave` | `rules/leave.rs` | moves leadership, removes a leaving voter, completes its termination | `ReplacementFirst`, `OnlyInServiceCounts`, `NoDoubtfulVoter`, `LastVoterStays`, `LeadershipMovesFirst`, `SuccessorIsProven`, `AbandonRetains`, `MemberIsOut` |
 //! | `heal` | `rules/heal.rs` | sets an instance in service unhealthy whose voter is silent | `UnprovenForGrace`, `MissedRepeatedly`, `HealOneAtATime`, `KillKeepsMajority` |
 //! | `give_up` | `rules/give_up.rs` | removes a joiner that was given up, then abandons its launch | `ProvenIsKept`, `OutBeforeAbandon` |
-//! | `join` | `rules/join.rs` | adds the oldest launching instance as a learner | `NotGivenUp`, `HookHasTime`, `SeedSealedFirst`, `OneLearner`, `DeadFirst`, `AddressIsFree`, `AddressUnpublished`, `SecondApart`, `PausedAfterFailures` |
+//! | `join` | `rules/join.rs` | adds the oldest launching instance as a learner | `NotGivenUp`, `OldDataStaysOut`, `HookHasTime`, `SeedSealedFirst`, `OneLearner`, `DeadFirst`, `AddressIsFree`, `AddressUnpublished`, `SecondApart`, `PausedAfterFailures` |
 //! | `publish` | `rules/publish.rs` | `initial-cluster`, `endpoints`, completed launches, deleted envs | `EndpointsOnceFormed`, `StaysBeforeEndpoints`, `PublishedBeforeContinue`, `VotesBeforeContinue`, `EnvOfTheGone` |
 //! | keep alive | `hooks.rs` | heartbeats for the hooks that are still needed | – |
 //! | one at a time | this file | drops the proposal while another invocation holds the claim | `ClaimIsFree` |
@@ -37,9 +39,11 @@
 
 mod bookkeeping;
 mod calls;
+mod fit;
 mod generation;
 mod hooks;
 mod parameters;
+mod pooled;
 mod propose;
 mod rules;
 
@@ -69,9 +73,12 @@ pub fn decide_with(obs: &Observation, now: Timestamp, me: Option<&Nonce>, guards
             return d;
         }
     };
+    let pooled = pooled::seen(obs, group, now, guards);
+    let group = pooled.as_ref().unwrap_or(group);
     match hands_off(obs, group, guards) {
         Ok(ledger) => {
-            rules::warm_pool::warm_pool(group, &mut d);
+            fit::report_unfit(group, &mut d);
+            rules::warm_pool::warm_pool(obs, group, &mut d);
             match ledger {
                 Some(ledger) => with_ledger(View { obs, group, ledger, now, guards }, me, &mut d),
                 None => without_ledger(obs, group, guards, &mut d),
@@ -139,8 +146,13 @@ fn same_group(v: View<'_>) -> Result<(), Refusal> {
     let (known, seen) = (&v.ledger.group, &v.group.identity);
     let same =
         known.name == seen.name && known.arn == seen.arn && (seen.vpc.is_empty() || known.vpc == seen.vpc);
+    // A generation that is over has no data. Another group may begin anew once every instance of it is gone.
+    let over = matches!(v.phase(), Phase::Ended | Phase::Abandoned);
     let words = |g: &GroupIdentity| format!("{} ({}) in {}", g.name, g.arn, g.vpc);
-    v.require(Guard::SameGroup, same, || Refusal::OtherGroup { ledger: words(known), seen: words(seen) })
+    v.require(Guard::SameGroup, same || over, || Refusal::OtherGroup {
+        ledger: words(known),
+        seen: words(seen),
+    })
 }
 
 /// A word that ends nothing is no word to be silent about: who set it believes that the cluster may end. A word that

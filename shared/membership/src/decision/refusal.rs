@@ -112,6 +112,12 @@ pub enum Refusal {
     Retained,
     /// The terminate hook ends, and the quorum needs this instance's voter.
     NeededAtDeadline,
+    /// There is no ledger, and an instance leaves that was given an env. It may hold the cluster's data.
+    EnvWithoutLedger,
+    /// The group's warm pool takes instances back on scale-in.
+    PoolTakesBack,
+    /// The group's desired capacity does not count instances. The text says what it counts.
+    CountsUnits(String),
     /// The group wants no instance, and nobody has said that the cluster may end with its data.
     EndNotMeant {
         /// The group's maximum size. Only 0 can end a cluster.
@@ -175,6 +181,9 @@ codes!(Refusal {
     Refusal::UnclearState => "unknown-state",
     Refusal::Retained => "retained",
     Refusal::NeededAtDeadline => "needed-at-deadline",
+    Refusal::EnvWithoutLedger => "env-without-ledger",
+    Refusal::PoolTakesBack => "pool-takes-back",
+    Refusal::CountsUnits(_) => "counts-units",
     Refusal::EndNotMeant { .. } => "end-not-meant",
     Refusal::EndTagWrong { .. } => "end-tag-wrong",
     Refusal::DiesWithItsData { .. } => "voter-will-die",
@@ -188,7 +197,7 @@ impl fmt::Display for Refusal {
         match self {
             Refusal::OtherGroup { ledger, seen } => write!(
                 f,
-                "the ledger is about {ledger}, and this group is {seen}; to start anew, delete the ledger and the cluster's parameters"
+                "the ledger says that the cluster's data is on the instances of {ledger}, and this group is {seen}: give this group another cluster name; or end the cluster there ({END_TAG}), and this group begins anew; delete the ledger only if every disk of that group is gone for good"
             ),
             Refusal::Paused => f.write_str("the group is paused by its tag etcd-asg:paused"),
             Refusal::NoHook(why) => write!(f, "the group has no lifecycle hook for etcd-asg: {why}"),
@@ -272,11 +281,21 @@ impl fmt::Display for Refusal {
                 f.write_str("this version does not know its lifecycle state; the instance is left alone")
             }
             Refusal::Retained => {
-                f.write_str("it was retained with its voter; end it by hand once it is no longer needed")
+                f.write_str("the group retained it, and no member of the cluster runs on it any more; end it by hand")
             }
             Refusal::NeededAtDeadline => {
                 f.write_str("its time to leave is over, and without its voter the quorum would be lost")
             }
+            Refusal::EnvWithoutLedger => f.write_str(
+                "its termination waits, it was given an env, and the cluster has no ledger, so it may hold the cluster's data; restore the ledger, or start its etcd so that its cluster is adopted; delete its parameter only if it is certain that nobody needs its data",
+            ),
+            Refusal::PoolTakesBack => f.write_str(
+                "the group's warm pool takes instances back on scale-in (ReuseOnScaleIn): a stopped member would come back with old data, so no cluster is founded or adopted, and a voter that goes to the pool is removed; set ReuseOnScaleIn to false",
+            ),
+            Refusal::CountsUnits(what) => write!(
+                f,
+                "the group's desired capacity counts {what}, not instances, so it does not say how many members the cluster is to have, and no cluster is founded or adopted; give the group one capacity unit for each instance"
+            ),
             Refusal::EndNotMeant { max, word } => {
                 let (also, sizes) =
                     if *max == 0 { ("", "desired capacity and maximum size are") } else { (" and its maximum size to 0", "desired capacity is") };

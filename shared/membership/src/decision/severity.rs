@@ -61,6 +61,9 @@ impl Graded for Refusal {
             | Refusal::QuorumAtRisk(_)
             | Refusal::NeededAtDeadline
             | Refusal::DiesWithItsData { .. }
+            | Refusal::EnvWithoutLedger
+            | Refusal::PoolTakesBack
+            | Refusal::CountsUnits(_)
             | Refusal::OtherGroup { .. }
             | Refusal::NoHook(_)
             | Refusal::InServiceWithoutLedger

@@ -25,6 +25,8 @@ pub enum ConditionKey {
     Joining(InstanceId),
     /// The instance was given up as a joiner. It holds until the instance is gone.
     GivenUp(InstanceId),
+    /// The instance went to the warm pool and its member was removed. Its disk holds the data of a removed member.
+    Pooled(InstanceId),
     /// No linearizable member list can be had.
     Silent,
     /// A forming cluster has all the voters that it can get, and they are fewer than desired.
@@ -58,7 +60,8 @@ impl ConditionKey {
             | ConditionKey::Unproven(i)
             | ConditionKey::Gone(i)
             | ConditionKey::Joining(i)
-            | ConditionKey::GivenUp(i) => Some(i),
+            | ConditionKey::GivenUp(i)
+            | ConditionKey::Pooled(i) => Some(i),
             ConditionKey::Silent
             | ConditionKey::Stalled
             | ConditionKey::Held
@@ -79,6 +82,7 @@ impl fmt::Display for ConditionKey {
             ConditionKey::Gone(i) => write!(f, "gone/{i}"),
             ConditionKey::Joining(i) => write!(f, "joining/{i}"),
             ConditionKey::GivenUp(i) => write!(f, "given-up/{i}"),
+            ConditionKey::Pooled(i) => write!(f, "pooled/{i}"),
             ConditionKey::Silent => f.write_str("silent"),
             ConditionKey::Stalled => f.write_str("stalled"),
             ConditionKey::Held => f.write_str("held"),
@@ -109,6 +113,7 @@ impl TryFrom<String> for ConditionKey {
             ("gone", false) => ConditionKey::Gone(id),
             ("joining", false) => ConditionKey::Joining(id),
             ("given-up", false) => ConditionKey::GivenUp(id),
+            ("pooled", false) => ConditionKey::Pooled(id),
             ("silent", true) => ConditionKey::Silent,
             ("stalled", true) => ConditionKey::Stalled,
             ("held", true) => ConditionKey::Held,
@@ -160,6 +165,7 @@ mod tests {
             ConditionKey::Gone(i()),
             ConditionKey::Joining(i()),
             ConditionKey::GivenUp(i()),
+            ConditionKey::Pooled(i()),
             ConditionKey::Silent,
             ConditionKey::Stalled,
             ConditionKey::Held,

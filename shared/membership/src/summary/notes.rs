@@ -59,6 +59,7 @@ fn in_words((key, condition): (&ConditionKey, &Condition)) -> Since {
         ConditionKey::Gone(_) => "its machine is gone",
         ConditionKey::Joining(_) => "its joining has made no progress",
         ConditionKey::GivenUp(_) => "it was given up",
+        ConditionKey::Pooled(_) => "its member was removed while it was in the warm pool",
         ConditionKey::Silent => "there is no member list",
         ConditionKey::Stalled => "nothing more launches",
         ConditionKey::Held => "the group has wanted no instance",
@@ -89,6 +90,7 @@ fn holds(look: Look<'_>, key: &ConditionKey, subject: &Subject, code: &str) -> b
         ConditionKey::GivenUp(id) => {
             about(id) && instance(id).is_some_and(|i| i.state() != InstanceState::Missing)
         }
+        ConditionKey::Pooled(id) => about(id) && instance(id).is_some(),
         ConditionKey::Silent => *subject == Subject::Cluster && code == Wait::List.code(),
         ConditionKey::Stalled => *subject == Subject::Cluster && phase(look.ledger) == Some(Phase::Opened),
         ConditionKey::Held => {

@@ -60,6 +60,9 @@ impl World {
             launch_hook: hook("launch"),
             terminate_hook: hook("terminate"),
             retains: self.group.retains,
+            reuses: false,
+            units: None,
+            weights: BTreeMap::new(),
             instances,
             settings: self.settings.clone(),
         })

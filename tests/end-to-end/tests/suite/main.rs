@@ -25,6 +25,7 @@ mod killed_rare;
 mod lifecycle;
 mod night;
 mod partition;
+mod pool;
 mod refresh;
 mod scale;
 mod silence;

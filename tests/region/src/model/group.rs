@@ -65,6 +65,8 @@ pub enum Route {
     Pool,
     /// Out of the warm pool, for the group.
     FromPool,
+    /// Out of the group, back into the warm pool.
+    BackToPool,
     /// Its root volume is being replaced, or was just replaced.
     RootVolume,
 }
@@ -76,6 +78,8 @@ pub struct Member {
     pub lifecycle: Lifecycle,
     pub healthy: bool,
     pub protected: bool,
+    /// How many capacity units it counts for, where the group's instances are weighted.
+    pub weight: Option<u32>,
     pub route: Route,
     /// The launch template that it was launched from, with the version's number.
     pub template: Option<Value>,
@@ -94,6 +98,8 @@ pub struct WarmPool {
     pub prepared: Option<u32>,
     /// Whether its instances are stopped while they wait; otherwise they keep running.
     pub stopped: bool,
+    /// Whether it takes instances back on scale-in.
+    pub reuses: bool,
     pub deleting: bool,
 }
 
@@ -110,9 +116,17 @@ impl Group {
         self.suspended.contains_key(process)
     }
 
-    /// How many instances count towards the desired capacity.
+    /// How much of the desired capacity the instances make up: each counts as one, or with its weight (Auto Scaling
+    /// user guide, "Use instance weights").
     pub fn count(&self) -> usize {
-        self.members.values().filter(|member| member.lifecycle.counts()).count()
+        let counting = self.members.values().filter(|member| member.lifecycle.counts());
+        counting.map(|member| member.weight.unwrap_or(1) as usize).sum()
+    }
+
+    /// The weight of a new instance: that of the first instance type of the mixed instances policy.
+    pub fn weight(&self) -> Option<u32> {
+        let policy = self.shown.get("MixedInstancesPolicy")?;
+        policy.pointer("/LaunchTemplate/Overrides/0/WeightedCapacity")?.as_str()?.parse().ok()
     }
 
     /// How many instances are in the warm pool, or on their way into it.

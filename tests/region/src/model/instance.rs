@@ -7,7 +7,7 @@ use std::time::{Instant, SystemTime};
 
 use super::group::Zone;
 
-/// The state of an instance in EC2. Only a warm pool stops an instance without ending it.
+/// The state of an instance in EC2. A warm pool and StopInstances stop an instance without ending it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InstanceState {
     Pending,

@@ -4,7 +4,7 @@ use super::joining;
 use crate::etcd::Probe;
 use crate::guard::Guard;
 use crate::ids::InstanceId;
-use crate::instance::{Instance, InstanceState, Transition};
+use crate::instance::{Instance, InstanceState, Lifecycle, Transition};
 use crate::ledger::{ConditionKey, Edit, Phase};
 use crate::version::{Minor, WRITES_NEW_ENTRIES};
 use crate::view::{MISSES, View, versions};
@@ -33,6 +33,7 @@ pub fn conditions(v: View<'_>) -> Vec<Edit> {
             joining::joining(v, &mut edits);
             stalled(v, &mut edits);
             edits.extend(none_is_missing(v));
+            pooled(v, &mut edits);
             all_at_minor(v, &mut edits);
         }
     }
@@ -89,11 +90,33 @@ fn unproven(v: View<'_>, edits: &mut Vec<Edit>) {
     }
 }
 
+/// The member of an instance was removed while the instance was in the warm pool. If it comes back, its disk holds the
+/// data of a removed member, with which its etcd cannot start.
+fn pooled(v: View<'_>, edits: &mut Vec<Edit>) {
+    for instance in &v.group.instances {
+        let id = &instance.id;
+        let (key, out) = (ConditionKey::Pooled(id.clone()), v.member(id).is_none());
+        let in_pool = matches!(instance.lifecycle, Some(Lifecycle::Pooled { .. }));
+        if in_pool && out && v.record(id).is_some_and(|r| r.member.is_some()) && !v.holds(&key) {
+            edits.push(Edit::ConditionBegan(key));
+        } else if instance.launch_hook_waits()
+            && out
+            && v.holds(&key)
+            && !v.given_up(id)
+            && v.enforces(Guard::OldDataStaysOut)
+        {
+            let why = "it came back from the warm pool with the data of a removed member";
+            edits.push(Edit::GiveUp(id.clone(), why.to_owned()));
+        }
+    }
+}
+
 /// A forming cluster has all the voters that it can get now, and they are fewer than desired.
 fn stalled(v: View<'_>, edits: &mut Vec<Edit>) {
     let stays: Vec<&InstanceId> = v.staying().map(|i| &i.id).collect();
     let all_vote = !stays.is_empty() && stays.iter().all(|id| v.votes(id));
-    let holds = v.phase() == Phase::Opened && all_vote && stays.len() < v.group.desired;
+    let there = v.group.capacity_of(stays.iter().copied());
+    let holds = v.phase() == Phase::Opened && all_vote && there < v.group.desired;
     keep(v, edits, ConditionKey::Stalled, holds);
 }
 

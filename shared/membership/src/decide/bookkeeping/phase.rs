@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::joining::failed;
+use crate::decide::fit::is_fit;
 use crate::decide::generation::seed::choose_seed;
 use crate::guard::Guard;
 use crate::ids::{InstanceId, Nonce};
@@ -47,7 +48,7 @@ fn formed(v: View<'_>) -> bool {
     let Some(list) = v.list() else { return false };
     let safe = |id: &InstanceId| v.record(id).is_some_and(|r| r.voted && r.env != EnvState::Open);
     let good = list.voters().all(|m| v.proven(m) && v.ledger.instance_of(m.id).is_some_and(safe));
-    let voters = list.voters().count();
+    let voters = v.group.capacity_of(list.voters().filter_map(|m| v.ledger.instance_of(m.id)));
     let stalled =
         v.ledger.aged(&ConditionKey::Stalled, v.now, STALLED_FOR) && voters >= majority(v.group.desired);
     let complete = v.group.desired > 0 && (voters >= v.group.desired || stalled);
@@ -74,7 +75,8 @@ fn dead_before_it_formed(v: View<'_>) -> bool {
 /// The next generation opens only when all instances that might be members of the last are certainly gone, and no
 /// claim is open that could still write for it.
 pub fn next_generation(v: View<'_>, me: Option<&Nonce>) -> Option<Edit> {
-    if !matches!(v.phase(), Phase::Abandoned | Phase::Ended) || v.group.max == 0 {
+    if !matches!(v.phase(), Phase::Abandoned | Phase::Ended) || v.group.max == 0 || !is_fit(v.group, v.guards)
+    {
         return None;
     }
     let claimed = v.ledger.claim.as_ref().is_some_and(|c| Some(&c.nonce) != me);

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::decide::fit::is_fit;
 use crate::decide::hooks::keep_joiners_and_leavers_alive;
 use crate::decision::{Decision, Refusal, Subject, Wait};
 use crate::env;
@@ -34,7 +35,7 @@ pub fn adopt(obs: &Observation, group: &Group, guards: Guards, d: &mut Decision)
     let found = Find { obs, group, guards };
     let Some(identity) = one_identity(found, d) else { return };
     let Some((list, adoption)) = adoption(found, identity, d) else { return };
-    if is_whole(found, list, &adoption, d) {
+    if is_whole(found, list, &adoption, d) && is_fit(group, guards) {
         d.edits.push(Edit::Adopt(adoption));
     }
 }

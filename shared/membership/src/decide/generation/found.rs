@@ -1,20 +1,24 @@
 //! The first generation of a cluster: there is no ledger, and no etcd answers.
 
 use super::seed::choose_seed;
+use crate::decide::fit::is_fit;
 use crate::decide::hooks::{end_termination, keep_alive, waits_to_join};
 use crate::decision::{Decision, Refusal, Subject, Wait};
 use crate::guard::{Guard, Guards};
 use crate::instance::{Instance, InstanceState, Transition};
 use crate::ledger::Edit;
-use crate::observation::{Group, Observation};
+use crate::observation::{Group, Observation, Seen};
 
 /// Opens the first generation only if every instance is launching or on its way out. Silence alone is never evidence.
 pub fn found(obs: &Observation, group: &Group, guards: Guards, d: &mut Decision) {
     let mut free = true;
     for instance in &group.instances {
-        if let Err(why) = holds_no_data(instance, guards) {
+        if let Err(why) = holds_no_data(obs, instance, guards) {
             d.refuse(&instance.id, why);
             free = false;
+            if instance.terminate_hook_waits() {
+                keep_alive(d, instance, Transition::Terminate);
+            }
         }
         if waits_to_join(instance) {
             keep_alive(d, instance, Transition::Launch);
@@ -27,7 +31,7 @@ pub fn found(obs: &Observation, group: &Group, guards: Guards, d: &mut Decision)
         d.refuse(Subject::Cluster, Refusal::NoHook(why.clone()));
         return;
     }
-    if !free || group.max == 0 {
+    if !free || group.max == 0 || !is_fit(group, guards) {
         return;
     }
     match choose_seed(obs, group, guards, |_| true) {
@@ -39,11 +43,17 @@ pub fn found(obs: &Observation, group: &Group, guards: Guards, d: &mut Decision)
     }
 }
 
-fn holds_no_data(instance: &Instance, guards: Guards) -> Result<(), Refusal> {
+/// An instance in service may hold data. So may an instance that leaves and was given an env: the ledger was lost.
+fn holds_no_data(obs: &Observation, instance: &Instance, guards: Guards) -> Result<(), Refusal> {
     let state = instance.state();
     if state == InstanceState::Unclear {
         return Err(Refusal::UnclearState);
     }
+    let env = match &obs.parameters {
+        Seen::Known(parameters) => parameters.envs.contains_key(&instance.id),
+        Seen::Unknown(_) => true,
+    };
+    guards.require(Guard::EnvMeansData, !(env && state.leaves()), || Refusal::EnvWithoutLedger)?;
     let serves = matches!(state, InstanceState::InService | InstanceState::Standby);
     guards.require(Guard::NothingInService, !serves, || Refusal::InServiceWithoutLedger)
 }

@@ -35,7 +35,7 @@ pub fn is_held(v: View<'_>, instance: &Instance) -> bool {
 
 /// Says when a voter that stays a member is lost all the same, where the group retains no instance.
 pub fn tell_its_death(v: View<'_>, d: &mut Decision, instance: &Instance) {
-    if !v.group.retains && instance.terminate_hook_waits() {
+    if !v.group.retains && instance.may_be_retained() {
         d.refuse(&instance.id, Refusal::DiesWithItsData { at: v.termination_ends(&instance.id) });
     }
 }
@@ -45,7 +45,7 @@ pub fn tell_its_death(v: View<'_>, d: &mut Decision, instance: &Instance) {
 pub fn retain_before_the_end(v: View<'_>, d: &mut Decision, instance: &Instance, reserve: Duration) {
     let id = &instance.id;
     let over = v.now.plus(reserve) >= v.hook_end(id, Transition::Terminate);
-    if v.allows(Guard::AbandonRetains, v.group.retains) && instance.terminate_hook_waits() && over {
+    if v.allows(Guard::AbandonRetains, v.group.retains) && instance.may_be_retained() && over {
         d.propose(Change::RetainLeaving { instance: id.clone() }, None);
     }
 }

@@ -122,12 +122,14 @@ fn replacement_is_missing(v: View<'_>, leaving: &Instance) -> bool {
     let in_service = |i: &Instance| i.state() == InstanceState::InService;
     let counts = |i: &&Instance| v.allows(Guard::OnlyInServiceCounts, in_service(i)) && i.state().stays();
     let settled = |i: &Instance| in_service(i) && v.voter(&i.id).is_some() && v.keeps_its_vote(&i.id);
-    let proven = v.staying().filter(counts).filter(|i| v.votes(&i.id) && v.keeps_its_vote(&i.id)).count();
+    let votes = |i: &&Instance| v.votes(&i.id) && v.keeps_its_vote(&i.id);
+    let proven = v.group.capacity_of(v.staying().filter(counts).filter(votes).map(|i| &i.id));
     // An instance that gets a new root volume keeps its place in the group: nothing is launched for it, and it does
     // not wait for another such instance. An instance that leaves for good does wait for it: that instance comes
     // back without a vote, and votes again or is replaced.
     let back = v.group.instances.iter().filter(|i| leaving.comes_back() && i.comes_back()).count();
-    let coming = v.staying().count() + back < v.group.desired || v.staying().any(|i| !settled(i));
+    let there = v.group.capacity_of(v.staying().map(|i| &i.id));
+    let coming = there + back < v.group.desired || v.staying().any(|i| !settled(i));
     proven < v.group.desired && coming
 }
 

@@ -60,6 +60,9 @@ impl Building {
             _ => Ec2State::Running,
         };
         if !(missing && ec2_state == Ec2State::Absent) {
+            if let Some(weight) = self.weight {
+                self.group.weights.insert(id.clone(), weight);
+            }
             self.group.instances.push(Instance {
                 id: id.clone(),
                 lifecycle: (!missing).then(|| Lifecycle::parse(line.words[1])),

@@ -122,12 +122,18 @@ impl Building {
 
     fn group_line(&mut self, line: &Line<'_>) {
         let known = ["desired", "max", "paused", "retains", "heartbeat", "arn", "vpc", "end"];
-        line.allow(&[&known[..], &["no-launch-hook", "no-terminate-hook"]].concat());
+        line.allow(
+            &[&known[..], &["no-launch-hook", "no-terminate-hook", "reuses", "weight", "units"]].concat(),
+        );
         let g = &mut self.group;
         g.desired = line.number("desired").map_or(g.desired, |n| n as usize);
         g.max = line.number("max").map_or(g.max, |n| n as usize);
         g.settings.paused = line.has("paused");
         g.retains = line.has("retains");
+        g.reuses = line.has("reuses");
+        g.units = line.get("units").map(|what| what.replace('_', " "));
+        self.weight = line.number("weight").map(|n| n as usize);
+        let g = &mut self.group;
         g.end = line.get("end").map(str::to_owned);
         if let Some(n) = line.number("heartbeat") {
             for hook in [&mut g.launch_hook, &mut g.terminate_hook] {

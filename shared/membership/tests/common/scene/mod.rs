@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! group desired=3 max=5 end=destroy-1 heartbeat=60 arn=other vpc=vpc-2 paused retains no-launch-hook no-terminate-hook
+//!   reuses weight=2 units=capacity_units  the warm pool takes back; each instance counts for so many of these units
 //! cluster phase=opened seed=i-1 generation=2 founded=3.5.35 adopted no-identity
 //! no-ledger                            instead of a line `cluster`
 //! setting join-patience 60s
@@ -97,6 +98,7 @@ struct Building {
     unknown: Vec<String>,
     endpoints: Option<Vec<String>>,
     stale_initial_cluster: bool,
+    weight: Option<usize>,
     me: Option<Nonce>,
     reports: BTreeMap<InstanceId, HostReport>,
 }
@@ -141,6 +143,9 @@ impl Building {
             launch_hook: hook("launch"),
             terminate_hook: hook("terminate"),
             retains: false,
+            reuses: false,
+            units: None,
+            weights: BTreeMap::new(),
             instances: Vec::new(),
             settings: Settings::default(),
         };
@@ -187,6 +192,7 @@ impl Building {
             unknown: Vec::new(),
             endpoints: None,
             stale_initial_cluster: false,
+            weight: None,
             me: None,
             reports: BTreeMap::new(),
         }

@@ -20,7 +20,8 @@ pub fn balance(step: &mut Step<'_>, group_name: &str) {
             scale_in(step, group_name, count, target);
         }
     } else if !paused {
-        for present in count..target {
+        let weight = group.weight().unwrap_or(1).max(1) as usize;
+        for present in (count..target).step_by(weight) {
             let cause = launch_cause(present, target);
             if !warm::take(step, group_name, &cause) {
                 launch::one(step, group_name, cause, Lifecycle::Pending);
@@ -39,15 +40,25 @@ fn launch_cause(present: usize, desired: usize) -> String {
 }
 
 fn scale_in(step: &mut Step<'_>, group_name: &str, count: usize, desired: usize) {
-    for left in (desired..count).rev() {
-        let victim = step.state.groups.get(group_name).and_then(victim);
-        let Some(victim) = victim else { return };
+    let mut left = count;
+    while left > desired {
+        let Some(group) = step.state.groups.get(group_name) else { return };
+        let Some(victim) = victim(group) else { return };
+        let weight = group.members.get(&victim).and_then(|member| member.weight).unwrap_or(1) as usize;
+        if left < desired + weight {
+            return;
+        }
         let why = format!(
             "an instance was taken out of service in response to a difference between desired and actual capacity, \
-             shrinking the capacity from {} to {left}.",
-            left + 1
+             shrinking the capacity from {left} to {}.",
+            left - weight
         );
-        terminate::begin(step, group_name, &victim, &why);
+        left -= weight;
+        if group.warm.as_ref().is_some_and(|pool| pool.reuses && !pool.deleting) {
+            warm::take_back(step, group_name, &victim, &why);
+        } else {
+            terminate::begin(step, group_name, &victim, &why);
+        }
     }
 }
 

@@ -77,7 +77,7 @@ impl Step<'_> {
             L::WarmedPending => {
                 launch::pending(self, group, instance, L::WarmedPendingWait, L::WarmedPendingProceed);
             }
-            L::WarmedPendingWait => launch::wait(self, group, instance, L::WarmedPendingProceed),
+            L::WarmedPendingWait => warm::wait(self, group, instance),
             L::WarmedPendingProceed => warm::arrive(self, group, instance),
             L::EnteringStandby => self.enter(group, instance, L::Standby),
             L::Detaching => terminate::detach(self, group, instance),

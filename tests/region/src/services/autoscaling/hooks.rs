@@ -53,6 +53,7 @@ fn ends(transition: Transition, route: Route) -> (&'static str, &'static str) {
         (Transition::Launching, Route::Pool) => ("EC2", "WarmPool"),
         (Transition::Launching, Route::FromPool) => ("WarmPool", "AutoScalingGroup"),
         (Transition::Terminating, Route::Pool) => ("WarmPool", "EC2"),
+        (_, Route::BackToPool) => ("AutoScalingGroup", "WarmPool"),
         (Transition::Terminating, Route::Launched | Route::FromPool) => ("AutoScalingGroup", "EC2"),
     }
 }

@@ -64,6 +64,7 @@ pub fn one(step: &mut Step<'_>, group_name: &str, cause: String, lifecycle: Life
         lifecycle,
         healthy: true,
         protected: group.protect_new,
+        weight: group.weight(),
         route: if lifecycle.is_warm() { Route::Pool } else { Route::Launched },
         template: launched.template,
         joined: step.now,

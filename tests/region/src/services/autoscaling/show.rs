@@ -69,6 +69,7 @@ pub fn warm_pool(group: &Group) -> Option<Value> {
             "MaxGroupPreparedCapacity": pool.prepared,
             "MinSize": pool.min,
             "PoolState": if pool.stopped { "Stopped" } else { "Running" },
+            "InstanceReusePolicy": pool.reuses.then(|| json!({"ReuseOnScaleIn": true})),
             "Status": pool.deleting.then_some("PendingDelete"),
         })
     })
@@ -102,6 +103,7 @@ pub fn member(group: &Group, member: &Member) -> Value {
         "LaunchTemplate": member.template,
         "LaunchConfigurationName": group.shown.get("LaunchConfigurationName"),
         "ProtectedFromScaleIn": member.protected,
+        "WeightedCapacity": member.weight.map(|weight| weight.to_string()),
     })
 }
 

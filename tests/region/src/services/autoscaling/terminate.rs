@@ -34,6 +34,8 @@ pub fn begin(step: &mut Step<'_>, group_name: &str, instance: &str, why: &str) -
     member.actions.clear();
     if member.route == Route::RootVolume || !member.lifecycle.is_warm() {
         member.route = Route::Launched;
+    } else {
+        member.route = Route::Pool;
     }
     let launching = member.activity.replace(activity.id.clone());
     if let Some(launching) = launching.and_then(|id| step.state.activity(&id)) {

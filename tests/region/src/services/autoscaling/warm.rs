@@ -2,10 +2,12 @@
 //! Scaling user guide, "Decrease latency for applications with long boot times using warm pools", "Use
 //! lifecycle hooks with a warm pool").
 
+use super::hooks::Wait;
 use super::step::Step;
-use super::{launch, terminate};
+use super::{hooks, launch, terminate};
 use crate::model::activity::Activity;
 use crate::model::group::Route;
+use crate::model::hook::Transition;
 use crate::model::instance::InstanceState;
 use crate::model::lifecycle::Lifecycle;
 
@@ -55,6 +57,36 @@ pub fn take(step: &mut Step<'_>, group_name: &str, cause: &str) -> bool {
     }
     step.enter(group_name, &instance, Lifecycle::Pending);
     true
+}
+
+/// Scale-in returns an instance to the pool. It waits at the terminate hooks, at `Warmed:Pending:Wait` (Auto Scaling user
+/// guide, "Use lifecycle hooks with a warm pool": an instance that is returning to the warm pool pauses there for the
+/// terminating lifecycle action).
+pub fn take_back(step: &mut Step<'_>, group_name: &str, instance: &str, why: &str) {
+    let Some(group) = step.state.groups.get_mut(group_name) else { return };
+    let Some(member) = group.members.get_mut(instance) else { return };
+    member.actions.clear();
+    member.in_service = None;
+    member.route = Route::BackToPool;
+    let description = format!("Returning EC2 instance to warm pool: {instance}");
+    let activity = Activity::begin(step.site, group_name, &group.arn, description, why.to_owned());
+    member.activity = Some(activity.id.clone());
+    step.state.open_activity(activity);
+    step.site.timeline.note("group", group_name, format!("returns {instance} to its warm pool: {why}"));
+    let waits = hooks::begin(step, group_name, instance, Transition::Terminating);
+    let next = if waits { Lifecycle::WarmedPendingWait } else { Lifecycle::WarmedPendingProceed };
+    step.enter(group_name, instance, next);
+}
+
+/// `Warmed:Pending:Wait`: an instance on its way back goes on once its hooks have ended, whatever their result; AWS
+/// documents no other end. An instance from EC2 goes on, or out of the group where its launch was abandoned.
+pub fn wait(step: &mut Step<'_>, group_name: &str, instance: &str) {
+    let member = step.state.groups.get(group_name).and_then(|group| group.members.get(instance));
+    if member.is_none_or(|member| member.route != Route::BackToPool) {
+        launch::wait(step, group_name, instance, Lifecycle::WarmedPendingProceed);
+    } else if !matches!(hooks::state(step, group_name, instance), Wait::Pending) {
+        step.enter(group_name, instance, Lifecycle::WarmedPendingProceed);
+    }
 }
 
 /// `Warmed:Pending:Proceed`: once EC2 runs the instance, it is stopped if the pool says so, and then waits.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::model::instance::{Instance, InstanceState};
 use crate::model::site::{ACCOUNT, VPC};
 use crate::model::time::timestamp_seconds;
-use crate::model::world::World;
+use crate::model::world::{State, World};
 use crate::wire::{ApiError, Params};
 use filter::Filter;
 use lookup::{check_ids, page};
@@ -31,6 +31,8 @@ pub fn call(world: &World, action: &str, params: &Params) -> Result<Value, ApiEr
     match action {
         "DescribeInstances" => describe(world, params),
         "TerminateInstances" => terminate(world, params),
+        "StopInstances" => stop_or_start(world, params, InstanceState::Running),
+        "StartInstances" => stop_or_start(world, params, InstanceState::Stopped),
         "CreateReplaceRootVolumeTask" => root_volume::create(world, params),
         "DescribeReplaceRootVolumeTasks" => root_volume::describe(world, params),
         "DescribeTags" => describe_tags(world, params),
@@ -85,6 +87,46 @@ fn terminate(world: &World, params: &Params) -> Result<Value, ApiError> {
                 json!({"instanceId": id, "currentState": now, "previousState": before})
             })
             .collect();
+        Ok(json!({"instancesSet": changed}))
+    })
+}
+
+/// StopInstances and StartInstances: instances in the state that the call changes are changed. A call for an instance
+/// that is there already succeeds and changes nothing; any other state is refused (EC2 API reference, StopInstances,
+/// StartInstances, error code IncorrectInstanceState).
+fn stop_or_start(world: &World, params: &Params, from: InstanceState) -> Result<Value, ApiError> {
+    let ids = params.list("InstanceId");
+    if ids.is_empty() {
+        return Err(ApiError::bad_request(
+            "MissingParameter",
+            "The request must contain the parameter InstanceId",
+        ));
+    }
+    use InstanceState as S;
+    let stops = from == S::Running;
+    let done = if stops { [S::Stopping, S::Stopped] } else { [S::Pending, S::Running] };
+    world.change(|state| {
+        check_ids(state, &ids)?;
+        let of = |state: &State, id: &String| state.instances.get(id).map(|one| one.state);
+        for id in &ids {
+            if of(state, id).is_none_or(|now| now != from && !done.contains(&now)) {
+                return Err(ApiError::bad_request(
+                    "IncorrectInstanceState",
+                    format!("The instance '{id}' is not in a state from which it can be started or stopped."),
+                ));
+            }
+        }
+        let mut changed = Vec::new();
+        for id in &ids {
+            let before = of(state, id).map(shown_state);
+            match of(state, id) == Some(from) {
+                true if stops => state.stop(id),
+                true => state.start(id),
+                false => {}
+            }
+            let now = of(state, id).map(shown_state);
+            changed.push(json!({"instanceId": id, "currentState": now, "previousState": before}));
+        }
         Ok(json!({"instancesSet": changed}))
     })
 }

@@ -144,6 +144,7 @@ fn attach_one(state: &mut State, name: &str, id: &str) {
         lifecycle: Lifecycle::PendingProceed,
         healthy: true,
         protected: group.protect_new,
+        weight: None,
         route: Route::Launched,
         template: None,
         joined: Instant::now(),

@@ -10,8 +10,7 @@ use crate::model::refresh::Refresh;
 use crate::model::world::World;
 use crate::wire::{ApiError, Params};
 
-/// PutWarmPool. The region refuses hibernation and the return of instances to the pool on scale-in: it has
-/// neither.
+/// PutWarmPool. The region refuses hibernation, which it does not have.
 pub fn put(world: &World, params: &Params) -> Result<Value, ApiError> {
     let name = params.required("AutoScalingGroupName")?;
     let stopped = match params.text("PoolState") {
@@ -21,9 +20,7 @@ pub fn put(world: &World, params: &Params) -> Result<Value, ApiError> {
             return Err(ApiError::validation(format!("the local region has no pool state {other}")));
         }
     };
-    if params.below("InstanceReusePolicy").flag("ReuseOnScaleIn")?.unwrap_or(false) {
-        return Err(ApiError::validation("the local region returns no instances to a warm pool"));
-    }
+    let reuses = params.below("InstanceReusePolicy").flag("ReuseOnScaleIn")?;
     let prepared = params.number::<i64>("MaxGroupPreparedCapacity")?;
     let min = params.number("MinSize")?;
     world.change(|state| {
@@ -42,6 +39,7 @@ pub fn put(world: &World, params: &Params) -> Result<Value, ApiError> {
                 None => before.and_then(|pool| pool.prepared),
             },
             stopped,
+            reuses: reuses.or(before.map(|pool| pool.reuses)).unwrap_or(false),
             deleting: false,
         });
         world.site.timeline.note("group", name, "has a warm pool");
