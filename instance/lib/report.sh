@@ -4,6 +4,7 @@
 
 # report SENTENCE [STATUS]: a refusal is always written; another sentence at most every 10 seconds, and the same
 # sentence every ETCD_ASG_REPORT_SECONDS. What was written last outlives the runtime directory, which each stop removes.
+# `hurry` is the most seconds that a call may take where something waits for this script.
 report() {
   local bucket=${ETCD_ASG_REPORTS_BUCKET:-} last=$run_dir.report age=99 body status sentence=$1
   [[ -n $bucket && ${cluster:-} =~ ^[A-Za-z0-9_.-]{1,100}$ ]] || return 0
@@ -12,7 +13,8 @@ report() {
   printf '%s\n' "$sentence" >"$last"
   learn_author || return 0
   body=$(report_body "$@")
-  call_aws s3 "$bucket/reports/$cluster/${author/:/%3A}" --request PUT --max-time 4 --header 'Content-Type: text/plain' \
+  call_aws s3 "$bucket/reports/$cluster/${author/:/%3A}" --request PUT --connect-timeout "${hurry:-15}" \
+    --max-time "${hurry:-15}" --header 'Content-Type: text/plain' \
     --header "x-amz-content-sha256: $(printf %s "$body" | sha256sum | cut -d' ' -f1)" --data-binary "$body"
   if [[ $status != 200 && ! -e $last-failed ]]; then
     : >"$last-failed"
@@ -39,7 +41,7 @@ learn_author() {
   if [[ -n $role ]]; then
     author=$role:$own
   else
-    call_aws sts '' --max-time 4 --data 'Action=GetCallerIdentity&Version=2011-06-15'
+    call_aws sts '' --max-time "${hurry:-15}" --data 'Action=GetCallerIdentity&Version=2011-06-15'
     author=$(sed -n 's/.*<UserId>\([A-Z0-9]*:i-[0-9a-f]*\)<.*/\1/p' <<<"$body")
     [[ -n $author ]] || return 1
   fi

@@ -50,7 +50,7 @@ explain_end() {
   [[ $standing == removed || ($standing == unknown && -n $seen) ]] && refuse_removed
   [[ -e $data_dir/joined ]] || again "etcd ended with status $1 before it had joined cluster $cluster (its last lines say why): reading the parameter again"
   say "etcd ended with status $1: starting it again"
-  report "etcd ended with status $1: starting it again"
+  hurry=4 report "etcd ended with status $1: starting it again"
   exit "$1"
 }
 

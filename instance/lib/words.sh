@@ -36,6 +36,6 @@ refuse() {
 # The end of each look that found nothing to do yet. Who waits for long says so in its report.
 pause() {
   local every=${report_every:-60}
-  ((SECONDS < ${report_at:=$((SECONDS + every))})) || { report_at=$((SECONDS + every)); report "${said:-waiting}"; }
+  ((SECONDS < ${report_at:=$((SECONDS + every))})) || { report_at=$((SECONDS + every)); hurry=4 report "${said:-waiting}"; }
   sleep "$poll"
 }
