@@ -80,8 +80,9 @@ class Machine:
             if self.shell is None:
                 self.shell = socket.socket(socket.AF_UNIX)
                 self.shell.connect(str(self.folder / "shell"))
-            self.shell.settimeout(20)
-            packed = base64.b64encode(command.encode()).decode()
+            self.shell.settimeout(120)
+            plain = f"export TERM=dumb SYSTEMD_COLORS=0 SYSTEMD_URLIFY=0; {command}"
+            packed = base64.b64encode(plain.encode()).decode()
             mark = f"{time.monotonic_ns()}"
             # The line may be echoed, so the marks are not whole in it.
             self.shell.sendall(f"stty -echo; echo BEGIN''{mark}; echo {packed} | base64 -d | bash 2>&1; echo; echo $?END''{mark}\n".encode())
