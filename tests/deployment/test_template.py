@@ -68,10 +68,10 @@ class Functions(unittest.TestCase):
 
     def test_a_parameter_path_that_the_store_refuses_is_refused_here(self):
         """SSM API reference, PutParameter: no name begins with aws or ssm, in any case; fifteen levels at most."""
-        for wrong in ("/aws", "/aws/etcd", "/SSM/x", "/awsome", "etcd", "/", "/a//b", "/a/", "/x" * 13, f"/{'x' * 100}"):
+        for wrong in ("/aws", "/aws/etcd", "/SSM/x", "/awsome", "etcd", "/", "/a//b", "/a/", "/x" * 13, f"/{'x' * 100}", "/etcd-asg-owners", "/etcd-asg-owners/x"):
             for template in (Template.functions(ParameterPrefix=wrong), Template.cluster(ParameterPrefix=wrong)):
                 self.assertTrue(template.refusals(), wrong)
-        for right in ("/etcd-asg", "/etcd/aws", "/x" * 12, "/laws"):
+        for right in ("/etcd-asg", "/etcd-asg-owners-of-mine", "/etcd/aws", "/x" * 12, "/laws"):
             for template in (Template.functions(ParameterPrefix=right), Template.cluster(ParameterPrefix=right)):
                 self.assertEqual(template.refusals(), [], right)
 
