@@ -9,6 +9,7 @@ use crate::adapters::ec2::Ec2;
 use crate::adapters::etcd::{ClientCertificate, EtcdClient, EtcdError, EtcdTls, Timeouts};
 use crate::adapters::ledger::{LedgerStore, LedgerStoreError};
 use crate::adapters::parameters::ParameterStore;
+use crate::adapters::reports::ReportStore;
 use crate::config::{Config, ConfigError};
 
 /// The configuration and the clients that all clusters share.
@@ -24,6 +25,8 @@ pub struct Services {
     pub parameters: ParameterStore,
     /// The store of the ledgers.
     pub ledgers: LedgerStore,
+    /// The last words of hosts.
+    pub reports: ReportStore,
 }
 
 /// Why a function cannot start.
@@ -51,11 +54,13 @@ impl Services {
     pub async fn from_environment() -> Result<Self, StartError> {
         let config = Config::from_environment()?;
         let aws = aws_configuration().await;
+        let ledgers = LedgerStore::s3(&config.bucket, &config.ledger_prefix)?;
         let services = Self {
             autoscaling: AutoScaling::new(&aws),
             ec2: Ec2::new(&aws),
             parameters: ParameterStore::new(&aws),
-            ledgers: LedgerStore::s3(&config.bucket, &config.ledger_prefix)?,
+            reports: ReportStore::new(ledgers.bucket()),
+            ledgers,
             config,
         };
         // The certificates are tried now, so that a wrong file fails the start and not the first event.

@@ -48,6 +48,8 @@ pub enum Warning {
     LedgerNotWritten,
     /// A heartbeat for a lifecycle action failed.
     HeartbeatFailed,
+    /// The last words of hosts could not be read.
+    ReportsNotRead,
 }
 
 codes!(Warning {
@@ -55,6 +57,7 @@ codes!(Warning {
     Warning::CannotStart => "start-failed",
     Warning::LedgerNotWritten => "ledger-not-written",
     Warning::HeartbeatFailed => "heartbeat-failed",
+    Warning::ReportsNotRead => "reports-not-read",
 });
 
 impl fmt::Display for Warning {
@@ -64,6 +67,7 @@ impl fmt::Display for Warning {
             Warning::CannotStart => "the function cannot start",
             Warning::LedgerNotWritten => "the ledger cannot be written",
             Warning::HeartbeatFailed => "the heartbeat failed",
+            Warning::ReportsNotRead => "the last words of hosts cannot be read",
         })
     }
 }

@@ -68,6 +68,7 @@ fn checked() -> Checked {
     checked.rows(&[ERRORS], errors::ec2());
     checked.rows(&[ERRORS], errors::parameters());
     checked.rows(&[ERRORS], errors::ledger());
+    checked.rows(&[ERRORS], errors::reports());
     checked.rows(&[ERRORS], errors::etcd());
     checked.rows::<StartError>(&[], Vec::new());
     checked

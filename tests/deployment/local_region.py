@@ -17,8 +17,8 @@ BUILT = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")) 
 class LocalRegion:
     """Starts with a network and a port of its own; ends with all that it started."""
 
-    def __init__(self, *options):
-        command = [BUILT / "region", "--port", "0", "--boot-delay", "0", "--functions-dir", BUILT]
+    def __init__(self, *options, functions=BUILT):
+        command = [BUILT / "region", "--port", "0", "--boot-delay", "0", "--functions-dir", functions]
         command += ["--instance-dir", REPOSITORY / "instance", *options]
         # Without its own end in sight a test must not wait: the log tells why it failed.
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)

@@ -1,10 +1,11 @@
 //! etcd as its members answer: the member list and each server's own status.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use crate::alarm::Alarm;
+use crate::decide::peer_host;
 use crate::ids::{ClusterId, MemberId};
 use crate::seen::Seen;
 pub use crate::unreadable::{Silence, Unreadable};
@@ -49,6 +50,12 @@ impl MemberList {
     /// The member with this ID.
     pub fn get(&self, id: MemberId) -> Option<&Member> {
         self.members.iter().find(|m| m.id == id)
+    }
+
+    /// The host names in the members' peer URLs, without those that are addresses.
+    pub fn peer_names(&self) -> impl Iterator<Item = &str> {
+        let hosts = self.members.iter().flat_map(|m| &m.peer_urls).map(|url| peer_host(url));
+        hosts.filter(|host| host.parse::<std::net::IpAddr>().is_err())
     }
 
     /// The members that vote.
@@ -199,6 +206,8 @@ pub struct EtcdView {
     pub lists: BTreeMap<String, Seen<MemberList>>,
     /// How many rounds in a row no list could be had in this invocation.
     pub list_misses: u32,
+    /// The members to which the leader is sending a snapshot, by its own metrics. Asked only while a learner is silent.
+    pub sending: BTreeSet<MemberId>,
     /// The hash of each voter's keys, by the client URL that was asked, where a comparison was due.
     pub hashes: BTreeMap<String, Seen<KeysHash>>,
 }

@@ -39,6 +39,10 @@ guards! {
     SameGroup,
     /// The group is not paused.
     NotPaused,
+    /// The settings give clients and peers two ports.
+    TwoPorts,
+    /// The ports and the scheme of the settings are those that the members of a formed cluster serve.
+    SamePorts,
     /// No other invocation holds an open claim.
     ClaimIsFree,
     /// Until a claim has expired, only its claimant closes it.
@@ -85,6 +89,8 @@ guards! {
     NoVoterUnseen,
     /// A cluster is adopted only if a joiner can reach its members.
     PeersReachable,
+    /// A cluster is adopted only if its members serve their peers in the scheme that a joiner speaks.
+    OneScheme,
     /// A member that something else starts is given no env.
     ForeignHasNoEnv,
     /// A cluster is founded or adopted only in a group that counts instances and takes none back into a warm pool.
@@ -191,6 +197,8 @@ guards! {
     PausedAfterFailures,
     /// A joiner is given up only after the join patience, or at its hook's end.
     JoinPatienceOver,
+    /// A joiner to which the leader is sending a snapshot is not given up for ten join patiences.
+    SnapshotIsProgress,
     /// A joiner that was given up leaves the list before its launch is abandoned.
     OutBeforeAbandon,
     // Publishing.

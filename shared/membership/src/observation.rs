@@ -1,6 +1,7 @@
 //! All that one round saw.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -104,6 +105,15 @@ pub struct Parameters {
     pub envs: BTreeMap<InstanceId, String>,
 }
 
+/// What came of looking up a host's name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub enum Resolved {
+    /// The addresses that it has.
+    Addresses(Vec<IpAddr>),
+    /// It has none, or nothing answered. The text says why.
+    Nowhere(String),
+}
+
 /// All that one round saw. The instances are read first, then ledger and parameters, then etcd.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Observation {
@@ -117,6 +127,8 @@ pub struct Observation {
     pub parameters: Seen<Parameters>,
     /// What etcd's servers said.
     pub etcd: EtcdView,
+    /// What the names in peer URLs mean where the functions run. Looked up only where a cluster may be adopted.
+    pub names: BTreeMap<String, Resolved>,
     /// The last words of hosts that are waited for, or were given up. They are only quoted.
     pub reports: BTreeMap<InstanceId, HostReport>,
 }

@@ -193,6 +193,11 @@ impl LedgerStore {
         Self { objects, prefix: prefix.trim_matches('/').to_owned() }
     }
 
+    /// The bucket itself, for what stands beside the ledgers.
+    pub fn bucket(&self) -> Arc<dyn ObjectStore> {
+        Arc::clone(&self.objects)
+    }
+
     /// The ledger as it stands, strongly consistent; `None` when there is certainly none.
     pub async fn read(&self, cluster: &ClusterName) -> Result<Option<StoredLedger>, LedgerStoreError> {
         let key = self.key(cluster);

@@ -7,6 +7,7 @@ mod ended;
 pub mod etcd;
 pub mod ledger;
 pub mod parameters;
+pub mod reports;
 
 pub use aws::{AwsFailure, aws_configuration, chain};
 pub use ended::Ended;

@@ -1,20 +1,45 @@
 //! When an invocation may stop before its time is up.
 
-use membership::decision::{Decision, Subject, Verdict};
+use std::time::Duration;
+
+use membership::decision::{Decision, Note, Subject, Verdict, Wait};
+use membership::ids::Timestamp;
 use membership::instance::{InstanceState, Lifecycle, Transition, WarmHook};
 use membership::observation::Observation;
 
 use crate::event::LifecycleAction;
 
-/// Whether nothing is to be done, or the cluster as a whole is refused and nothing else is expected to happen.
-pub fn nothing_to_wait_for(decision: &Decision) -> bool {
+/// Three periods of the schedule. A hook with this heartbeat timeout outlasts a run that is missed.
+const LASTING: Duration = Duration::from_secs(180);
+
+/// Whether nothing is to be done, or the cluster as a whole is refused and nothing else is expected to happen before the
+/// invocation's time is up.
+pub fn nothing_to_wait_for(decision: &Decision, observation: &Observation, deadline: Timestamp) -> bool {
     let refused = decision
         .notes
         .iter()
         .any(|n| n.about == Subject::Cluster && matches!(n.verdict, Verdict::Refused(_)));
-    let waiting = decision.notes.iter().any(|n| matches!(n.verdict, Verdict::Waiting(_)));
+    let paused = is_paused(decision, observation, deadline);
+    let waiting = decision.notes.iter().any(|n| match &n.verdict {
+        // Whoever waits for its turn, or for the cluster to form, waits for the end of the pause.
+        Verdict::Waiting(Wait::Pause { .. } | Wait::Turn | Wait::Formation) => !paused,
+        Verdict::Waiting(_) => true,
+        Verdict::Refused(_) => false,
+    });
     let acting = decision.proposal.is_some() || !decision.effects.is_empty() || decision.has_urgent_edits();
     decision.is_settled() || (refused && !waiting && !acting)
+}
+
+/// Whether the next try to join comes only after this invocation, and the schedule alone keeps the waiting hooks alive
+/// meanwhile: each hook lasts for several of its runs.
+fn is_paused(decision: &Decision, observation: &Observation, deadline: Timestamp) -> bool {
+    let later =
+        |n: &Note| matches!(n.verdict, Verdict::Waiting(Wait::Pause { until, .. }) if until >= deadline);
+    let lasting = |transition| {
+        let hook = observation.group.known().and_then(|g| g.hook(transition).ok());
+        hook.is_some_and(|hook| hook.heartbeat >= LASTING)
+    };
+    decision.notes.iter().any(later) && decision.keep_alive.iter().all(|k| lasting(k.transition))
 }
 
 /// Whether the event's own instance is done. A launch is done once its instance is in service or on its way out. A
@@ -48,12 +73,11 @@ pub fn is_done(action: &LifecycleAction, observation: &Observation) -> bool {
 mod tests {
     use std::collections::BTreeMap;
 
-    use membership::decision::{Note, Refusal, Wait};
+    use membership::decision::{KeepAlive, Refusal};
     use membership::etcd::EtcdView;
-    use membership::ids::Timestamp;
     use membership::instance::{Ec2State, Instance};
     use membership::ledger::GroupIdentity;
-    use membership::observation::{Group, Parameters, Seen};
+    use membership::observation::{Group, Hook, Parameters, Seen};
     use membership::settings::Settings;
 
     use super::*;
@@ -90,6 +114,7 @@ mod tests {
             ledger: Seen::Known(None),
             parameters: Seen::Known(Parameters::default()),
             etcd: EtcdView::default(),
+            names: BTreeMap::new(),
             reports: BTreeMap::new(),
         }
     }
@@ -145,9 +170,39 @@ mod tests {
         let note = |verdict| Note { about: Subject::Cluster, verdict };
         let with = |notes| Decision { notes, ..Decision::default() };
         let (refused, waiting) = (Verdict::Refused(Refusal::Paused), Verdict::Waiting(Wait::List));
-        assert!(nothing_to_wait_for(&Decision::default()));
-        assert!(nothing_to_wait_for(&with(vec![note(refused.clone())])));
-        assert!(!nothing_to_wait_for(&with(vec![note(waiting.clone())])));
-        assert!(!nothing_to_wait_for(&with(vec![note(refused), note(waiting)])));
+        let in_vain = |decision: &Decision| nothing_to_wait_for(decision, &seen(&[]), Timestamp(60_000));
+        assert!(in_vain(&Decision::default()));
+        assert!(in_vain(&with(vec![note(refused.clone())])));
+        assert!(!in_vain(&with(vec![note(waiting.clone())])));
+        assert!(!in_vain(&with(vec![note(refused), note(waiting)])));
+    }
+
+    #[test]
+    fn a_long_pause_is_not_waited_for_where_the_schedule_keeps_the_hooks_alive() {
+        let note = |verdict| Note { about: Subject::Cluster, verdict };
+        let pause =
+            |until| Wait::Pause { failures: 3, pause: Duration::from_secs(60), until: Timestamp(until) };
+        let paused = |until, more: Vec<Wait>| {
+            let mut notes =
+                vec![note(Verdict::Refused(Refusal::Paused)), note(Verdict::Waiting(pause(until)))];
+            notes.extend(more.into_iter().map(|w| note(Verdict::Waiting(w))));
+            let keep_alive = vec![KeepAlive { instance: ID.into(), transition: Transition::Launch }];
+            Decision { notes, keep_alive, ..Decision::default() }
+        };
+        let with_hook = |seconds| {
+            let mut observation = seen(&[(ID, "Pending:Wait")]);
+            if let Seen::Known(group) = &mut observation.group {
+                group.launch_hook =
+                    Ok(Hook { name: "launch".to_owned(), heartbeat: Duration::from_secs(seconds) });
+            }
+            observation
+        };
+        let in_vain = |decision: &Decision, heartbeat| {
+            nothing_to_wait_for(decision, &with_hook(heartbeat), Timestamp(60_000))
+        };
+        assert!(in_vain(&paused(60_000, vec![Wait::Turn]), 180));
+        assert!(!in_vain(&paused(59_999, vec![]), 180), "the try comes within this invocation");
+        assert!(!in_vain(&paused(60_000, vec![]), 179), "the schedule alone might miss the hook");
+        assert!(!in_vain(&paused(60_000, vec![Wait::List]), 180));
     }
 }

@@ -100,6 +100,7 @@ mod tests {
             ledger: Seen::Known(None),
             parameters: Seen::Unknown("not needed".to_owned()),
             etcd: EtcdView::default(),
+            names: BTreeMap::new(),
             reports: BTreeMap::new(),
         };
         let action = KeepAlive { instance: "i-1234abcd".into(), transition: Transition::Launch };

@@ -130,7 +130,7 @@ impl<'a> Run<'a> {
             return Some(Outcome::settled(self.cluster.clone(), &self.notes));
         }
         let reserve = if claims { LAST_MOMENT } else { MARGIN };
-        let in_vain = !claims && nothing_to_wait_for(decision);
+        let in_vain = !claims && nothing_to_wait_for(decision, observation, self.deadline);
         (in_vain || now().plus(reserve) >= self.deadline)
             .then(|| Outcome::waiting(self.cluster.clone(), &self.notes))
     }

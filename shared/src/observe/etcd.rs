@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 use membership::etcd::{EtcdView, Member, MemberList, Probe, Status, leader_among};
-use membership::ids::InstanceId;
+use membership::ids::{InstanceId, MemberId};
 use membership::instance::InstanceState;
 use membership::ledger::Ledger;
 use membership::observation::{Group, Seen};
@@ -30,7 +30,8 @@ impl Misses {
         probes.extend(self.probe(etcd, late).await);
         let read = lists.values().any(|l| l.known().is_some());
         self.lists = if read { 0 } else { self.lists + 1 };
-        EtcdView { probes, lists, list_misses: self.lists, hashes: BTreeMap::new() }
+        let sending = sending(etcd, group, ledger, &lists, &probes).await;
+        EtcdView { probes, lists, list_misses: self.lists, sending, hashes: BTreeMap::new() }
     }
 
     async fn probe(&mut self, etcd: &EtcdClient, urls: BTreeSet<String>) -> BTreeMap<String, Probe> {
@@ -129,6 +130,28 @@ async fn read_lists(
         (url, list)
     });
     join_all(all).await.into_iter().collect()
+}
+
+/// The members to which the leader is sending a snapshot. It is asked only while a learner that was added for an
+/// instance tells no status: a joiner that takes a snapshot answers nobody. What the leader does not tell is not known.
+async fn sending(
+    etcd: &EtcdClient,
+    group: &Group,
+    ledger: Option<&Ledger>,
+    lists: &BTreeMap<String, Seen<MemberList>>,
+    probes: &BTreeMap<String, Probe>,
+) -> BTreeSet<MemberId> {
+    let Some((leader, _)) = leader(probes, ledger) else { return BTreeSet::new() };
+    let silent = |id: &InstanceId| {
+        let url = group.instance(id).and_then(|i| i.client_url(&group.settings));
+        url.is_some_and(|url| probes.get(&url).is_none_or(|probe| probe.answer().is_none()))
+    };
+    let learners = lists.values().filter_map(Seen::known).flat_map(MemberList::learners);
+    let mut owners = learners.filter_map(|m| ledger?.instance_of(m.id));
+    if !owners.any(silent) {
+        return BTreeSet::new();
+    }
+    etcd.snapshots_in_flight(leader).await.unwrap_or_default()
 }
 
 /// The client URLs of listed members that were not probed yet. The address of an instance that is gone is left out:

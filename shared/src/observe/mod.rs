@@ -1,10 +1,12 @@
-//! One round's observation: the instances first, then ledger and parameters, then etcd.
+//! One round's observation: the instances first, then ledger and parameters, then etcd, then what hosts report.
 //!
 //! The order matters: what the ledger says of an instance must not be older than what is known of the instance.
 
 mod etcd;
 mod group;
 mod hashes;
+mod names;
+mod reports;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -19,6 +21,7 @@ use tokio::join;
 use self::etcd::Misses;
 use self::group::Parts;
 use self::hashes::Hashes;
+use self::reports::Reports;
 use crate::adapters::autoscaling::DescribedGroup;
 use crate::adapters::chain;
 use crate::adapters::etcd::EtcdClient;
@@ -35,6 +38,7 @@ pub struct Observer<'a> {
     group: String,
     misses: Misses,
     hashes: Hashes,
+    reports: Reports,
 }
 
 /// What one round saw.
@@ -49,7 +53,8 @@ pub struct Round {
 impl<'a> Observer<'a> {
     /// Makes an observer that has seen nothing yet.
     pub fn new(services: &'a Services, etcd: &'a EtcdClient, cluster: ClusterName, group: String) -> Self {
-        Self { services, etcd, cluster, group, misses: Misses::default(), hashes: Hashes::default() }
+        let (misses, hashes, reports) = (Misses::default(), Hashes::default(), Reports::default());
+        Self { services, etcd, cluster, group, misses, hashes, reports }
     }
 
     /// Looks at everything. `described` is a description of the group from just now, where there is one.
@@ -70,11 +75,18 @@ impl<'a> Observer<'a> {
             }
             Seen::Unknown(_) => EtcdView::default(),
         };
+        let names = match ledger {
+            Seen::Known(None) => names::of_peers(&etcd).await,
+            Seen::Known(Some(_)) | Seen::Unknown(_) => BTreeMap::new(),
+        };
+        let reports = match (&group, &ledger) {
+            (Seen::Known(group), Seen::Known(Some(ledger))) => {
+                self.reports.of_joiners(self.services, &self.cluster, group, ledger).await
+            }
+            _ => BTreeMap::new(),
+        };
         let cluster = self.cluster.clone();
-        Round {
-            observation: Observation { cluster, group, ledger, parameters, etcd, reports: BTreeMap::new() },
-            etag,
-        }
+        Round { observation: Observation { cluster, group, ledger, parameters, etcd, names, reports }, etag }
     }
 
     /// Compares the voters' copies, if that is due and was not done in this invocation. The next look has the hashes.

@@ -8,6 +8,7 @@ use etcd_asg::adapters::ec2::Ec2Error;
 use etcd_asg::adapters::etcd::EtcdError;
 use etcd_asg::adapters::ledger::LedgerStoreError;
 use etcd_asg::adapters::parameters::ParametersError;
+use etcd_asg::adapters::reports::ReportsError;
 use etcd_asg::config::{ConfigError, WrongSetting};
 use etcd_asg::controller::{ControllerError, Ignored, WrongInput};
 use etcd_asg::event::EventError;
@@ -52,7 +53,18 @@ pub fn config() -> Vec<ConfigError> {
 }
 
 pub fn warnings() -> Vec<Warning> {
-    vec![Warning::UnknownTag, Warning::CannotStart, Warning::LedgerNotWritten, Warning::HeartbeatFailed]
+    vec![
+        Warning::UnknownTag,
+        Warning::CannotStart,
+        Warning::LedgerNotWritten,
+        Warning::HeartbeatFailed,
+        Warning::ReportsNotRead,
+    ]
+}
+
+pub fn reports() -> Vec<ReportsError> {
+    let source = object_store::Error::NotImplemented { operation: x(), implementer: x() };
+    vec![ReportsError::Failed(source), ReportsError::TimedOut]
 }
 
 pub fn controller() -> Vec<ControllerError> {

@@ -2,6 +2,7 @@
 
 use membership::decision::{QuorumCount, Refusal, Wait};
 use membership::ids::Timestamp;
+use membership::settings::Scheme;
 
 use super::fill::{CLUSTER, FAILURE, MEMBER, MINOR, N, X, change, closed, instance, moment, unreadable, x};
 
@@ -35,7 +36,12 @@ pub fn waits() -> Vec<Wait> {
         Wait::AbandonedToGo,
         Wait::Formation,
         Wait::Completion,
-        Wait::Pause { failures: N as u32, pause: std::time::Duration::from_secs(N as u64) },
+        Wait::Pause {
+            failures: N as u32,
+            pause: std::time::Duration::from_secs(N as u64),
+            until: Timestamp(0),
+        },
+        Wait::Snapshot,
         Wait::HostSays(x()),
     ]
 }
@@ -68,6 +74,10 @@ pub fn refusals() -> Vec<Refusal> {
         Refusal::AddressInUse(MEMBER),
         Refusal::HookTooShort,
         Refusal::GivenUp { said: None },
+        Refusal::PortsEqual(N as u16),
+        Refusal::PortsChanged { set: x(), served: x() },
+        Refusal::PeerScheme { url: x(), scheme: Scheme::Http },
+        Refusal::PeerNameUnknown { url: x(), why: x() },
         Refusal::JoinsFail { row: N as u32, cause: FAILURE, said: None },
         Refusal::UnclearState,
         Refusal::Retained,

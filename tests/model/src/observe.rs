@@ -136,6 +136,7 @@ impl Step<'_> {
             ledger: Seen::Known(ledger),
             parameters: Seen::Known(self.parameters()),
             etcd: self.etcd_view(&seen),
+            names: BTreeMap::new(),
             reports: BTreeMap::new(),
         }
     }
@@ -171,7 +172,7 @@ impl Step<'_> {
             lists.insert(url, list);
         }
         let list_misses = if lists.values().any(|l| l.known().is_some()) { 0 } else { 3 };
-        EtcdView { probes, lists, list_misses, hashes: BTreeMap::new() }
+        EtcdView { probes, lists, list_misses, ..EtcdView::default() }
     }
 
     fn status(&self, host: &Host) -> Option<Status> {

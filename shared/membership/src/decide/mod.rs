@@ -7,12 +7,13 @@
 //! | rule | file | what it proposes or does | its guards |
 //! |---|---|---|---|
 //! | hands off | this file | nothing: the group was not seen, the ledger was not seen, the group is paused, or the ledger is about another group | `NotPaused`, `SameGroup` |
+//! | `ports` | `rules/ports.rs` | nothing: the settings' ports are equal, or are not those that the members serve | `TwoPorts`, `SamePorts` |
 //! | `warm_pool` | `rules/warm_pool.rs` | ends hooks in a warm pool | – |
 //! | `pooled` | `pooled.rs` | nothing; an instance of the warm pool that was a member counts as leaving from here on | `PooledIsLeaving` |
 //! | `report_unfit` | `fit.rs` | nothing; reports a group in which no cluster may be founded | `GroupIsFit` |
 //! | `found` | `generation/found.rs` | without a ledger and without an etcd: the first generation and its seed | `NothingAnswers`, `NothingInService`, `EnvMeansData`, `SeedIsQuiet` |
-//! | `adopt` | `generation/adopt.rs` | without a ledger and with an etcd: a ledger for the running cluster | `OneClusterAnswers`, `AdoptedWithQuorum`, `NoVoterUnseen`, `PeersReachable` |
-//! | bookkeeping | `bookkeeping/` | expired claims, identity, foreign members, unanswered changes, first votes, conditions, the phase, forgotten instances, the next generation | `ClaimUntilExpiry` to `NoClaimBeforeNext`, `Lapsed…`, `JoinPatienceOver`, `IndexAfterTheLastLeft` |
+//! | `adopt` | `generation/adopt.rs` | without a ledger and with an etcd: a ledger for the running cluster | `OneClusterAnswers`, `AdoptedWithQuorum`, `NoVoterUnseen`, `PeersReachable`, `OneScheme` |
+//! | bookkeeping | `bookkeeping/` | expired claims, identity, foreign members, unanswered changes, first votes, conditions, the phase, forgotten instances, the next generation | `ClaimUntilExpiry` to `NoClaimBeforeNext`, `Lapsed…`, `JoinPatienceOver`, `SnapshotIsProgress`, `IndexAfterTheLastLeft` |
 //! | `founding` | `generation/founding.rs` | the seed's env, while the seed was not heard of | `OldEndpointsGo` |
 //! | `abandoned` | `generation/abandoned.rs` | abandons launches and replaces instances of a generation that never formed | `EnvOfTheGone` |
 //! | `ended` | `generation/ended.rs` | completes terminations of a cluster that was ended | `EnvOfTheGone` |
@@ -48,6 +49,7 @@ mod propose;
 mod rules;
 
 pub(crate) use self::calls::{Added, joiner_env_after_add};
+pub(crate) use self::generation::peers::host_of as peer_host;
 use crate::decision::{Decision, Refusal, Subject, Verdict, Wait};
 use crate::guard::{Guard, Guards};
 use crate::ids::{Nonce, Timestamp};
@@ -106,6 +108,7 @@ fn hands_off<'a>(obs: &'a Observation, group: &Group, guards: Guards) -> Result<
         Seen::Unknown(why) => return Err(Verdict::Waiting(Wait::LedgerNotSeen(why.clone()))),
     };
     guards.require(Guard::NotPaused, !group.settings.paused, || Verdict::Refused(Refusal::Paused))?;
+    rules::ports::two_ports(&group.settings, guards).map_err(Verdict::Refused)?;
     Ok(ledger)
 }
 
@@ -121,6 +124,11 @@ fn without_ledger(obs: &Observation, group: &Group, guards: Guards, d: &mut Deci
 fn with_ledger(read: View<'_>, me: Option<&Nonce>, d: &mut Decision) {
     if let Err(why) = same_group(read) {
         d.refuse(Subject::Cluster, why);
+        return;
+    }
+    if let Err(why) = rules::ports::same_ports(read) {
+        d.refuse(Subject::Cluster, why);
+        hooks::keep_every_hook_alive(read.group, d);
         return;
     }
     let (edits, ledger) = bookkeeping::bring_up_to_date(read, me);

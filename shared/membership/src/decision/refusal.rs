@@ -8,6 +8,7 @@ use crate::etcd::Unreadable;
 use crate::ids::{ClusterId, MemberId, Timestamp};
 use crate::ledger::Failure;
 use crate::observation::END_TAG;
+use crate::settings::Scheme;
 use crate::version::Closed;
 use crate::words::quoted;
 
@@ -97,6 +98,29 @@ pub enum Refusal {
         /// What its host said last, quoted.
         said: Option<String>,
     },
+    /// The settings give clients and peers the same port.
+    PortsEqual(u16),
+    /// The settings say other ports, or another scheme, than the members of the formed cluster serve.
+    PortsChanged {
+        /// What the settings say.
+        set: String,
+        /// What the members serve.
+        served: String,
+    },
+    /// A cluster is to be adopted, and this peer URL has another scheme than the joiners would have.
+    PeerScheme {
+        /// The peer URL.
+        url: String,
+        /// The scheme of the settings.
+        scheme: Scheme,
+    },
+    /// A cluster is to be adopted, and the name in this peer URL leads nowhere.
+    PeerNameUnknown {
+        /// The peer URL.
+        url: String,
+        /// What became of the look-up.
+        why: String,
+    },
     /// Joins or foundings fail in a row, and nothing that could cure it has changed since.
     JoinsFail {
         /// How many have failed.
@@ -177,6 +201,10 @@ codes!(Refusal {
     Refusal::AddressInUse(_) => "address-in-use",
     Refusal::HookTooShort => "hook-too-short",
     Refusal::GivenUp { .. } => "given-up",
+    Refusal::PortsEqual(_) => "ports-equal",
+    Refusal::PortsChanged { .. } => "ports-changed",
+    Refusal::PeerScheme { .. } => "peer-scheme",
+    Refusal::PeerNameUnknown { .. } => "peer-name-unknown",
     Refusal::JoinsFail { .. } => "joins-fail",
     Refusal::UnclearState => "unknown-state",
     Refusal::Retained => "retained",
@@ -273,6 +301,23 @@ impl fmt::Display for Refusal {
                 f.write_str("it was given up as a joiner")?;
                 said.iter().try_for_each(|said| write!(f, "; {said}"))
             }
+            Refusal::PortsEqual(port) => write!(
+                f,
+                "clients and peers have the same port {port}, and no etcd can serve both there; set the tag etcd-asg:client-port or etcd-asg:peer-port to another port"
+            ),
+            Refusal::PortsChanged { set, served } => write!(
+                f,
+                "the settings say {set}, and the members serve {served}; a running cluster keeps its ports and its scheme: set the tags, or the functions' settings, back"
+            ),
+            Refusal::PeerScheme { url, scheme } => write!(
+                f,
+                "a joiner would speak {} to its peers, and this member's peer URL is {url}, so no member could join; let its etcd serve that scheme and update the URL (etcdctl member update) before the cluster is adopted",
+                scheme.as_str()
+            ),
+            Refusal::PeerNameUnknown { url, why } => write!(
+                f,
+                "the name in its peer URL {url} leads nowhere in the functions' network ({why}), so no joiner could be sure to reach it; update the URL to an address (etcdctl member update) before the cluster is adopted"
+            ),
             Refusal::JoinsFail { row, cause, said } => {
                 write!(f, "{row} tries to join have failed in a row, the last because {cause}; until the launch template, the image or a tag of the group changes, a try is made every few minutes")?;
                 said.iter().try_for_each(|said| write!(f, "; {said}"))

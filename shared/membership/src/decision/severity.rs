@@ -76,9 +76,13 @@ impl Graded for Refusal {
             | Refusal::DiesInDoubt { .. }
             | Refusal::NoSpace { .. }
             | Refusal::UnknownAlarm(_)
+            | Refusal::PortsEqual(_)
+            | Refusal::PortsChanged { .. }
             | Refusal::EndedAndRuns => Severity::Error,
             Refusal::VoterUnseen(_)
             | Refusal::LocalPeerUrl(_)
+            | Refusal::PeerScheme { .. }
+            | Refusal::PeerNameUnknown { .. }
             | Refusal::AuthenticationNeeded
             | Refusal::Trouble(_)
             | Refusal::Downgrade(_)
@@ -118,6 +122,7 @@ impl Graded for Wait {
             | Wait::Start
             | Wait::StartBelow(..)
             | Wait::CatchUp
+            | Wait::Snapshot
             | Wait::FirstVote(_)
             | Wait::Replacement
             | Wait::Leadership

@@ -47,6 +47,8 @@ pub enum Wait {
     Start,
     /// The joiner's etcd has not started. An etcd of this minor may not start yet.
     StartBelow(Minor, Closed),
+    /// The leader is sending the joiner a snapshot.
+    Snapshot,
     /// The learner has not caught up with the leader, or did not answer.
     CatchUp,
     /// The new voter has not answered a linearizable read yet.
@@ -81,6 +83,8 @@ pub enum Wait {
         failures: u32,
         /// The pause since the last failure.
         pause: Duration,
+        /// When the pause is over.
+        until: Timestamp,
     },
     /// A joiner has not voted yet, and this is what its host says, quoted.
     HostSays(String),
@@ -101,6 +105,7 @@ codes!(Wait {
     Wait::Turn => "not-its-turn",
     Wait::Start => "not-started",
     Wait::StartBelow(..) => "version-held",
+    Wait::Snapshot => "receiving-snapshot",
     Wait::CatchUp => "not-caught-up",
     Wait::FirstVote(_) => "first-vote-missing",
     Wait::Replacement => "replacement-missing",
@@ -146,6 +151,7 @@ impl fmt::Display for Wait {
             Wait::StartBelow(minor, why) => {
                 write!(f, "for its etcd to start; etcd {minor} may not join yet: {why}")
             }
+            Wait::Snapshot => f.write_str("for it to receive the leader's snapshot and to apply it"),
             Wait::CatchUp => f.write_str("for its learner to answer and to have caught up"),
             Wait::FirstVote(member) => write!(f, "for the new voter {member} to answer for the first time"),
             Wait::Replacement => f.write_str("for its replacement to vote"),
@@ -162,7 +168,7 @@ impl fmt::Display for Wait {
             Wait::AbandonedToGo => f.write_str("for every instance of the abandoned generation to be gone"),
             Wait::Formation => f.write_str("for the cluster to form"),
             Wait::Completion => f.write_str("for the instance to complete its launch"),
-            Wait::Pause { failures, pause } => {
+            Wait::Pause { failures, pause, .. } => {
                 let seconds = pause.as_secs();
                 write!(f, "until {seconds} s after the last of {failures} tries that failed in a row")
             }

@@ -148,6 +148,7 @@ impl Ledger {
                     recorded.voted = true;
                 }
                 self.conditions.remove(&ConditionKey::Joining(instance.clone()));
+                self.conditions.remove(&ConditionKey::Receiving(instance.clone()));
                 self.failures = self.failures.take().filter(|f| !f.end_with_a_vote());
                 // A voter more, with a copy that nobody has compared.
                 self.conditions.remove(&ConditionKey::Compared);

@@ -23,6 +23,8 @@ pub enum ConditionKey {
     Gone(InstanceId),
     /// The instance is joining. It begins anew with each progress.
     Joining(InstanceId),
+    /// The leader is sending the joiner a snapshot.
+    Receiving(InstanceId),
     /// The instance was given up as a joiner. It holds until the instance is gone.
     GivenUp(InstanceId),
     /// The instance went to the warm pool and its member was removed. Its disk holds the data of a removed member.
@@ -60,6 +62,7 @@ impl ConditionKey {
             | ConditionKey::Unproven(i)
             | ConditionKey::Gone(i)
             | ConditionKey::Joining(i)
+            | ConditionKey::Receiving(i)
             | ConditionKey::GivenUp(i)
             | ConditionKey::Pooled(i) => Some(i),
             ConditionKey::Silent
@@ -81,6 +84,7 @@ impl fmt::Display for ConditionKey {
             ConditionKey::Unproven(i) => write!(f, "unproven/{i}"),
             ConditionKey::Gone(i) => write!(f, "gone/{i}"),
             ConditionKey::Joining(i) => write!(f, "joining/{i}"),
+            ConditionKey::Receiving(i) => write!(f, "receiving/{i}"),
             ConditionKey::GivenUp(i) => write!(f, "given-up/{i}"),
             ConditionKey::Pooled(i) => write!(f, "pooled/{i}"),
             ConditionKey::Silent => f.write_str("silent"),
@@ -112,6 +116,7 @@ impl TryFrom<String> for ConditionKey {
             ("unproven", false) => ConditionKey::Unproven(id),
             ("gone", false) => ConditionKey::Gone(id),
             ("joining", false) => ConditionKey::Joining(id),
+            ("receiving", false) => ConditionKey::Receiving(id),
             ("given-up", false) => ConditionKey::GivenUp(id),
             ("pooled", false) => ConditionKey::Pooled(id),
             ("silent", true) => ConditionKey::Silent,
@@ -164,6 +169,7 @@ mod tests {
             ConditionKey::Unproven(i()),
             ConditionKey::Gone(i()),
             ConditionKey::Joining(i()),
+            ConditionKey::Receiving(i()),
             ConditionKey::GivenUp(i()),
             ConditionKey::Pooled(i()),
             ConditionKey::Silent,

@@ -114,6 +114,7 @@ impl Edit {
                     | ConditionKey::Silent
                     | ConditionKey::Stalled
                     | ConditionKey::Joining(_)
+                    | ConditionKey::Receiving(_)
                     | ConditionKey::Version(_)
             ),
             _ => false,

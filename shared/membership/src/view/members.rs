@@ -84,6 +84,11 @@ impl<'a> View<'a> {
         self.read(|s| s.status(member))
     }
 
+    /// Whether the leader is sending this learner a snapshot.
+    pub fn receives(&self, member: &Member) -> bool {
+        member.learner && self.status(member).is_none() && self.obs.etcd.sending.contains(&member.id)
+    }
+
     /// The status of our cluster's leader.
     pub fn leader_status(&self) -> Option<&'a Status> {
         self.read(|s| s.leader_status())

@@ -65,7 +65,8 @@ impl<'a> View<'a> {
     pub fn pause(&self, instance: &Instance) -> Option<Wait> {
         let failures = self.looping().filter(|f| self.tried(f, instance))?;
         let pause = self.pause_after(failures);
-        (self.now < failures.last.plus(pause)).then_some(Wait::Pause { failures: failures.row, pause })
+        let until = failures.last.plus(pause);
+        (self.now < until).then_some(Wait::Pause { failures: failures.row, pause, until })
     }
 
     /// Whether this instance may be tried now.

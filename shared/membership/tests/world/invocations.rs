@@ -105,6 +105,7 @@ impl World {
             ledger: Seen::Unknown(nothing()),
             parameters: Seen::Unknown(nothing()),
             etcd: EtcdView::default(),
+            names: BTreeMap::new(),
             reports: BTreeMap::new(),
         }
     }

@@ -7,8 +7,10 @@
 mod answer;
 mod error;
 mod message;
+mod metrics;
 mod probe;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use membership::etcd::{KeysHash, MemberList, Status};
@@ -173,6 +175,21 @@ impl EtcdClient {
     pub async fn move_leader(&self, url: &str, to: MemberId) -> Result<(), EtcdError> {
         let _: Value = self.change(url, Operation::MoveLeader, json!({ "targetID": to })).await?;
         Ok(())
+    }
+
+    /// The members to which this member is sending a snapshot, by its own metrics.
+    pub async fn snapshots_in_flight(&self, url: &str) -> Result<BTreeSet<MemberId>, EtcdError> {
+        let request =
+            self.http.get(format!("{}/metrics", url.trim_end_matches('/'))).timeout(self.timeouts.probe);
+        let mut response = request.send().await.map_err(|e| EtcdError::from_http(url, e))?;
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|e| EtcdError::from_http(url, e))? {
+            body.extend_from_slice(&chunk);
+            if body.len() > LARGEST_ANSWER {
+                return Err(EtcdError::malformed(url, "its metrics are larger than 1 MiB", None));
+            }
+        }
+        Ok(metrics::snapshots_in_flight(&String::from_utf8_lossy(&body)))
     }
 
     /// Asks the leader for a lease of five seconds that nobody uses: one entry in the log, and one more when it ends.

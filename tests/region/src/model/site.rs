@@ -17,6 +17,8 @@ pub const REGION: &str = "us-west-2";
 pub const VPC: &str = "vpc-0a1b2c3d4e5f60718";
 /// The account in ARNs and events: AWS's own documentation account.
 pub const ACCOUNT: &str = "123456789012";
+/// The unique ID of the role that every instance has.
+pub const ROLE_ID: &str = "AROALOCALREGIONROLE";
 /// The secret of every access key here. Only S3 requests are checked against it.
 pub const SECRET_ACCESS_KEY: &str = "local-region-secret";
 

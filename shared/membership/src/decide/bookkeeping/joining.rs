@@ -8,12 +8,18 @@ use crate::instance::{Instance, Transition};
 use crate::ledger::{ConditionKey, Edit, Failure};
 use crate::view::{View, versions};
 
+/// A snapshot may be on its way for so many join patiences.
+const LONG_SNAPSHOT: u32 = 10;
+
 /// A joiner's patience starts anew when the joiner starts and whenever its applied index advances. It is renewed at
 /// most four times a patience, so that a joiner that catches up for long does not write all the time.
 pub fn joining(v: View<'_>, edits: &mut Vec<Edit>) {
     for (id, record) in v.ledger.instances.iter().filter(|(_, r)| !r.voted) {
         let (Some(member), Some(instance)) = (v.member(id), v.instance(id)) else { continue };
         if record.member != Some(member.id) || v.given_up(id) || v.missing(id) || instance.state().leaves() {
+            continue;
+        }
+        if snapshot(v, edits, id, member) {
             continue;
         }
         let condition = v.ledger.conditions.get(&ConditionKey::Joining(id.clone()));
@@ -41,6 +47,31 @@ pub fn joining(v: View<'_>, edits: &mut Vec<Edit>) {
     }
 }
 
+/// A snapshot that is on its way is progress that only the leader sees: until it is applied, the joiner answers nobody
+/// and its etcd does not count as started. Returns whether the joiner is to be left in peace in this round.
+fn snapshot(v: View<'_>, edits: &mut Vec<Edit>, id: &InstanceId, member: &Member) -> bool {
+    let key = ConditionKey::Receiving(id.clone());
+    let waits = v.instance(id).is_some_and(Instance::launch_hook_waits) && !hook_ends(v, id);
+    match (v.receives(member), v.holds(&key)) {
+        (true, false) => edits.push(Edit::ConditionBegan(key)),
+        // What is received has still to be applied, so the patience begins anew.
+        (false, true) => {
+            edits.push(Edit::ConditionEnded(key));
+            edits.push(Edit::Progress(id.clone(), None));
+        }
+        (true, true) if v.ledger.aged(&key, v.now, v.group.settings.join_patience * LONG_SNAPSHOT) => {
+            return false;
+        }
+        (true, true) => {}
+        (false, false) => return false,
+    }
+    waits && v.enforces(Guard::SnapshotIsProgress)
+}
+
+fn hook_ends(v: View<'_>, id: &InstanceId) -> bool {
+    v.now >= v.hook_end(id, Transition::Launch)
+}
+
 /// Gives the joiner up when its patience since this condition began is over, or when its hook's deadline is near.
 pub fn give_up_after_patience(
     v: View<'_>,
@@ -51,7 +82,7 @@ pub fn give_up_after_patience(
 ) {
     let id = &instance.id;
     let patience = v.ledger.aged(&since, v.now, v.group.settings.join_patience);
-    let hook_ends = instance.launch_hook_waits() && v.now >= v.hook_end(id, Transition::Launch);
+    let hook_ends = instance.launch_hook_waits() && hook_ends(v, id);
     if v.allows(Guard::JoinPatienceOver, patience || hook_ends) {
         give_up(v, edits, id, failure(on), &format!("waited in vain {on}"));
     }
@@ -72,7 +103,7 @@ pub fn failed(v: View<'_>, id: &InstanceId, cause: Failure) -> Edit {
 fn failure(on: &Wait) -> Failure {
     match on {
         Wait::FirstVote(_) => Failure::NoFirstVote,
-        Wait::CatchUp => Failure::NotCaughtUp,
+        Wait::CatchUp | Wait::Snapshot => Failure::NotCaughtUp,
         Wait::Answer => Failure::FellSilent,
         _ => Failure::NotStarted,
     }
@@ -98,6 +129,7 @@ pub fn ended(v: View<'_>) -> Vec<Edit> {
 
 fn waited_on(v: View<'_>, member: &Member) -> Wait {
     match (member.learner, member.started()) {
+        (true, _) if v.receives(member) => Wait::Snapshot,
         (false, _) => Wait::FirstVote(member.id),
         (true, true) => Wait::CatchUp,
         (true, false) => versions::start(v, member),

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::peers;
 use crate::decide::fit::is_fit;
 use crate::decide::hooks::keep_joiners_and_leavers_alive;
 use crate::decision::{Decision, Refusal, Subject, Wait};
@@ -150,10 +151,8 @@ fn is_whole(found: Find<'_>, any: &MemberList, adoption: &Adoption, d: &mut Deci
         }
     }
     for member in &list.members {
-        if let Some(url) = found.unreachable_url(adoption, member)
-            && found.guards.enforces(Guard::PeersReachable)
-        {
-            d.refuse(member.id, Refusal::LocalPeerUrl(url));
+        if let Some(why) = found.against_joiners(adoption, member) {
+            d.refuse(member.id, why);
             whole = false;
         }
     }
@@ -186,17 +185,16 @@ impl<'a> Find<'a> {
         silent && instance.state() != InstanceState::Missing
     }
 
-    /// A peer URL that means another machine to each machine that reads it. No joiner could ever reach this member.
-    fn unreachable_url(&self, adoption: &Adoption, member: &Member) -> Option<String> {
+    /// What keeps a joiner from speaking to this member, if anything does.
+    fn against_joiners(&self, adoption: &Adoption, member: &Member) -> Option<Refusal> {
         let recorded = adoption.members.iter().find(|(_, r)| r.member == Some(member.id));
         let own = recorded.and_then(|(id, _)| self.group.instance(id)?.address.as_deref());
-        let local = |url: &&String| {
-            let host = url.split("://").last().unwrap_or_default();
-            let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
-            let loopback =
-                host.starts_with("127.") || ["localhost", "0.0.0.0", "[::1]", "[::]"].contains(&host);
-            loopback && own != Some(host)
-        };
-        member.peer_urls.iter().find(local).cloned()
+        let scheme = self.group.settings.scheme;
+        let urls = || member.peer_urls.iter();
+        let unreachable = urls().find_map(|url| peers::unreachable(url, own, &self.obs.names));
+        let other = urls().find_map(|url| peers::of_another_scheme(url, scheme));
+        unreachable
+            .filter(|_| self.guards.enforces(Guard::PeersReachable))
+            .or(other.filter(|_| self.guards.enforces(Guard::OneScheme)))
     }
 }

@@ -5,6 +5,7 @@ pub mod adopt;
 pub mod ended;
 pub mod found;
 pub mod founding;
+pub(crate) mod peers;
 pub mod seed;
 
 use super::hooks::{end_termination, keep_alive};

@@ -9,6 +9,7 @@ pub mod join;
 pub mod joiner_envs;
 pub mod joins_fail;
 pub mod leave;
+pub mod ports;
 pub mod promote;
 pub mod publish;
 pub mod remove_dead;

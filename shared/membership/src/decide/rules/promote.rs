@@ -24,6 +24,8 @@ pub fn promote(v: View<'_>, d: &mut Decision) {
             propose_removal(v, d, &id, learner);
         } else if v.given_up(&id) {
             // The rule `give_up` removes it.
+        } else if v.receives(learner) {
+            d.wait(&id, Wait::Snapshot);
         } else if !learner.started() {
             nudge(v, d, &id);
             d.wait(&id, versions::start(v, learner));

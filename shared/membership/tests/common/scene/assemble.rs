@@ -1,12 +1,13 @@
 //! The observation that the lines of a scene add up to.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use membership::env::{self, EnvFor, Minors};
 use membership::etcd::{EtcdView, MemberList, Probe};
 use membership::ids::{ClusterName, MemberId};
 use membership::ledger::Phase;
-use membership::observation::{Observation, Parameters, Seen};
+use membership::observation::{Observation, Parameters, Resolved, Seen};
 use membership::version::Minor;
 
 use super::{Building, Env, OURS, Scene};
@@ -49,10 +50,28 @@ impl Building {
             group: seen("group").map_or(Seen::Known(self.group.clone()), Seen::Unknown),
             ledger: seen("ledger").map_or(Seen::Known(self.ledger.clone()), Seen::Unknown),
             parameters: seen("parameters").map_or(Seen::Known(parameters), Seen::Unknown),
-            etcd: EtcdView { probes: self.probes.clone(), lists, list_misses: self.list_misses, hashes },
+            etcd: EtcdView {
+                probes: self.probes.clone(),
+                lists,
+                list_misses: self.list_misses,
+                hashes,
+                sending: self.sending.clone(),
+            },
+            names: self.names(),
             reports: self.reports.clone(),
         };
         Scene { obs, me: self.me }
+    }
+
+    /// A name that no line tells has an address of its own. `localhost` is what it is everywhere.
+    fn names(&self) -> BTreeMap<String, Resolved> {
+        let all = MemberList { cluster: OURS, served_by: MemberId(1), members: self.members.clone() };
+        let resolved = |name: &str| match (name, self.nowhere.contains(name)) {
+            ("localhost", _) => Resolved::Addresses(vec![IpAddr::from([127, 0, 0, 1])]),
+            (_, true) => Resolved::Nowhere("no such host".to_owned()),
+            (_, false) => Resolved::Addresses(vec![IpAddr::from([10, 9, 9, 9])]),
+        };
+        all.peer_names().map(|name| (name.to_owned(), resolved(name))).collect()
     }
 
     fn parameters(&self, list: MemberList) -> Parameters {

@@ -48,6 +48,7 @@ impl Building {
             "foreign",
             "from",
             "alarm",
+            "peer-scheme",
         ]);
         let id = InstanceId::from(line.words[0]);
         let address = line.get("addr").map_or_else(|| address(id.as_str()), |a| format!("10.0.0.{a}"));
@@ -82,7 +83,11 @@ impl Building {
         self.members.push(Member {
             id: member,
             name: if started { line.get("name").unwrap_or(id.as_str()).to_owned() } else { String::new() },
-            peer_urls: vec![format!("http://{}:2380", line.get("peer").unwrap_or(&address))],
+            peer_urls: vec![format!(
+                "{}://{}:2380",
+                line.get("peer-scheme").unwrap_or("http"),
+                line.get("peer").unwrap_or(&address)
+            )],
             client_urls: if started { vec![format!("http://{address}:2379")] } else { Vec::new() },
             learner: line.has("learner"),
         });

@@ -64,6 +64,8 @@ impl Building {
                 self.endpoints = Some(ids.map(|i| format!("http://{}:2379", address(i))).collect());
             }
             "initial-cluster" => self.stale_initial_cluster = true,
+            "sending" => self.sending = super::ids(text.split_whitespace().nth(1).unwrap()),
+            "nowhere" => drop(self.nowhere.insert(text.split_whitespace().nth(1).unwrap().to_owned())),
             "failures" => self.failures_line(&Line::parse(text, 2)),
             "says" => {
                 let (id, said) = text.trim_start_matches("says ").split_once(' ').unwrap();

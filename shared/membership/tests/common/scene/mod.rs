@@ -13,7 +13,7 @@
 //!   age=60                             launched so many seconds ago
 //!   ec2=stopping | terminated | absent what EC2 says; otherwise `running`
 //!   unhealthy noaddr addr=4            addr=4: the address is 10.0.0.4
-//!   unstarted name=n peer=host         what the list says of its member
+//!   unstarted name=n peer=host peer-scheme=https     what the list says of its member
 //!   leader follows=2 term=4 applied=9 cluster=9 answers-as=8 version=3.7.3     what its server answers
 //!   alarm=memberID:1_alarm:NOSPACE     an alarm in its status, `_` for a blank
 //!   silent | silent=1 | auth           three misses, or so many; authentication is required
@@ -39,6 +39,7 @@
 //! hash 2 a1b2 at=90 compacted=50 | hash 2 none            the hash of a member's keys, in hexadecimal
 //! unknown group | unknown ledger | unknown parameters     what could not be read
 //! failures never-formed row=3 ago=59 from=lt:1 settings=other     what failed in a row; same: as row if not given
+//! sending 4 | nowhere a.example        the leader sends member 4 a snapshot; a name that does not resolve
 //! says i-4 it has no disk             what the host of i-4 says
 //! me n2                                the nonce of the invocation's own claim
 //! ```
@@ -101,6 +102,8 @@ struct Building {
     weight: Option<usize>,
     me: Option<Nonce>,
     reports: BTreeMap<InstanceId, HostReport>,
+    sending: BTreeSet<MemberId>,
+    nowhere: BTreeSet<String>,
 }
 
 /// How one member's own list differs from the members of the scene.
@@ -195,6 +198,8 @@ impl Building {
             weight: None,
             me: None,
             reports: BTreeMap::new(),
+            sending: BTreeSet::new(),
+            nowhere: BTreeSet::new(),
         }
     }
 

@@ -20,7 +20,7 @@ use super::slow::{self, Slow};
 use super::unit::Unit;
 use super::{disk, guard, imds, supervisor};
 use crate::model::launch::LaunchSpec;
-use crate::model::site::{REGION, Site};
+use crate::model::site::{REGION, ROLE_ID, Site};
 
 /// The environment variable by which an instance's processes are found.
 const MARKER: &str = "LOCAL_REGION_INSTANCE";
@@ -153,8 +153,10 @@ impl Machine {
     fn config(&self) -> String {
         let cluster = self.spec.cluster.iter().map(|cluster| format!("ETCD_ASG_CLUSTER={cluster}\n"));
         let prefix = std::iter::once(format!("ETCD_ASG_PREFIX={}\nAWS_REGION={REGION}\n", self.spec.prefix));
+        let bucket = &self.site.options.bucket;
+        let reports = format!("ETCD_ASG_REPORTS_BUCKET={bucket}\nETCD_ASG_ROLE_ID={ROLE_ID}\n");
         let extra = self.site.options.instance_config.iter().map(|(name, value)| format!("{name}={value}\n"));
-        cluster.chain(prefix).chain(extra).collect()
+        cluster.chain(prefix).chain([reports]).chain(extra).collect()
     }
 
     /// Kills all processes, waits until they are gone, and deletes the instance's directory.

@@ -2,6 +2,7 @@
 //! written.
 
 mod conditional;
+mod rights;
 mod versions;
 
 use std::path::PathBuf;
@@ -65,6 +66,9 @@ impl Storage {
         let (bucket, key) = bucket_and_key(&head);
         if !key.is_empty() && !self.root.join(&bucket).is_dir() {
             return conditional::no_such_bucket(request_id);
+        }
+        if bucket == self.site.options.bucket && !rights::allowed(&head, &key, caller) {
+            return rights::denied(request_id);
         }
         if matches!(head.method, Method::GET | Method::HEAD) {
             let _shared = self.order.read().await;
