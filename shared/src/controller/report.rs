@@ -134,7 +134,8 @@ impl Outcome {
 pub struct Notes(Vec<Note>);
 
 impl Notes {
-    /// Takes the notes of this decision and logs the new ones. Returns whether a note has come or gone.
+    /// Takes the notes of this decision and logs the new ones. Returns whether a note has come or gone. A note whose
+    /// words alone differ, such as a number that grows, is no news.
     pub fn tell(&mut self, cluster: &ClusterName, decision: &Decision) -> bool {
         let mut notes: Vec<Note> = Vec::new();
         for note in &decision.notes {
@@ -142,9 +143,11 @@ impl Notes {
                 notes.push(note.clone());
             }
         }
-        let mut changed = notes.len() != self.0.len();
+        let kinds = |of: &[Note]| -> Vec<(String, &'static str)> {
+            of.iter().map(|n| (n.about.to_string(), n.verdict.code())).collect()
+        };
+        let changed = kinds(&notes) != kinds(&self.0);
         for note in notes.iter().filter(|note| !self.0.contains(note)) {
-            changed = true;
             let (about, verdict, code) = (&note.about, note.verdict.name(), note.verdict.code());
             log_at!(note.verdict.severity(), %cluster, %about, verdict, code, note = %note.verdict);
         }
@@ -173,6 +176,10 @@ mod tests {
         assert!(notes.tell(&cluster, &with(vec![note(Wait::List), note(Wait::List)])));
         assert_eq!(notes.codes(), "cluster: no-member-list");
         assert!(!notes.tell(&cluster, &with(vec![note(Wait::List)])));
+        let seen = |why: &str| note(Wait::LedgerNotSeen(why.to_owned()));
+        assert!(notes.tell(&cluster, &with(vec![seen("after 1 s")])));
+        assert!(!notes.tell(&cluster, &with(vec![seen("after 2 s")])), "only its words differ");
+        assert!(notes.tell(&cluster, &with(vec![note(Wait::List)])));
         assert!(notes.tell(&cluster, &with(vec![note(Wait::Formation)])));
         assert!(notes.tell(&cluster, &with(vec![])));
     }

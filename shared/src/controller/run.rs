@@ -29,6 +29,11 @@ use crate::telemetry::Warning;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE_UNDER_CLAIM: Duration = Duration::from_secs(1);
+/// Nothing has changed for this long.
+const QUIET: Duration = Duration::from_secs(15);
+/// A cluster in which nothing changes is looked at this often by each invocation. Where joins fail in a row, many
+/// invocations wait side by side, and their calls come out of one account's limits.
+const LONGEST_PAUSE_IN_QUIET: Duration = Duration::from_secs(5);
 /// The voters' copies are compared only if this much time is left: a hash may take ten seconds, and another look is
 /// made after it.
 const TIME_FOR_HASHES: Duration = Duration::from_secs(20);
@@ -86,6 +91,7 @@ impl<'a> Run<'a> {
             Observer::new(self.services, self.etcd, self.cluster.clone(), described.name.clone());
         let mut described = Some(described);
         let mut pause = SHORTEST_PAUSE;
+        let mut changed = now();
         loop {
             let round = observer.look(described.take()).await;
             let (decision, next) = self.invocation.look(&round.observation, now(), nonce());
@@ -101,10 +107,12 @@ impl<'a> Run<'a> {
             }
             if followed == Followed::Progress || news {
                 pause = SHORTEST_PAUSE;
+                changed = now();
             }
             if followed == Followed::Idle {
                 sleep(pause).await;
-                pause = (pause * 3 / 2).min(self.longest_pause());
+                let quiet = now().since(changed) >= QUIET;
+                pause = (pause * 3 / 2).min(self.longest_pause(quiet));
             }
         }
     }
@@ -118,8 +126,12 @@ impl<'a> Run<'a> {
     }
 
     /// Under a claim no other invocation can act, and etcd often accepts a second later what it refuses now.
-    fn longest_pause(&self) -> Duration {
-        if self.invocation.holds_claim() { LONGEST_PAUSE_UNDER_CLAIM } else { LONGEST_PAUSE }
+    fn longest_pause(&self, quiet: bool) -> Duration {
+        match self.invocation.holds_claim() {
+            true => LONGEST_PAUSE_UNDER_CLAIM,
+            false if quiet => LONGEST_PAUSE_IN_QUIET,
+            false => LONGEST_PAUSE,
+        }
     }
 
     /// The outcome, if the invocation ends now. A claim is never left open while there is time to close it.

@@ -58,6 +58,7 @@ fn in_words((key, condition): (&ConditionKey, &Condition)) -> Since {
         ConditionKey::Unproven(_) => "its voter has not proven itself",
         ConditionKey::Gone(_) => "its machine is gone",
         ConditionKey::Joining(_) => "its joining has made no progress",
+        ConditionKey::Receiving(_) => "the leader is sending it a snapshot",
         ConditionKey::GivenUp(_) => "it was given up",
         ConditionKey::Pooled(_) => "its member was removed while it was in the warm pool",
         ConditionKey::Silent => "there is no member list",
@@ -87,6 +88,7 @@ fn holds(look: Look<'_>, key: &ConditionKey, subject: &Subject, code: &str) -> b
             let voted = look.ledger.and_then(|l| l.instances.get(id)).is_some_and(|r| r.voted);
             about(id) && !voted && !look.missing(id)
         }
+        ConditionKey::Receiving(id) => about(id) && code == Wait::Snapshot.code(),
         ConditionKey::GivenUp(id) => {
             about(id) && instance(id).is_some_and(|i| i.state() != InstanceState::Missing)
         }
