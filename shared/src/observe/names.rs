@@ -17,7 +17,7 @@ const TIME: Duration = Duration::from_secs(3);
 pub async fn of_peers(etcd: &EtcdView) -> BTreeMap<String, Resolved> {
     let lists = etcd.lists.values().filter_map(Seen::known);
     let names: BTreeSet<String> = lists.flat_map(MemberList::peer_names).map(str::to_owned).collect();
-    let all = names.into_iter().map(async |name| {
+    let all = names.into_iter().map(|name| async move {
         let resolved = resolve(&name).await;
         (name, resolved)
     });
