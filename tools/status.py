@@ -142,7 +142,9 @@ def member(row):
     lifecycle = row["lifecycle"] or ("gone" if row["gone"] else "not in the group")
     role = row["role"] or "–"
     line = f"  {name:<20} {lifecycle:<24} {role:<8} {proof(row):<11} {row['version'] or '–':<8} {row['member'] or '–'}"
-    yield line + (f"  ALARM {'; '.join(row['alarms'])}" if row["alarms"] else "")
+    yield line
+    for alarm in row["alarms"]:
+        yield f"  {'':<20} ALARM {alarm}"
     if row["member"] and row["silence"]:
         yield from (f"  {'':<20} {line}" for line in textwrap.wrap(row["silence"], WIDTH - 23))
 

@@ -1,5 +1,5 @@
-//! Asks the instances' etcds for their own state, only while somebody looks at the page, and without a quorum
-//! read.
+//! Asks the instances' etcds for their own state, only while somebody looks at the page. Only a leader is asked for a
+//! linearizable read.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -25,55 +25,69 @@ pub struct Asker {
     http: OnceLock<Result<Client, String>>,
 }
 
+/// The answers of all instances, by instance ID.
+#[derive(Debug, Default, Serialize)]
+#[serde(transparent)]
+pub struct Asked(pub BTreeMap<String, Said>);
+
 /// The answer of one etcd about itself and its cluster.
 #[derive(Debug, Serialize)]
 #[serde(tag = "answers", rename_all = "kebab-case")]
-enum Said {
+pub enum Said {
     Yes(Box<Answer>),
-    No { why: String },
+    /// Something is there that needs a user.
+    Closed {
+        why: String,
+    },
+    No {
+        why: String,
+    },
 }
 
 #[derive(Debug, Serialize)]
-struct Answer {
-    cluster: Value,
-    member: Value,
-    leader: Value,
-    term: Value,
-    applied: Value,
-    version: Value,
+pub struct Answer {
+    pub cluster: Value,
+    pub member: Value,
+    pub leader: Value,
+    pub term: Value,
+    pub applied: Value,
+    pub learner: bool,
+    pub version: Value,
     size: Value,
-    errors: Value,
+    pub errors: Value,
     /// The member list as this member knows it: not a linearizable read.
-    list: Vec<Listed>,
+    pub list: Vec<Listed>,
+    /// Whether the member leads, and a majority has just confirmed it by a linearizable read.
+    pub confirmed: bool,
 }
 
-#[derive(Debug, Serialize)]
-struct Listed {
-    id: Value,
+#[derive(Clone, Debug, Serialize)]
+pub struct Listed {
+    pub id: Value,
     /// Empty until the member has started.
-    name: Value,
-    learner: bool,
-    peers: Value,
+    pub name: Value,
+    pub learner: bool,
+    pub peers: Value,
+    pub clients: Value,
 }
 
 impl Asker {
     /// Asks the etcd of every instance that runs, all at once.
-    pub async fn ask(&self, parts: &Parts) -> Value {
+    pub async fn ask(&self, parts: &Parts) -> Asked {
         if !parts.site.options.machines {
-            return json!({});
+            return Asked::default();
         }
         let asked = parts.world.look(addresses).into_iter().map(async |(instance, (address, port))| {
             let said = self.ask_one(&format!("http://{address}:{port}")).await;
-            (instance, said.map_or_else(|why| Said::No { why }, |answer| Said::Yes(Box::new(answer))))
+            (instance, said.map_or_else(refused, |answer| Said::Yes(Box::new(answer))))
         });
-        let said: BTreeMap<String, Said> = join_all(asked).await.into_iter().collect();
-        json!(said)
+        Asked(join_all(asked).await.into_iter().collect())
     }
 
     async fn ask_one(&self, url: &str) -> Result<Answer, String> {
         let (status, list) = tokio::try_join!(
-            self.post(format!("{url}/v3/maintenance/status")),
-            self.post(format!("{url}/v3/cluster/member/list")),
+            self.post(format!("{url}/v3/maintenance/status"), json!({})),
+            self.post(format!("{url}/v3/cluster/member/list"), json!({})),
         )?;
         let members = list.get("members").and_then(Value::as_array);
         let listed = members.into_iter().flatten().map(|member| Listed {
@@ -81,23 +95,41 @@ impl Asker {
             name: member["name"].clone(),
             learner: member["isLearner"] == true,
             peers: member["peerURLs"].clone(),
+            clients: member["clientURLs"].clone(),
         });
+        let (member, leader) = (&status["header"]["member_id"], &status["leader"]);
+        let leads = !leader.is_null() && leader == member;
         Ok(Answer {
             cluster: status["header"]["cluster_id"].clone(),
-            member: status["header"]["member_id"].clone(),
-            leader: status["leader"].clone(),
+            member: member.clone(),
+            leader: leader.clone(),
             term: status["raftTerm"].clone(),
             applied: status["raftAppliedIndex"].clone(),
+            learner: status["isLearner"] == true,
             version: status["version"].clone(),
             size: status["dbSize"].clone(),
             errors: status["errors"].clone(),
             list: listed.collect(),
+            confirmed: leads && self.is_confirmed(url, &status["version"]).await,
         })
     }
 
-    async fn post(&self, url: String) -> Result<Value, String> {
+    /// Whether a linearizable read comes back. 3.4 reads its list without asking the others, so there a range of keys
+    /// is read (api/v3/etcdserverpb/rpc.proto: `MemberListRequest.linearizable` is new in 3.5).
+    async fn is_confirmed(&self, url: &str, version: &Value) -> bool {
+        let old = version.as_str().is_none_or(|version| version.starts_with("3.4."));
+        let read = match old {
+            true => self.post(format!("{url}/v3/kv/range"), json!({ "key": "AA==", "limit": 1 })).await,
+            false => {
+                self.post(format!("{url}/v3/cluster/member/list"), json!({ "linearizable": true })).await
+            }
+        };
+        read.is_ok()
+    }
+
+    async fn post(&self, url: String, body: Value) -> Result<Value, String> {
         let http = self.http.get_or_init(client).as_ref().map_err(Clone::clone)?;
-        let answer = http.post(url).json(&json!({})).send().await.map_err(|error| why(&error))?;
+        let answer = http.post(url).json(&body).send().await.map_err(|error| why(&error))?;
         let status = answer.status();
         let text = answer.text().await.map_err(|error| why(&error))?;
         if !status.is_success() {
@@ -105,6 +137,11 @@ impl Asker {
         }
         serde_json::from_str(&text).map_err(|error| format!("its answer is not JSON: {error}"))
     }
+}
+
+/// etcd names the missing user in the answer that it refuses with (api/v3/v3rpc/rpctypes/error.go).
+fn refused(why: String) -> Said {
+    if why.contains("user name is empty") { Said::Closed { why } } else { Said::No { why } }
 }
 
 fn client() -> Result<Client, String> {

@@ -3,6 +3,7 @@
 mod members;
 mod render;
 mod story;
+mod verdict;
 mod view;
 
 use std::sync::Arc;

@@ -9,6 +9,7 @@ function drawGroups(records) {
     answers,
     machines,
     ledgers: records.view.ledgers,
+    verdicts: Object.entries(records.view.clusters).map(([name, one]) => [name, one.health, one.members]),
   };
   refresh(byId("groups"), told, () => {
     const names = Object.keys(groups);
@@ -63,8 +64,9 @@ function groupPanel(records, name, group) {
           cluster === undefined ? " no tag etcd-asg:cluster: etcd-asg leaves this group alone" : ` cluster ${cluster}`,
         ),
       ),
-      el("p", { class: "badges" }, badges(group, ledger)),
+      el("p", { class: "badges" }, badges(group, ledger, records.view.clusters[name]?.health)),
     ),
+    verdict(records.view.clusters[name]),
     el(
       "p",
       { class: "capacity" },
@@ -93,7 +95,17 @@ function groupPanel(records, name, group) {
   );
 }
 
-function badges(group, ledger) {
+/** How loudly a verdict is shown. */
+const TONES = { healthy: "good", degraded: "wait", forming: "wait", lost: "bad", unknown: "wait", nothing: "quiet" };
+
+/** The verdict on the group's cluster, as `make status` gives it. */
+function verdict(summary) {
+  if (!summary) return null;
+  const { standing, text } = summary.health;
+  return el("p", { class: `verdict ${TONES[standing] ?? "wait"}`, "data-standing": standing }, text);
+}
+
+function badges(group, ledger, health) {
   const phase = ledger?.body.generation?.phase;
   const all = [
     group.deleting && ["bad", "being deleted"],
@@ -101,7 +113,7 @@ function badges(group, ledger) {
     group.tags["etcd-asg:paused"] === "true" && ["wait", "paused"],
     ledger?.body.claim && ["wait", `in flight: ${short(proposed(ledger.body.claim.proposal))}`],
     ledger?.body.unanswered?.length > 0 && ["bad", `${ledger.body.unanswered.length} unanswered`],
-    phase && [phase === "formed" ? "good" : "wait", `generation ${ledger.body.generation.number}, ${phase}`],
+    phase && [health?.standing === "healthy" ? "good" : "plain", `generation ${ledger.body.generation.number}, ${phase}`],
     group.tags["etcd-asg:cluster"] !== undefined && !ledger && ["wait", "no ledger yet"],
   ];
   return all.filter(Boolean).map(([tone, words]) => el("span", { class: `badge ${tone}` }, words));
@@ -137,7 +149,7 @@ function card(records, id, ledger) {
       ["address", instance.address],
       ["EC2", `${instance.ec2}, ${instance.health === "Healthy" ? "healthy" : "UNHEALTHY"}`],
       ["processes", processes(records.view.machines, id)],
-      ["etcd", etcdWords(records.view.members[id])],
+      ["etcd", etcdWords(records.view.members[id], memberRow(records, id))],
       ["ledger", ledgerWords(ledger?.body.instances?.[id])],
       ...waits.map((wait) => [
         "hook",
@@ -158,6 +170,13 @@ function processes(machines, id) {
 /** The instance's role in its cluster: its own etcd's answer if there is one, otherwise the ledger's record. */
 function roleOf(records, id, ledger) {
   const recorded = ledger?.body.instances?.[id];
+  const row = memberRow(records, id);
+  if (row?.role && row.answers && row.role !== "learner" && !row.proven)
+    return {
+      key: "unproven",
+      word: `${row.role}, ${row.follows ? "not with the leader" : "no leader"}`,
+      why: "its etcd answers, and it has not proven itself beside a leader: it serves no writes",
+    };
   const said = records.view.members[id];
   if (said?.answers === "yes") {
     if (said.leader === said.member) return { key: "leader", word: "leader", why: "its etcd says that it leads" };
@@ -178,6 +197,12 @@ function roleOf(records, id, ledger) {
   return { key: "none", word: "no member", why: "neither the ledger nor an etcd knows it" };
 }
 
+/** The instance's row in the summary of its cluster. */
+function memberRow(records, id) {
+  const summary = records.view.clusters[records.view.instances[id]?.group];
+  return summary?.members.find((row) => row.instance === id) ?? null;
+}
+
 /** The entry of a member in the list of the etcd with the highest applied index. */
 function listedBy(records, member) {
   if (!member) return null;
@@ -186,10 +211,11 @@ function listedBy(records, member) {
   return newest?.list.find((one) => one.id === member) ?? null;
 }
 
-function etcdWords(said) {
+function etcdWords(said, row) {
   if (!said) return "was not asked";
   if (said.answers !== "yes") return said.why;
-  const alarms = said.errors?.length > 0 ? `, ${said.errors.join(", ")}` : "";
+  const all = row?.alarms ?? said.errors ?? [];
+  const alarms = all.length > 0 ? `, ALARM ${all.join(", ")}` : "";
   return `${said.version}, term ${said.term}, ${bytes(said.size)}${alarms}`;
 }
 

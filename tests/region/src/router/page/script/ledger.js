@@ -95,16 +95,26 @@ function inFlight(records, { claim, unanswered }) {
   return lines.length > 0 ? el("ul", {}, lines) : el("p", { class: "quiet" }, "No claim and no unanswered change.");
 }
 
+/** What the ledger remembers, in words; a mark that no longer means anything is left out, as in `make status`. */
 function conditionTable(records, conditions) {
-  const entries = Object.entries(conditions ?? {});
+  const entries = Object.entries(conditions ?? {}).filter(([key]) => holds(records, key));
   if (entries.length === 0) return el("p", { class: "quiet" }, "No condition: nothing is waited for.");
   return facts(
     entries.map(([key, condition]) => [
-      short(key).replace("/", " "),
+      conditionWords(key),
       `since ${clock(records.time(condition.since))}${condition.applied === undefined ? "" : `, index ${condition.applied}`}`,
       key,
     ]),
   );
+}
+
+/** The ledger keeps a condition that has ended until it is written for another reason. */
+function holds(records, key) {
+  const [kind, id] = key.split("/");
+  const lifecycle = records.view.instances[id]?.lifecycle;
+  if (kind === "waiting-launch") return lifecycle === "Pending:Wait";
+  if (kind === "waiting-terminate") return /^(Terminating|ReplacingRootVolume):Wait$/.test(lifecycle ?? "");
+  return true;
 }
 
 /** The ledger's instances beside the list of the etcd with the highest applied index; neither fills gaps of the other. */

@@ -87,6 +87,27 @@ function bytes(count) {
   return value < 1_048_576 ? `${Math.round(value / 1_024)} KiB` : `${(value / 1_048_576).toFixed(1)} MiB`;
 }
 
+/** The ledger's conditions in words. */
+const CONDITIONS = {
+  "waiting-launch": "launch hook waits",
+  "waiting-terminate": "terminate hook waits",
+  unproven: "voter has not proven itself",
+  gone: "machine is gone",
+  joining: "joining without progress",
+  "given-up": "given up as a joiner",
+  silent: "no member list",
+  stalled: "nothing more launches",
+  removed: "last removal of a member",
+  version: "every member has the version",
+};
+
+/** `i-…def0: machine is gone` for `gone/i-0123456789abcdef0`. */
+function conditionWords(key) {
+  const [kind, about] = key.split("/");
+  const words = CONDITIONS[kind] ?? kind;
+  return about === undefined ? words : `${short(about)}: ${words}`;
+}
+
 /** A 64-bit ID in hexadecimal, as etcd writes it. */
 function hex(id) {
   try {
@@ -115,7 +136,7 @@ function answered(text) {
 }
 
 function outcome(answer) {
-  if (!answer.outcome) return answer.decision ? `${answer.cluster}: a dry run` : JSON.stringify(answer);
+  if (!answer.outcome) return answer.decision ? `${answer.cluster}: a dry run: ${answer.summary?.health.text}` : JSON.stringify(answer);
   if (answer.reason) return `${answer.outcome}: ${answer.reason}`;
   const notes = (answer.notes ?? []).map((note) => `${note.about}: ${note.text}`).join("; ");
   return `${answer.cluster} ${answer.outcome}${notes ? `: ${notes}` : ""}`;
