@@ -1,5 +1,8 @@
 //! The events that each function accepts, and a sentence of its own for each other event.
 
+#[path = "event/wrapper.rs"]
+mod wrapper;
+
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use membership::codes;
 use membership::decision::{Graded, Severity};
@@ -9,6 +12,8 @@ use membership::words::{one_line, quoted};
 use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
+
+use self::wrapper::{Wrapper, wrapper};
 
 /// The size of an event that EventBridge delivers at most, in bytes (Amazon EventBridge quotas: 256 KB).
 pub const MOST_BYTES: usize = 256 * 1024;
@@ -26,6 +31,16 @@ pub enum EventError {
     /// The event is not JSON. The text is the parser's.
     #[error("the event is not JSON: {}", one_line(.0))]
     NotJson(String),
+    /// Another service passed the event on, or is the caller itself.
+    #[error("the event came through {by} instead of EventBridge itself: {cure}{}", held(.action))]
+    Wrapped {
+        /// What wrapped it.
+        by: String,
+        /// What to do about it.
+        cure: &'static str,
+        /// The lifecycle action that was wrapped, in words.
+        action: Option<String>,
+    },
     /// The JSON is not an EventBridge event. The text says what is missing.
     #[error("the event is not an EventBridge event: {}", one_line(.0))]
     NotAnEvent(String),
@@ -57,6 +72,7 @@ codes!(EventError {
     EventError::Oversized(_) => "event-too-large",
     EventError::NotText => "event-not-text",
     EventError::NotJson(_) => "event-not-json",
+    EventError::Wrapped { .. } => "event-wrapped",
     EventError::NotAnEvent(_) => "event-not-eventbridge",
     EventError::WrongSource { .. } => "event-from-elsewhere",
     EventError::WrongKind { .. } => "event-of-another-kind",
@@ -73,12 +89,19 @@ impl Graded for EventError {
             | EventError::NotText
             | EventError::NotJson(_)
             | EventError::WrongRequest(_) => Severity::Warn,
-            EventError::NotAnEvent(_)
+            EventError::Wrapped { .. }
+            | EventError::NotAnEvent(_)
             | EventError::WrongSource { .. }
             | EventError::WrongKind { .. }
             | EventError::WrongDetail(_) => Severity::Error,
         }
     }
+}
+
+fn held(action: &Option<String>) -> String {
+    let told =
+        |action: &String| format!("; it holds {action}, whose hook waits until the schedule's next run");
+    action.as_ref().map(told).unwrap_or_default()
 }
 
 /// The transition as events and lifecycle hooks spell it.
@@ -122,6 +145,8 @@ pub enum LifecycleEvent {
 pub enum ReconcileEvent {
     /// Look at every tagged group.
     All,
+    /// Auto Scaling tests the target of a hook. Nothing is to be done.
+    TestNotification,
     /// Look at one cluster.
     One {
         /// The cluster's name.
@@ -131,6 +156,7 @@ pub enum ReconcileEvent {
     },
 }
 
+/// Hook and token are not used: the group itself tells which hooks wait.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct LifecycleDetail {
@@ -138,8 +164,6 @@ struct LifecycleDetail {
     #[serde(rename = "EC2InstanceId")]
     instance: String,
     lifecycle_transition: String,
-    lifecycle_hook_name: String,
-    lifecycle_action_token: String,
 }
 
 #[derive(Deserialize)]
@@ -162,7 +186,11 @@ pub fn lifecycle(body: &[u8], transition: Transition) -> Result<LifecycleEvent, 
     if is_test_notification(&value) {
         return Ok(LifecycleEvent::TestNotification);
     }
-    let event = envelope(value)?;
+    let event = match wrapper(&value) {
+        Some(wrapper) if wrapper.is_test_notification() => return Ok(LifecycleEvent::TestNotification),
+        Some(wrapper) => return Err(wrapped(&wrapper)),
+        None => envelope(value)?,
+    };
     accept_source(&event, "aws.autoscaling")?;
     if event.detail_type != kind(transition) {
         return Err(EventError::WrongKind { found: event.detail_type, wanted: kind(transition) });
@@ -175,17 +203,10 @@ pub fn lifecycle(body: &[u8], transition: Transition) -> Result<LifecycleEvent, 
             quoted(&found)
         )));
     }
-    for (field, value) in [
-        ("AutoScalingGroupName", &detail.auto_scaling_group_name),
-        ("LifecycleHookName", &detail.lifecycle_hook_name),
-        ("LifecycleActionToken", &detail.lifecycle_action_token),
-    ] {
-        if value.is_empty() || value.len() > 255 {
-            return Err(EventError::WrongDetail(format!(
-                "{field} has {} characters, not 1 to 255",
-                value.len()
-            )));
-        }
+    let length = detail.auto_scaling_group_name.len();
+    if !(1..=255).contains(&length) {
+        let told = format!("AutoScalingGroupName has {length} characters, not 1 to 255");
+        return Err(EventError::WrongDetail(told));
     }
     let instance = instance_id("EC2InstanceId", &detail.instance)?;
     Ok(LifecycleEvent::Action(LifecycleAction {
@@ -205,7 +226,14 @@ pub fn reconcile(body: &[u8]) -> Result<ReconcileEvent, EventError> {
         let cluster = ClusterName::parse(&request.cluster).map_err(EventError::WrongRequest)?;
         return Ok(ReconcileEvent::One { cluster, dry_run: request.dry_run });
     }
-    let event = envelope(value)?;
+    if is_test_notification(&value) {
+        return Ok(ReconcileEvent::TestNotification);
+    }
+    let event = match wrapper(&value) {
+        Some(wrapper) if wrapper.is_test_notification() => return Ok(ReconcileEvent::TestNotification),
+        Some(wrapper) => return Err(wrapped(&wrapper)),
+        None => envelope(value)?,
+    };
     match (event.source.as_str(), event.detail_type.as_str()) {
         ("aws.events" | "aws.scheduler", "Scheduled Event") => {}
         (
@@ -238,14 +266,28 @@ fn json(body: &[u8]) -> Result<Value, EventError> {
     serde_json::from_str(text).map_err(|e| EventError::NotJson(e.to_string()))
 }
 
-fn envelope(value: Value) -> Result<EventBridgeEvent<Value>, EventError> {
-    if !value.is_object() {
-        return Err(EventError::NotAnEvent("it is no JSON object".to_owned()));
-    }
-    serde_json::from_value(value).map_err(|e| EventError::NotAnEvent(e.to_string()))
+fn wrapped(wrapper: &Wrapper) -> EventError {
+    EventError::Wrapped { by: wrapper.by.clone(), cure: wrapper.cure, action: wrapper.lifecycle_action() }
 }
 
+/// The fields of an event that are used. The others may have any value, and are not read: AWS's own samples have
+/// placeholders in them (`"time": "yyyy-mm-ddThh:mm:ssZ"`).
+const USED: [&str; 3] = ["source", "detail-type", "detail"];
+
+fn envelope(value: Value) -> Result<EventBridgeEvent<Value>, EventError> {
+    let Value::Object(mut event) = value else {
+        return Err(EventError::NotAnEvent("it is no JSON object".to_owned()));
+    };
+    event.retain(|field, _| USED.contains(&field.as_str()));
+    serde_json::from_value(event.into()).map_err(|e| EventError::NotAnEvent(e.to_string()))
+}
+
+/// A detail is an object. EventBridge Scheduler can send it as text that holds the object.
 fn detail<T: for<'de> Deserialize<'de>>(value: Value) -> Result<T, EventError> {
+    let value = match value.as_str().map(serde_json::from_str) {
+        Some(Ok(inner)) => inner,
+        _ => value,
+    };
     serde_json::from_value(value).map_err(|e| EventError::WrongDetail(e.to_string()))
 }
 

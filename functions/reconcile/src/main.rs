@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use etcd_asg::controller::{Controller, ControllerError, Outcome};
+use etcd_asg::controller::{Controller, ControllerError, Ignored, Outcome};
 use etcd_asg::event::{self, ReconcileEvent};
 use etcd_asg::function::{self, Delivery};
 use etcd_asg::services::Services;
@@ -24,6 +24,7 @@ async fn handle(services: Arc<Services>, delivery: Delivery) -> Result<Value, Co
     };
     let controller = Controller::new(&services, delivery.request, delivery.deadline)?;
     Ok(match event {
+        ReconcileEvent::TestNotification => json!(Outcome::ignored(&Ignored::TestNotification)),
         ReconcileEvent::All => json!({ "clusters": controller.reconcile_all().await? }),
         ReconcileEvent::One { cluster, dry_run: true } => controller.dry_run(&cluster).await?,
         ReconcileEvent::One { cluster, dry_run: false } => json!(controller.reconcile_one(&cluster).await?),

@@ -24,6 +24,7 @@ pub fn events() -> Vec<EventError> {
         EventError::Oversized(N),
         EventError::NotText,
         EventError::NotJson(x()),
+        EventError::Wrapped { by: x(), cure: X, action: None },
         EventError::NotAnEvent(x()),
         EventError::WrongSource { found: x(), wanted: X },
         EventError::WrongKind { found: x(), wanted: X },
