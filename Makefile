@@ -144,9 +144,9 @@ fix: ## formats, and applies clippy's own corrections
 	@cargo fmt --all
 	@cargo clippy --workspace --all-targets --locked --fix --allow-dirty --allow-staged
 
-region: build ## the local region in the foreground, for the AWS CLI (PORT=4600)
+region: build ## the local region in the foreground, for the AWS CLI (PORT=4600, ARGS='--disk-mib 256 --friendly': its options)
 	@etcd=$$($(provide_etcd)) && \
-	  exec "$(bin)/region" --port $(PORT) --functions-dir "$(bin)" --instance-dir instance --etcd-dir "$$etcd"
+	  exec "$(bin)/region" --port $(PORT) --functions-dir "$(bin)" --instance-dir instance --etcd-dir "$$etcd" $(ARGS)
 
 # A missing event or region is reported before anything is built.
 invoke: ## replays a sample event on the region (EVENT=launch INSTANCE=i-… GROUP=demo)

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::ids::MemberId;
+use crate::ids::{MemberId, hexadecimal_if_any};
 use crate::words::one_line;
 
 /// An alarm that stands until an operator disarms it. It is the cluster's: every member has it.
@@ -14,6 +14,7 @@ pub struct Alarm {
     pub kind: AlarmKind,
     /// The member that the alarm names. `None` where it names nobody: etcd 3.4 and 3.5 raise CORRUPT so. Whom CORRUPT
     /// names need not be the corrupt member.
+    #[serde(serialize_with = "hexadecimal_if_any")]
     pub member: Option<MemberId>,
 }
 

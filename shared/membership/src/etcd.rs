@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::alarm::Alarm;
 use crate::decide::peer_host;
-use crate::ids::{ClusterId, MemberId};
+use crate::ids::{ClusterId, MemberId, hexadecimal, hexadecimal_if_any};
 use crate::seen::Seen;
 pub use crate::unreadable::{Silence, Unreadable};
 
@@ -17,6 +17,7 @@ pub const MISSES: u32 = 3;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Member {
     /// The member ID.
+    #[serde(serialize_with = "hexadecimal")]
     pub id: MemberId,
     /// The name that the member gave itself. Empty until it first started.
     pub name: String,
@@ -39,8 +40,10 @@ impl Member {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct MemberList {
     /// The cluster ID in the answer's header.
+    #[serde(serialize_with = "hexadecimal")]
     pub cluster: ClusterId,
     /// The member that served the read, by the answer's header.
+    #[serde(serialize_with = "hexadecimal")]
     pub served_by: MemberId,
     /// All members, voters and learners, in etcd's order.
     pub members: Vec<Member>,
@@ -73,10 +76,13 @@ impl MemberList {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Status {
     /// The cluster ID that the server answers with.
+    #[serde(serialize_with = "hexadecimal")]
     pub cluster: ClusterId,
     /// The member ID that the server answers with.
+    #[serde(serialize_with = "hexadecimal")]
     pub member: MemberId,
     /// The leader that the server follows. `None` during an election.
+    #[serde(serialize_with = "hexadecimal_if_any")]
     pub leader: Option<MemberId>,
     /// The raft term.
     pub term: u64,
@@ -113,8 +119,10 @@ pub struct DbSize {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct KeysHash {
     /// The cluster ID that the server answers with.
+    #[serde(serialize_with = "hexadecimal")]
     pub cluster: ClusterId,
     /// The member ID that the server answers with.
+    #[serde(serialize_with = "hexadecimal")]
     pub member: MemberId,
     /// The revision up to which the keys were hashed: the one that was asked for.
     pub revision: u64,

@@ -79,6 +79,22 @@ impl ClusterName {
     }
 }
 
+/// Writes an ID in hexadecimal, as etcdctl shows and takes it. The ledger's own fields and etcd's JSON have decimals.
+pub(crate) fn hexadecimal<T: fmt::Display, S: Serializer>(id: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(id)
+}
+
+/// [`hexadecimal`], where there may be no ID.
+pub(crate) fn hexadecimal_if_any<T: fmt::Display, S: Serializer>(
+    id: &Option<T>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match id {
+        Some(id) => serializer.collect_str(id),
+        None => serializer.serialize_none(),
+    }
+}
+
 macro_rules! number_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

@@ -88,8 +88,11 @@ pub enum Closed {
     TooOld(MemberId, Version),
     /// The log may still hold entries of 3.5.
     OldEntries {
-        /// By how many entries the log has grown since the last 3.5 member was seen to leave.
+        /// By how many entries the log has grown since the last 3.5 member was seen to leave, or since every member of
+        /// an adopted cluster was first seen at a newer minor.
         grown: u64,
+        /// Whether the cluster was adopted: then it is not known whether it ever ran 3.5.
+        adopted: bool,
     },
 }
 
@@ -116,11 +119,25 @@ impl fmt::Display for Closed {
                     version.minor
                 )
             }
-            Closed::OldEntries { grown } => write!(
-                f,
-                "the log may still hold entries of etcd {}: it must grow by more than {ENTRIES_UNTIL_SNAPSHOT} entries after the last such member left, and has grown by {grown}; wait, or write to the cluster",
-                PERSISTS_PROMOTIONS.minor
-            ),
+            Closed::OldEntries { grown, adopted } => {
+                let old = PERSISTS_PROMOTIONS.minor;
+                let (why, since) = match adopted {
+                    true => (
+                        format!(
+                            "the cluster was adopted, so it is not known whether its log holds entries of etcd {old}"
+                        ),
+                        format!("while every member is {WRITES_NEW_ENTRIES} or newer"),
+                    ),
+                    false => (
+                        format!("the log may still hold entries of etcd {old}"),
+                        "after the last such member left".to_owned(),
+                    ),
+                };
+                write!(
+                    f,
+                    "{why}: it must grow by more than {ENTRIES_UNTIL_SNAPSHOT} entries {since}, and has grown by {grown}; wait, or write to the cluster"
+                )
+            }
         }
     }
 }

@@ -58,3 +58,23 @@ fn line(row: &MemberRow) -> String {
         row.alarms
     )
 }
+
+/// Member IDs above 9 tell hexadecimal from decimal. Only the ledger's own document keeps decimals.
+#[test]
+fn what_people_read_has_ids_as_etcdctl_takes_them() {
+    let scene = "i-1 InService voter=171 leader alarm=memberID:171_alarm:NOSPACE\ni-2 InService voter=172\n\
+                 i-3 InService voter=173 silent\ni-4 Pending:Wait learner=174\nsetting unproven-grace 10s\n\
+                 unanswered promote i-4 asked=171 voters=171,172,173";
+    let scene = Scene::parse(scene);
+    let decision = decide(&scene.obs, NOW, None);
+    let summary = serde_json::to_string(&Summary::of(&scene.obs, &decision, NOW)).unwrap();
+    let decision = serde_json::to_string(&decision).unwrap();
+    let etcd = serde_json::to_string(&scene.obs.etcd).unwrap();
+    for (text, what) in [(&summary, "summary"), (&decision, "decision"), (&etcd, "observation")] {
+        for decimal in ["171", "172", "173", "174"] {
+            assert!(!text.contains(decimal), "{what} has {decimal}: {text}");
+        }
+    }
+    assert!(etcd.contains("\"id\":\"ab\"") && etcd.contains("\"leader\":\"ab\""), "{etcd}");
+    assert!(summary.contains("NOSPACE of member ab"), "{summary}");
+}

@@ -129,7 +129,7 @@ impl Account {
         let answer = self.http.post(format!("{}/_region/faults", self.endpoint)).json(&fault).send().await?;
         let (status, text) = (answer.status(), answer.text().await?);
         if status == reqwest::StatusCode::NOT_IMPLEMENTED {
-            println!("This machine does not allow the fault {fault}: {text}");
+            crate::outln!("This machine does not allow the fault {fault}: {text}");
             return Ok(false);
         }
         anyhow::ensure!(status.is_success(), "the fault {fault} was refused: {text}");

@@ -16,3 +16,13 @@ pub mod operator;
 pub mod stage;
 pub mod wait;
 pub mod witness;
+
+/// Prints a line to a reader who may have left, as in `demo | head -3`. `println!` panics then, and what was
+/// started would not be ended.
+#[macro_export]
+macro_rules! outln {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($text)*);
+    }};
+}

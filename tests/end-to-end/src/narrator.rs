@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use membership::ledger::Ledger;
 use tokio::task::JoinHandle;
 
 use crate::cluster::Cluster;
+use crate::outln;
 
 /// Prints the account until [`Narrator::end`].
 pub struct Narrator {
@@ -38,7 +40,7 @@ pub fn short(text: &str) -> String {
 
 /// Prints one line of the account, with the time since it began.
 pub fn say(begun: Instant, text: &str) {
-    println!("{:>7.1} s  {}", begun.elapsed().as_secs_f64(), short(text));
+    outln!("{:>7.1} s  {}", begun.elapsed().as_secs_f64(), short(text));
 }
 
 impl Narrator {
@@ -69,8 +71,7 @@ struct Printed {
 async fn narrate(cluster: Cluster, mut printed: Printed, stop: Arc<AtomicBool>) {
     loop {
         let last = stop.load(Ordering::Relaxed);
-        lifecycle(&cluster, &mut printed).await;
-        history(&cluster, &mut printed).await;
+        look(&cluster, &mut printed).await;
         if last {
             return;
         }
@@ -78,29 +79,62 @@ async fn narrate(cluster: Cluster, mut printed: Printed, stop: Arc<AtomicBool>) 
     }
 }
 
-async fn lifecycle(cluster: &Cluster, printed: &mut Printed) {
-    let Ok(nodes) = cluster.nodes().await else { return };
-    let now: BTreeMap<_, _> = nodes.into_iter().map(|n| (n.id, n.lifecycle)).collect();
-    for (id, state) in &now {
+/// Prints what is new in the order of cause and effect: an instance that waits, what the functions did about it, and
+/// the hook that was completed after that. The group is read before the ledger for the effects, and after it for the
+/// causes.
+async fn look(cluster: &Cluster, printed: &mut Printed) {
+    let before = nodes(cluster).await;
+    let versions = cluster.ledgers_after(printed.revision).await.unwrap_or_default();
+    let after = nodes(cluster).await;
+    if let Some(now) = &after {
+        lifecycle(now, printed, waits_or_begins);
+    }
+    for version in &versions {
+        history(version, printed);
+    }
+    if let (Some(before), Some(after)) = (&before, &after) {
+        let still = before.iter().filter(|(id, state)| after.get(*id) == Some(state));
+        let still = still.map(|(id, state)| (id.clone(), state.clone())).collect();
+        lifecycle(&still, printed, |state| !waits_or_begins(state));
+        departures(before, after, printed);
+    }
+}
+
+async fn nodes(cluster: &Cluster) -> Option<BTreeMap<String, String>> {
+    let nodes = cluster.nodes().await.ok()?;
+    Some(nodes.into_iter().map(|n| (n.id, n.lifecycle)).collect())
+}
+
+/// Whether the functions act because of this state, and have not brought it about.
+fn waits_or_begins(state: &str) -> bool {
+    matches!(state, "Pending" | "Pending:Wait" | "Terminating" | "Terminating:Wait")
+}
+
+fn lifecycle(now: &BTreeMap<String, String>, printed: &mut Printed, these: impl Fn(&str) -> bool) {
+    for (id, state) in now.iter().filter(|(_, state)| these(state)) {
         if printed.nodes.get(id) != Some(state) {
             say(printed.begun, &format!("  group     {id} is {state}"));
+            printed.nodes.insert(id.clone(), state.clone());
         }
     }
-    for id in printed.nodes.keys().filter(|id| !now.contains_key(*id)) {
+}
+
+fn departures(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>, printed: &mut Printed) {
+    let known = printed.nodes.keys();
+    let gone = known.filter(|id| !before.contains_key(*id) && !after.contains_key(*id));
+    let left: Vec<String> = gone.cloned().collect();
+    for id in left {
         say(printed.begun, &format!("  group     {id} has left"));
+        printed.nodes.remove(&id);
     }
-    printed.nodes = now;
 }
 
 /// Prints each entry of the history once: every version of the ledger has its own new ones.
-async fn history(cluster: &Cluster, printed: &mut Printed) {
-    let Ok(versions) = cluster.ledgers_after(printed.revision).await else { return };
-    for version in &versions {
-        for entry in version.history.iter().filter(|entry| entry.at == version.at) {
-            say(printed.begun, &format!("  ledger    {}", entry.text));
-        }
-        printed.revision = version.revision;
+fn history(version: &Ledger, printed: &mut Printed) {
+    for entry in version.history.iter().filter(|entry| entry.at == version.at) {
+        say(printed.begun, &format!("  ledger    {}", entry.text));
     }
+    printed.revision = version.revision;
 }
 
 #[cfg(test)]

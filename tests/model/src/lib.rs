@@ -20,3 +20,15 @@ mod step;
 mod tables;
 mod world;
 pub mod worlds;
+
+/// Prints a line. Where nobody reads on, as in `model | head -3`, it ends the program as SIGPIPE would: there is
+/// nothing to tidy.
+#[macro_export]
+macro_rules! outln {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        if writeln!(std::io::stdout(), $($text)*).is_err() {
+            std::process::exit(141);
+        }
+    }};
+}

@@ -1,6 +1,6 @@
 //! The local region in the foreground, until Ctrl-C.
 
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -58,6 +58,21 @@ struct Arguments {
     /// Additional environment of the functions, NAME=VALUE; may be repeated.
     #[arg(long = "function-env", value_parser = variable)]
     function_environment: Vec<(String, String)>,
+}
+
+/// Standard error, whose reader may leave, as in `region 2>&1 | head`: the region goes on.
+struct Forgiving(std::io::Stderr);
+
+impl Write for Forgiving {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.0.write(bytes);
+        written
+            .or_else(|error| if error.kind() == ErrorKind::BrokenPipe { Ok(bytes.len()) } else { Err(error) })
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -124,7 +139,9 @@ async fn main() -> ExitCode {
 
 async fn run() -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
+    // Colours are for a terminal: in a file or a pipe they are noise.
+    log.with_ansi(std::io::stderr().is_terminal()).with_writer(|| Forgiving(std::io::stderr())).init();
     let options = Arguments::parse().options();
     check_files(&options)?;
     let seed = options.seed;

@@ -8,6 +8,7 @@ mod wait;
 
 use std::fmt;
 
+use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 pub use self::code::Coded;
@@ -28,6 +29,7 @@ pub struct Decision {
     #[serde(serialize_with = "sentences")]
     pub edits: Vec<Edit>,
     /// The next change, by the order of the rules. It needs the claim.
+    #[serde(serialize_with = "proposed")]
     pub proposal: Option<Proposal>,
     /// The calls that the proposal comes to.
     #[serde(skip)]
@@ -121,4 +123,13 @@ pub struct KeepAlive {
 /// Operators read sentences. No program reads edits and effects back.
 fn sentences<T: fmt::Display, S: Serializer>(items: &[T], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(items.iter().map(ToString::to_string))
+}
+
+/// The change as a sentence, and the member that is asked as etcdctl shows it.
+fn proposed<S: Serializer>(proposal: &Option<Proposal>, serializer: S) -> Result<S::Ok, S::Error> {
+    let Some(proposal) = proposal else { return serializer.serialize_none() };
+    let mut told = serializer.serialize_struct("Proposal", 2)?;
+    told.serialize_field("change", &proposal.change.to_string())?;
+    told.serialize_field("asked", &proposal.asked.map(|member| member.to_string()))?;
+    told.end()
 }

@@ -149,7 +149,7 @@ impl fmt::Display for Wait {
             Wait::Turn => f.write_str("for its turn to join"),
             Wait::Start => f.write_str("for its etcd to start"),
             Wait::StartBelow(minor, why) => {
-                write!(f, "for its etcd to start; etcd {minor} may not join yet: {why}")
+                write!(f, "for its etcd to start; if it is etcd {minor}, it has to wait: {why}")
             }
             Wait::Snapshot => f.write_str("for it to receive the leader's snapshot and to apply it"),
             Wait::CatchUp => f.write_str("for its learner to answer and to have caught up"),

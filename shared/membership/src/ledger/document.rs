@@ -1,4 +1,8 @@
 //! What stands in the ledger, and how it is read.
+//!
+//! IDs of members and clusters stand in decimal, as etcd's own JSON has them; the sentences of the history, like
+//! everything else that people read, have them in hexadecimal, as etcdctl does. Format 1 keeps the decimals: older
+//! functions read them.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -44,7 +44,9 @@ fn may_run_beside(v: View<'_>, joiner: Option<MemberId>, minor: Minor) -> Result
     if minor == READS_NO_OLD_ENTRIES
         && let Some(grown) = log_growth(v)
     {
-        v.require(Guard::OldEntriesGone, grown > ENTRIES_UNTIL_SNAPSHOT, || Closed::OldEntries { grown })?;
+        let adopted = v.ledger.generation.source == Source::Adopted;
+        let gone = grown > ENTRIES_UNTIL_SNAPSHOT;
+        v.require(Guard::OldEntriesGone, gone, || Closed::OldEntries { grown, adopted })?;
     }
     let first = known.iter().all(|(_, version)| version.minor != minor);
     match others.iter().find(|(_, version)| version.is_none()).filter(|_| first) {

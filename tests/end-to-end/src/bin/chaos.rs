@@ -9,6 +9,7 @@ use std::time::Instant;
 use anyhow::Result;
 use clap::Parser;
 use end_to_end::chaos::{Plan, Report, Watch, arrange, run};
+use end_to_end::outln;
 use end_to_end::stage::Stage;
 
 /// Injects faults of every kind into a cluster on this machine, and checks that every promise holds.
@@ -40,7 +41,7 @@ async fn main() -> ExitCode {
     let plan = Plan::new(arguments.seed, arguments.faults, arguments.size.into());
     if arguments.plan {
         for step in &plan.steps {
-            println!(
+            outln!(
                 "{:>8.1} s  for {:>5.1} s  {:?}",
                 step.start.as_secs_f64(),
                 step.lasts.as_secs_f64(),
@@ -54,7 +55,7 @@ async fn main() -> ExitCode {
     match chaos(&plan, arguments.closely).await {
         Ok(report) => conclude(&report),
         Err(error) => {
-            println!("\nNOT CARRIED OUT: {error:#}\nTo repeat it: {}", Report::new(&plan).again());
+            outln!("\nNOT CARRIED OUT: {error:#}\nTo repeat it: {}", Report::new(&plan).again());
             ExitCode::FAILURE
         }
     }
@@ -62,7 +63,7 @@ async fn main() -> ExitCode {
 
 async fn chaos(plan: &Plan, closely: bool) -> Result<Report> {
     let stage = Stage::start(|options| arrange(options, plan.seed)).await?;
-    println!(
+    outln!(
         "A local region runs at {}. It is hostile on purpose: events come late and twice, reads are stale.\n",
         stage.endpoint()
     );
@@ -76,14 +77,14 @@ async fn chaos(plan: &Plan, closely: bool) -> Result<Report> {
 }
 
 fn conclude(report: &Report) -> ExitCode {
-    println!("\n{report}");
+    outln!("\n{report}");
     if report.violations.is_empty() {
-        println!("Everything that was promised held.");
+        outln!("Everything that was promised held.");
         return ExitCode::SUCCESS;
     }
     for violation in &report.violations {
-        println!("NOT AS PROMISED: {violation}");
+        outln!("NOT AS PROMISED: {violation}");
     }
-    println!("To repeat it: {}", report.again());
+    outln!("To repeat it: {}", report.again());
     ExitCode::FAILURE
 }

@@ -17,7 +17,9 @@ use end_to_end::check;
 use end_to_end::cluster::Cluster;
 use end_to_end::load::Load;
 use end_to_end::narrator::{Narrator, say};
+use end_to_end::outln;
 use end_to_end::stage::Stage;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Shows a cluster that forms, heals, hands over and scales, on this machine.
 #[derive(Parser)]
@@ -51,35 +53,59 @@ async fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(level).with_writer(std::io::stderr).init();
     let begun = Instant::now();
     match demo(&arguments, begun).await {
-        Ok(()) => {
-            println!("\nEverything that was promised held, in {:.0} s.", begun.elapsed().as_secs_f64());
+        Ok(Ending::Held) => {
+            outln!("\nEverything that was promised held, in {:.0} s.", begun.elapsed().as_secs_f64());
             ExitCode::SUCCESS
         }
+        Ok(Ending::Interrupted) => {
+            outln!(
+                "\nInterrupted: the demo has not come to its end, so it says nothing of what was promised."
+            );
+            ExitCode::from(INTERRUPTED)
+        }
         Err(error) => {
-            println!("\nNOT AS PROMISED: {error:#}");
+            outln!("\nNOT AS PROMISED: {error:#}");
             ExitCode::FAILURE
         }
     }
 }
 
-async fn demo(arguments: &Arguments, begun: Instant) -> Result<()> {
+/// The exit status of a program that Ctrl-C ended, as shells give it: 128 and the number of SIGINT.
+const INTERRUPTED: u8 = 130;
+
+/// How the demo came to an end, where nothing was broken.
+enum Ending {
+    Held,
+    Interrupted,
+}
+
+async fn demo(arguments: &Arguments, begun: Instant) -> Result<Ending> {
+    // Before anything is started: a signal without a handler would end the demo and leave its processes behind.
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let stage = Stage::start(|options| {
         options.boot_delay = Duration::from_secs_f64(arguments.boot_delay);
         options.tick = Some(Duration::from_secs_f64(arguments.tick));
     })
     .await?;
-    println!("{}", introduction(&stage));
+    outln!("{}", introduction(&stage));
     let outcome = tokio::select! {
-        outcome = scenario(&stage, begun) => outcome,
-        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+        outcome = scenario(&stage, begun) => outcome.map(|()| Ending::Held),
+        _ = interrupt.recv() => Ok(Ending::Interrupted),
+        _ = terminate.recv() => Ok(Ending::Interrupted),
     };
-    // The timeline is written also after a failure: it shows what went wrong.
-    let written = match &arguments.timeline {
-        Some(file) => write_timeline(&stage, file).await,
-        None => Ok(()),
+    let written = match (timeline(arguments, &outcome), &outcome) {
+        (Some(file), Ok(Ending::Held) | Err(_)) => write_timeline(&stage, &file).await,
+        _ => Ok(()),
     };
     stage.end().await;
-    outcome.and(written)
+    outcome.and_then(|ending| written.map(|()| ending))
+}
+
+/// Where the timeline goes. It is written also after a failure, because it shows what went wrong, and then beside the
+/// timeline of the last good run.
+fn timeline(arguments: &Arguments, outcome: &Result<Ending>) -> Option<PathBuf> {
+    let file = arguments.timeline.clone()?;
+    Some(if outcome.is_ok() { file } else { file.with_extension("failed.html") })
 }
 
 fn introduction(stage: &Stage) -> String {
@@ -90,6 +116,10 @@ are stale. Watch it in a browser: {}
 
 Each line begins with the seconds since the start. Lines in capitals say what the demo does, \"group\" lines
 show the lifecycle of the group's instances, and \"ledger\" lines show what the functions have done.
+
+The seconds are those of loopback. On EC2 come on top: the boot of an instance, some tens of seconds, and the time
+until EC2 and Auto Scaling notice a dead one, seconds for a terminated instance and minutes for a failed machine. A
+dead member is removed six seconds after the moment when EC2 says that its instance is terminated.
 ",
         stage.endpoint(),
         stage.page()
@@ -100,7 +130,7 @@ async fn write_timeline(stage: &Stage, file: &Path) -> Result<()> {
     let page = stage.snapshot_page().await;
     let written = std::fs::write(file, page);
     written.with_context(|| format!("the timeline cannot be written to {}", file.display()))?;
-    println!("\nThe timeline of this run, for a browser: {}", file.display());
+    outln!("\nThe timeline of this run, for a browser: {}", file.display());
     Ok(())
 }
 
@@ -122,23 +152,25 @@ async fn scenario(stage: &Stage, begun: Instant) -> Result<()> {
     let mut scenario = Scenario { begun, cluster: cluster.clone(), load, steps: vec![formed] };
     scenario.killed().await?;
     scenario.terminated().await?;
-    scenario.scaled(5, "SCALE to five: two instances join, one after the other").await?;
-    scenario.scaled(3, "SCALE back to three: two members leave, one after the other").await?;
+    scenario
+        .scaled(5, "SCALE to five: two instances are launched at once, and join one after the other")
+        .await?;
+    scenario.scaled(3, "SCALE back to three: two instances are terminated at once, and their members leave one after the other").await?;
     scenario.refreshed().await?;
     narrator.end().await;
 
     say(begun, "READ every acknowledged write back");
     let Scenario { load, steps, .. } = scenario;
     let written = load.end().await?;
-    println!("\n{}", table(&steps));
-    println!("writes acknowledged: {}, lost: {}", written.acknowledged, written.lost.len());
-    println!("longest gap between two acknowledged writes: {} ms", written.longest_gap.as_millis());
+    outln!("\n{}", table(&steps));
+    outln!("writes acknowledged: {}, lost: {}", written.acknowledged, written.lost.len());
+    outln!("longest gap between two acknowledged writes: {} ms", written.longest_gap.as_millis());
     ensure!(written.acknowledged > 0, "no write was acknowledged");
     ensure!(written.lost.is_empty(), "acknowledged writes were lost: {:?}", written.lost);
     check::ledger_invariants(&cluster).await?;
     let generation = cluster.ledger().await?.generation.number;
     ensure!(generation == 1, "{generation} generations were opened instead of one");
-    println!(
+    outln!(
         "one cluster, one seed, never two changes in flight: checked in all {} versions of the ledger",
         cluster.ledgers().await?.len()
     );

@@ -146,7 +146,7 @@ impl Injector {
     /// Sets a fault, or pauses the instance where this machine does not allow the fault, and says so.
     async fn or_pause(&self, fault: Value, id: &str, cure: &str) -> Result<Injected> {
         if !self.cluster.account.fault_where_possible(fault).await? {
-            println!("{id} is paused instead.");
+            crate::outln!("{id} is paused instead.");
             return self.pause(&[id.to_owned()]).await;
         }
         let cure = json!({"fault": cure, "instance": id});
@@ -165,7 +165,7 @@ impl Injector {
         }
         let cut = json!({"fault": "cut-link", "from": from, "to": to, "one_way": one_way});
         if !self.cluster.account.fault_where_possible(cut).await? {
-            println!("{from} is paused instead.");
+            crate::outln!("{from} is paused instead.");
             return self.pause(&[from]).await;
         }
         let mend = json!({"fault": "mend-link", "from": from, "to": to});

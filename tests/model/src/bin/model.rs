@@ -11,6 +11,7 @@ use std::time::Instant;
 use membership::guard::{Guard, Guards};
 use model::explore::{Bounds, Found, explore};
 use model::mutants::{MUTANTS, Mutant};
+use model::outln;
 use model::state::State;
 use model::worlds::{Beginnings, Plan, every};
 
@@ -45,7 +46,7 @@ fn figures(name: &str, found: &Found<State>, began: Instant) {
         (None, true) => "all",
         (None, false) => "not all",
     };
-    println!(
+    outln!(
         "{name}: {} states ({whole}), {} steps, depth {}, {} settled, {} dead ends, {:.1} s",
         found.states,
         found.edges,
@@ -63,10 +64,10 @@ fn whole(beginnings: &mut Beginnings, plan: &Plan) -> bool {
     let found = explore(&world, bounds());
     figures(&plan.summary(), &found, began);
     if let Some((what, story)) = &found.broken {
-        println!("{what} is broken:\n{}", story.join("\n"));
+        outln!("{what} is broken:\n{}", story.join("\n"));
     }
     if let Some(story) = &found.dead_end {
-        println!("a dead end:\n{}", story.join("\n"));
+        outln!("a dead end:\n{}", story.join("\n"));
     }
     found.broken.is_none() && found.dead_ends == 0 && found.settled > 0
 }
@@ -81,9 +82,9 @@ fn breaks(beginnings: &mut Beginnings, mutant: &Mutant) -> bool {
     let caught = mutant.caught(&found);
     match &found.broken {
         Some((what, story)) => {
-            println!("  {what}, in {} steps: {}\n{}", story.len(), mutant.word(caught), story.join("\n"));
+            outln!("  {what}, in {} steps: {}\n{}", story.len(), mutant.word(caught), story.join("\n"));
         }
-        None => println!("  {}", mutant.word(caught)),
+        None => outln!("  {}", mutant.word(caught)),
     }
     caught
 }
@@ -98,10 +99,10 @@ fn search_all(beginnings: &mut Beginnings, wanted: &dyn Fn(&str) -> bool) -> Exi
             let found = explore(&world, bounds);
             if let Some((what, story)) = &found.broken {
                 figures(&format!("without {}, {}", guard.name(), plan.summary()), &found, began);
-                println!("  {what}:\n{}", story.join("\n"));
+                outln!("  {what}:\n{}", story.join("\n"));
             } else if found.dead_ends > 0 {
                 figures(&format!("without {}, {}", guard.name(), plan.summary()), &found, began);
-                println!("  dead end:\n{}", found.dead_end.unwrap_or_default().join("\n"));
+                outln!("  dead end:\n{}", found.dead_end.unwrap_or_default().join("\n"));
             }
         }
     }

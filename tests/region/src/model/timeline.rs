@@ -25,6 +25,19 @@ pub struct Entry {
     pub text: String,
 }
 
+/// How long a line of the region's log may be, in characters.
+const LINE: usize = 240;
+
+/// The text for the log, which a person reads line by line: a dry run's answer alone has kilobytes. The entry itself
+/// keeps the whole text.
+fn brief(text: &str) -> String {
+    let line = text.replace(char::is_control, " ");
+    match line.char_indices().nth(LINE) {
+        Some((end, _)) => format!("{}… ({} characters)", &line[..end], line.chars().count()),
+        None => line,
+    }
+}
+
 #[derive(Default)]
 struct Entries {
     next: u64,
@@ -41,7 +54,7 @@ impl Timeline {
     /// Appends an entry with the present time.
     pub fn note(&self, kind: &str, who: &str, text: impl Into<String>) {
         let text = text.into();
-        tracing::info!(kind, who, "{text}");
+        tracing::info!(kind, who, "{}", brief(&text));
         let mut entries = self.lock();
         let entry = Entry {
             number: entries.next,
@@ -72,5 +85,22 @@ impl Timeline {
 
     fn lock(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_one_short_line_in_the_log_and_whole_in_the_entry() {
+        let long = format!("answered {{\n{}\u{1b}[2m}}", "ü".repeat(5_000));
+        let line = brief(&long);
+        assert!(line.chars().count() < LINE + 30 && !line.contains(char::is_control), "{line}");
+        assert!(line.ends_with("… (5016 characters)"), "{line}");
+        assert_eq!(brief("InService"), "InService");
+        let timeline = Timeline::default();
+        timeline.note("function", "reconcile", long.clone());
+        assert_eq!(timeline.entries()[0].text, long);
     }
 }

@@ -64,7 +64,7 @@ async fn run() -> Result<()> {
     measured?;
     figures.push(packages::sizes()?);
     let table = table(&figures);
-    println!("{table}");
+    end_to_end::outln!("{table}");
     if let Some(path) = arguments.out {
         std::fs::write(&path, format!("{HEAD}{table}"))
             .with_context(|| format!("writing {}", path.display()))?;

@@ -44,8 +44,8 @@ fn verdict(parts: &Parts, asked: &Asked, group: observation::Group, cluster: Clu
     let ledger = ledger(parts, &cluster);
     let parameters = Seen::Known(parameters(parts, &cluster));
     let etcd = etcd(asked, &group, ledger.known().and_then(Option::as_ref));
-    let (group, reports) = (Seen::Known(group), BTreeMap::new());
-    let obs = Observation { cluster, group, ledger, parameters, etcd, reports };
+    let (group, names, reports) = (Seen::Known(group), BTreeMap::new(), BTreeMap::new());
+    let obs = Observation { cluster, group, ledger, parameters, etcd, names, reports };
     let now = millis(SystemTime::now());
     json!(Summary::of(&obs, &decide(&obs, now, None), now))
 }
