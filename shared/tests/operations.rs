@@ -148,3 +148,58 @@ fn the_metric_filters_match_codes() {
         }
     }
 }
+
+/// Words that tell somebody to do away with an instance, a member or data.
+const DESTROYS: [&str; 8] = [
+    "terminate",
+    "end the instance",
+    "end it",
+    "delete the ledger",
+    "member remove",
+    "remove that member",
+    "wipe",
+    "stop the etcds",
+];
+/// Words by which advice says how to be sure first, what is kept, or whose work it is.
+const SURE: [&str; 14] = [
+    "only if",
+    "only once",
+    "only after",
+    "once ",
+    "be sure",
+    "make sure",
+    "snapshot",
+    "certain",
+    "look ",
+    "find out",
+    "unless",
+    "to keep the data",
+    "if it was meant",
+    "member list",
+];
+
+/// No sentence and no advice about a note leads straight to the loss of data. The test reads words: it finds advice
+/// that says nothing else, and cannot judge what is said.
+#[test]
+fn advice_that_destroys_says_how_to_be_sure_first() {
+    let page = Page::read();
+    let rows = page.rows().filter(|row| [WAITS, REFUSALS].contains(&row.section.as_str()));
+    let mut found = 0;
+    for row in rows {
+        let advice = row.explained.last().unwrap();
+        for words in [row.sentence.as_str(), advice] {
+            // The policy that keeps instances, and what AWS does by itself, are no advice.
+            let lower =
+                words.to_lowercase().replace("terminatehookabandon", "").replace("aws terminates", "");
+            if DESTROYS.iter().any(|destroys| lower.contains(destroys)) {
+                found += 1;
+                assert!(
+                    SURE.iter().any(|sure| lower.contains(sure)),
+                    "{} gives advice that destroys, and does not say how to be sure: {words}",
+                    row.code
+                );
+            }
+        }
+    }
+    assert!(found > 5, "the words of such advice are no longer found: {found}");
+}

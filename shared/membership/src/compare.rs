@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::alarm::AlarmKind;
+use crate::decide::bring_up_to_date;
 use crate::etcd::{KeysHash, Member};
 use crate::guard::{Guard, Guards};
 use crate::ids::{MemberId, Timestamp};
@@ -38,7 +39,10 @@ pub fn due(obs: &Observation, now: Timestamp) -> Option<Comparison> {
     if group.settings.paused {
         return None;
     }
-    let v = View { obs, group, ledger, now, guards: Guards::all() };
+    // The first vote of a new voter is seen in this very look, and makes its copy an uncompared copy.
+    let read = View { obs, group, ledger, now, guards: Guards::all() };
+    let (_, ledger) = bring_up_to_date(read, None);
+    let v = View { ledger: &ledger, ..read };
     if v.phase() != Phase::Formed || !(in_doubt(v) || is_due(v)) {
         return None;
     }

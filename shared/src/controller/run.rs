@@ -5,7 +5,7 @@ use std::time::Duration;
 use membership::change::Effect;
 use membership::decision::{Coded, Decision};
 use membership::ids::{ClusterName, RequestId, Timestamp};
-use membership::invocation::{Answer, Invocation, Next, Retry, Written};
+use membership::invocation::{Answer, Invocation, Next, Retry, TIME_FOR_A_CLAIM, Written};
 use membership::ledger::Ledger;
 use membership::observation::{Group, Observation};
 use tokio::time::sleep;
@@ -34,9 +34,8 @@ const QUIET: Duration = Duration::from_secs(15);
 /// A cluster in which nothing changes is looked at this often by each invocation. Where joins fail in a row, many
 /// invocations wait side by side, and their calls come out of one account's limits.
 const LONGEST_PAUSE_IN_QUIET: Duration = Duration::from_secs(5);
-/// The voters' copies are compared only if this much time is left: a hash may take ten seconds, and another look is
-/// made after it.
-const TIME_FOR_HASHES: Duration = Duration::from_secs(20);
+/// How much time is kept in reserve after the voters' copies were compared.
+const AFTER_HASHES: Duration = Duration::from_secs(5);
 /// How much time is kept in reserve under a claim. A claim is closed even in the last seconds.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
 
@@ -93,15 +92,14 @@ impl<'a> Run<'a> {
         let mut pause = SHORTEST_PAUSE;
         let mut changed = now();
         loop {
-            let round = observer.look(described.take()).await;
+            let mut round = observer.look(described.take()).await;
+            if self.compares(&mut observer, &round.observation).await {
+                round = observer.look(None).await;
+            }
             let (decision, next) = self.invocation.look(&round.observation, now(), nonce());
             let news = self.notes.tell(&self.cluster, &decision);
             self.keep_alive(&decision, &round.observation).await;
             let followed = self.follow(next, &round).await;
-            if self.compares(&mut observer, &round.observation).await {
-                pause = SHORTEST_PAUSE;
-                continue;
-            }
             if let Some(outcome) = self.ending(&decision, &round.observation) {
                 return outcome;
             }
@@ -117,12 +115,16 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Compares the voters' copies where that is due. Not under a claim, which keeps others from acting, and not where
-    /// the time might not suffice.
+    /// Compares the voters' copies where that is due, before anything is decided: whoever leaves after a promotion
+    /// leaves only once the new copy was compared. Not under a claim, which keeps others from acting, and not where no
+    /// claim could be taken any more.
     async fn compares(&self, observer: &mut Observer<'_>, observation: &Observation) -> bool {
         let now = now();
-        let in_time = now.plus(TIME_FOR_HASHES) < self.deadline;
-        in_time && !self.invocation.holds_claim() && observer.compare(observation, now).await
+        let left = self.deadline.since(now);
+        if self.invocation.holds_claim() || left <= TIME_FOR_A_CLAIM {
+            return false;
+        }
+        observer.compare(observation, now, left.saturating_sub(AFTER_HASHES)).await
     }
 
     /// Under a claim no other invocation can act, and etcd often accepts a second later what it refuses now.

@@ -1,6 +1,7 @@
 //! The hashes of the voters' keys, asked once an invocation for the same voters.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use futures::future::join_all;
 use membership::compare::Comparison;
@@ -20,13 +21,13 @@ pub struct Hashes {
 
 impl Hashes {
     /// Asks the voters for their hashes, all at once. Returns whether it did: the same voters are asked once.
-    pub async fn ask(&mut self, etcd: &EtcdClient, due: Comparison) -> bool {
+    pub async fn ask(&mut self, etcd: &EtcdClient, due: Comparison, limit: Duration) -> bool {
         if due.urls == self.asked {
             return false;
         }
         let revision = due.revision;
         let all = due.urls.iter().map(|url| async move {
-            let hash = match etcd.hash(url, revision).await {
+            let hash = match etcd.hash(url, revision, limit).await {
                 Ok(hash) => Seen::Known(hash),
                 Err(error) => Seen::Unknown(chain(&error)),
             };

@@ -10,6 +10,7 @@ mod reports;
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::time::Duration;
 
 use membership::compare;
 use membership::etcd::EtcdView;
@@ -91,9 +92,9 @@ impl<'a> Observer<'a> {
 
     /// Compares the voters' copies, if that is due and was not done in this invocation. The next look has the hashes.
     /// This is no part of a look: it may take seconds, and what a look saw must not be older than that.
-    pub async fn compare(&mut self, observation: &Observation, now: Timestamp) -> bool {
+    pub async fn compare(&mut self, observation: &Observation, now: Timestamp, limit: Duration) -> bool {
         match compare::due(observation, now) {
-            Some(due) => self.hashes.ask(self.etcd, due).await,
+            Some(due) => self.hashes.ask(self.etcd, due, limit).await,
             None => false,
         }
     }

@@ -48,6 +48,7 @@ mod pooled;
 mod propose;
 mod rules;
 
+pub(crate) use self::bookkeeping::bring_up_to_date;
 pub(crate) use self::calls::{Added, joiner_env_after_add};
 pub(crate) use self::generation::peers::host_of as peer_host;
 use crate::decision::{Decision, Refusal, Subject, Verdict, Wait};

@@ -26,13 +26,18 @@ pub enum Refusal {
     Paused,
     /// The group has no usable hook of one of the two transitions. The text says which, and what to do.
     NoHook(String),
-    /// An instance is in service, there is no ledger, and no etcd answers.
-    InServiceWithoutLedger,
+    /// An instance is in service, there is no ledger, and no etcd answers. The text says what was heard of it.
+    InServiceWithoutLedger(String),
     /// There is no ledger, and servers of two clusters answer. The first is the leader's cluster, where there is a
     /// leader.
     TwoClusters(ClusterId, ClusterId),
     /// A cluster is to be adopted, and this voter may be on an instance whose etcd does not answer.
-    VoterUnseen(MemberId),
+    VoterUnseen {
+        /// The voter.
+        voter: MemberId,
+        /// What was heard of the instance.
+        heard: String,
+    },
     /// A cluster is to be adopted, and this peer URL leads other machines to themselves.
     LocalPeerUrl(String),
     /// A server of this other cluster answers on the instance.
@@ -178,9 +183,9 @@ codes!(Refusal {
     Refusal::OtherGroup { .. } => "other-group",
     Refusal::Paused => "paused",
     Refusal::NoHook(_) => "no-hook",
-    Refusal::InServiceWithoutLedger => "no-ledger",
+    Refusal::InServiceWithoutLedger(_) => "no-ledger",
     Refusal::TwoClusters(..) => "two-clusters",
-    Refusal::VoterUnseen(_) => "voter-unseen",
+    Refusal::VoterUnseen { .. } => "voter-unseen",
     Refusal::LocalPeerUrl(_) => "peer-url-unreachable",
     Refusal::OtherCluster(_) => "other-cluster",
     Refusal::AuthenticationNeeded => "authentication-needed",
@@ -229,16 +234,17 @@ impl fmt::Display for Refusal {
             ),
             Refusal::Paused => f.write_str("the group is paused by its tag etcd-asg:paused"),
             Refusal::NoHook(why) => write!(f, "the group has no lifecycle hook for etcd-asg: {why}"),
-            Refusal::InServiceWithoutLedger => f.write_str(
-                "it is in service and the cluster has no ledger, so it is not known whether it holds data; start its etcd so that its cluster is adopted, or terminate it if it holds nothing",
+            Refusal::InServiceWithoutLedger(heard) => write!(
+                f,
+                "it is in service and the cluster has no ledger, so it is not known whether it holds data ({heard}); have its etcd serve clients at the address and port that the functions ask, and its cluster is adopted; end it only after a look at its disks has shown that no etcd ever kept data there"
             ),
             Refusal::TwoClusters(one, other) => write!(
                 f,
-                "etcd servers of two clusters answer in this group, {one} and {other}, and there is no ledger; end one of them: until then no cluster is adopted or founded"
+                "etcd servers of two clusters answer in this group, {one} and {other}, and there is no ledger, so no cluster is adopted or founded; find out whose data is needed, keep a snapshot of both, then stop the etcds of the other"
             ),
-            Refusal::VoterUnseen(voter) => write!(
+            Refusal::VoterUnseen { voter, heard } => write!(
                 f,
-                "no etcd answers on it, and it may run voter {voter} of the cluster that is to be adopted; start that etcd, or remove that member, or terminate the instance"
+                "no etcd answers on it ({heard}), and it may run voter {voter} of the cluster that is to be adopted; start that etcd, or have it serve clients at the address and port that the functions ask; remove that member only if all others answer and its data is not needed"
             ),
             Refusal::LocalPeerUrl(url) => write!(
                 f,
@@ -326,7 +332,7 @@ impl fmt::Display for Refusal {
                 f.write_str("this version does not know its lifecycle state; the instance is left alone")
             }
             Refusal::Retained => {
-                f.write_str("the group retained it, and no member of the cluster runs on it any more; end it by hand")
+                f.write_str("the group retained it, and no member of the cluster runs on it any more; end it by hand once the member list has shown that it is out")
             }
             Refusal::NeededAtDeadline => {
                 f.write_str("its time to leave is over, and without its voter the quorum would be lost")

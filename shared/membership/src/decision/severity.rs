@@ -66,7 +66,7 @@ impl Graded for Refusal {
             | Refusal::CountsUnits(_)
             | Refusal::OtherGroup { .. }
             | Refusal::NoHook(_)
-            | Refusal::InServiceWithoutLedger
+            | Refusal::InServiceWithoutLedger(_)
             | Refusal::TwoClusters(..)
             | Refusal::OtherCluster(_)
             | Refusal::Unreadable { .. }
@@ -79,7 +79,7 @@ impl Graded for Refusal {
             | Refusal::PortsEqual(_)
             | Refusal::PortsChanged { .. }
             | Refusal::EndedAndRuns => Severity::Error,
-            Refusal::VoterUnseen(_)
+            Refusal::VoterUnseen { .. }
             | Refusal::LocalPeerUrl(_)
             | Refusal::PeerScheme { .. }
             | Refusal::PeerNameUnknown { .. }

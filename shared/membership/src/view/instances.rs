@@ -8,7 +8,7 @@ use crate::guard::Guard;
 use crate::ids::InstanceId;
 use crate::instance::{Ec2State, Instance, InstanceState, Transition};
 use crate::ledger::{ConditionKey, InstanceRecord};
-use crate::observation::Group;
+use crate::observation::{Group, Observation};
 
 /// What the server at an instance's client URL said.
 pub fn probe_of<'a>(
@@ -103,5 +103,18 @@ impl<'a> View<'a> {
     /// Whether a change of this kind is claimed, or was sent and got no answer.
     pub fn in_flight(&self, of_kind: impl Fn(&Change) -> bool) -> bool {
         self.claimed().is_some_and(&of_kind) || self.unanswered(&of_kind).is_some()
+    }
+}
+
+/// What was heard of the server at an instance's client URL, for an operator. Silence there proves nothing: etcd may
+/// serve its clients at another address or port.
+pub fn heard(obs: &Observation, group: &Group, instance: &Instance) -> String {
+    let Some(url) = instance.client_url(&group.settings) else { return "it has no address yet".to_owned() };
+    match obs.etcd.probes.get(&url) {
+        Some(Probe::Silent { how, .. }) => format!("at {url}, {how}"),
+        Some(Probe::Unreadable { what, .. }) => format!("at {url} answers {what}"),
+        Some(Probe::AuthenticationNeeded) => format!("at {url} an etcd wants a user"),
+        Some(Probe::Answered(_)) => format!("an etcd answers at {url}"),
+        None => format!("{url} was not asked"),
     }
 }

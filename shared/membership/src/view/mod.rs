@@ -11,7 +11,7 @@ mod voters;
 
 use std::time::Duration;
 
-pub use self::instances::probe_of;
+pub use self::instances::{heard, probe_of};
 pub use self::members::reached_at;
 pub use self::servers::Servers;
 pub use self::voters::{QuorumGone, recorded_voters};

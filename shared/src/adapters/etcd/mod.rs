@@ -124,10 +124,11 @@ impl EtcdClient {
 
     /// The hash of the keys of this one member, up to this revision. The member reads its whole database for it: some
     /// seconds a gigabyte.
-    pub async fn hash(&self, url: &str, revision: u64) -> Result<KeysHash, EtcdError> {
+    /// `limit` is the time that the caller has.
+    pub async fn hash(&self, url: &str, revision: u64, limit: Duration) -> Result<KeysHash, EtcdError> {
         let body = json!({ "revision": revision.to_string() });
         let call = Call { member: url, operation: Operation::HashKeys, body };
-        let answer: HashAnswer = self.ask(&call, self.timeouts.hash).await?;
+        let answer: HashAnswer = self.ask(&call, self.timeouts.hash.min(limit)).await?;
         Ok(answer.at(revision))
     }
 

@@ -15,7 +15,7 @@ use crate::instance::{Instance, InstanceState};
 use crate::ledger::{Adoption, Edit, EnvState, Identity, InstanceRecord};
 use crate::observation::{Group, Observation, Parameters, Seen};
 use crate::quorum::Electorate;
-use crate::view::{Servers, probe_of, reached_at};
+use crate::view::{Servers, heard, probe_of, reached_at};
 
 /// What is looked at before there is a ledger.
 #[derive(Clone, Copy)]
@@ -146,7 +146,8 @@ fn is_whole(found: Find<'_>, any: &MemberList, adoption: &Adoption, d: &mut Deci
     let unseen = list.voters().find(|m| !recorded(m) && servers.status(m).is_none());
     if let Some(voter) = unseen.filter(|_| found.guards.enforces(Guard::NoVoterUnseen)) {
         for instance in found.group.instances.iter().filter(|i| found.may_hide(i)) {
-            d.refuse(&instance.id, Refusal::VoterUnseen(voter.id));
+            let heard = heard(found.obs, found.group, instance);
+            d.refuse(&instance.id, Refusal::VoterUnseen { voter: voter.id, heard });
             whole = false;
         }
     }

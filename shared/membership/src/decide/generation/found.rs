@@ -8,12 +8,13 @@ use crate::guard::{Guard, Guards};
 use crate::instance::{Instance, InstanceState, Transition};
 use crate::ledger::Edit;
 use crate::observation::{Group, Observation, Seen};
+use crate::view::heard;
 
 /// Opens the first generation only if every instance is launching or on its way out. Silence alone is never evidence.
 pub fn found(obs: &Observation, group: &Group, guards: Guards, d: &mut Decision) {
     let mut free = true;
     for instance in &group.instances {
-        if let Err(why) = holds_no_data(obs, instance, guards) {
+        if let Err(why) = holds_no_data(obs, group, instance, guards) {
             d.refuse(&instance.id, why);
             free = false;
             if instance.terminate_hook_waits() {
@@ -44,7 +45,12 @@ pub fn found(obs: &Observation, group: &Group, guards: Guards, d: &mut Decision)
 }
 
 /// An instance in service may hold data. So may an instance that leaves and was given an env: the ledger was lost.
-fn holds_no_data(obs: &Observation, instance: &Instance, guards: Guards) -> Result<(), Refusal> {
+fn holds_no_data(
+    obs: &Observation,
+    group: &Group,
+    instance: &Instance,
+    guards: Guards,
+) -> Result<(), Refusal> {
     let state = instance.state();
     if state == InstanceState::Unclear {
         return Err(Refusal::UnclearState);
@@ -55,5 +61,7 @@ fn holds_no_data(obs: &Observation, instance: &Instance, guards: Guards) -> Resu
     };
     guards.require(Guard::EnvMeansData, !(env && state.leaves()), || Refusal::EnvWithoutLedger)?;
     let serves = matches!(state, InstanceState::InService | InstanceState::Standby);
-    guards.require(Guard::NothingInService, !serves, || Refusal::InServiceWithoutLedger)
+    guards.require(Guard::NothingInService, !serves, || {
+        Refusal::InServiceWithoutLedger(heard(obs, group, instance))
+    })
 }
