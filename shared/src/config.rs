@@ -6,7 +6,9 @@ use std::time::Duration;
 use std::{env, fs, io};
 
 use membership::codes;
+use membership::ids::ClusterName;
 use membership::observation::END_TAG;
+use membership::owner::{self, Owner};
 use membership::settings::Settings;
 use membership::words::quoted;
 use thiserror::Error;
@@ -18,6 +20,9 @@ const DEFAULT_LEDGER_PREFIX: &str = "etcd-asg";
 const DEFAULT_FUNCTION_TIMEOUT: Duration = Duration::from_secs(60);
 /// The timeouts that make sense, in seconds. Lambda allows at most 900 (AWS Lambda quotas).
 const FUNCTION_TIMEOUTS: std::ops::RangeInclusive<u64> = 10..=900;
+
+/// How long the record of an owner may take to settle, in seconds.
+const OWNER_SETTLES: std::ops::RangeInclusive<u64> = 1..=60;
 
 /// Why the configuration cannot be used.
 #[derive(Debug, Error)]
@@ -88,6 +93,12 @@ pub struct Config {
     pub bucket: String,
     /// The prefix of the ledgers' keys, without slashes at its ends.
     pub ledger_prefix: String,
+    /// The VPC whose groups this deployment manages. `None` where the deployment was not told: no group is refused.
+    pub vpc: Option<String>,
+    /// The name of the deployment's stack, for people.
+    pub deployment: String,
+    /// How long a new record of a group's owner takes to settle.
+    pub owner_settles: Duration,
     /// The functions' own timeout. It is used where the platform tells no credible deadline.
     pub function_timeout: Duration,
     /// The certificates for the connections to etcd.
@@ -122,6 +133,9 @@ impl Config {
         Ok(Self {
             bucket,
             ledger_prefix,
+            vpc: get("ETCD_ASG_VPC"),
+            deployment: get("ETCD_ASG_DEPLOYMENT").unwrap_or_default(),
+            owner_settles: owner_settles(&get)?,
             function_timeout: function_timeout(&get)?,
             tls: tls(&get)?,
             defaults,
@@ -141,6 +155,19 @@ impl Config {
         Ok(settings)
     }
 
+    /// This deployment, as the record of a group's owner names it.
+    pub fn owner(&self, cluster: &ClusterName) -> Owner {
+        Owner {
+            bucket: self.bucket.clone(),
+            ledger_prefix: self.ledger_prefix.clone(),
+            parameter_prefix: self.defaults.prefix.clone(),
+            vpc: self.vpc.clone().unwrap_or_default(),
+            deployment: self.deployment.clone(),
+            cluster: cluster.clone(),
+            without_ledger: false,
+        }
+    }
+
     /// The tags that look like settings and are not: a name may be misspelt.
     pub fn unknown_tags(tags: &BTreeMap<String, String>) -> Vec<String> {
         let unknown = ours(tags).filter(|(name, _)| !settable(name));
@@ -158,14 +185,30 @@ fn settable(name: &str) -> bool {
 }
 
 fn function_timeout(get: impl Fn(&str) -> Option<String>) -> Result<Duration, ConfigError> {
-    let name = "ETCD_ASG_FUNCTION_TIMEOUT";
+    let told = seconds("ETCD_ASG_FUNCTION_TIMEOUT", FUNCTION_TIMEOUTS, get)?;
+    Ok(told.unwrap_or(DEFAULT_FUNCTION_TIMEOUT))
+}
+
+/// The Parameter Store says nothing of how soon a write is seen by all. Tests on a region that is consistent at once
+/// need not wait for it.
+fn owner_settles(get: impl Fn(&str) -> Option<String>) -> Result<Duration, ConfigError> {
+    let told = seconds("ETCD_ASG_OWNER_SETTLES", OWNER_SETTLES, get)?;
+    Ok(told.unwrap_or(owner::SETTLES))
+}
+
+fn seconds(
+    name: &str,
+    allowed: std::ops::RangeInclusive<u64>,
+    get: impl Fn(&str) -> Option<String>,
+) -> Result<Option<Duration>, ConfigError> {
     let Some(value) = get(name) else {
-        return Ok(DEFAULT_FUNCTION_TIMEOUT);
+        return Ok(None);
     };
     match value.strip_suffix('s').unwrap_or(&value).parse::<u64>() {
-        Ok(seconds) if FUNCTION_TIMEOUTS.contains(&seconds) => Ok(Duration::from_secs(seconds)),
+        Ok(seconds) if allowed.contains(&seconds) => Ok(Some(Duration::from_secs(seconds))),
         _ => {
-            let reason = format!("{} is not a time from 10 to 900 seconds", quoted(&value));
+            let (least, most) = (allowed.start(), allowed.end());
+            let reason = format!("{} is not a time from {least} to {most} seconds", quoted(&value));
             Err(ConfigError::Wrong { name: name.to_owned(), reason })
         }
     }

@@ -9,6 +9,8 @@ use membership::ids::{InstanceId, MemberId, Timestamp};
 use membership::instance::Transition;
 use membership::invocation::{Answer, Retry};
 use membership::observation::Group;
+use membership::owner;
+use serde_json::json;
 use thiserror::Error;
 
 use crate::adapters::autoscaling::{ActionResult, AutoScalingError};
@@ -35,10 +37,14 @@ pub enum ExecuteError {
     /// The group has no hook that could be completed. The text says why.
     #[error("the group has no lifecycle hook of etcd-asg: {0}")]
     NoHook(String),
+    /// The group's ARN has no unique part, so its owner cannot be recorded.
+    #[error("the group's ARN is not one of Auto Scaling's: {0}")]
+    OddArn(String),
 }
 
 codes!(ExecuteError {
     ExecuteError::NoHook(_) => "hook-missing",
+    ExecuteError::OddArn(_) => "group-arn-odd",
     ; ExecuteError::Etcd(error) => error,
     ExecuteError::AutoScaling(error) => error,
     ExecuteError::Parameters(error) => error,
@@ -51,7 +57,7 @@ impl ExecuteError {
             ExecuteError::Etcd(error) => error.ended(),
             ExecuteError::AutoScaling(error) => error.ended(),
             ExecuteError::Parameters(error) => error.ended(),
-            ExecuteError::NoHook(_) => Ended::NotDone(Retry::Pointless),
+            ExecuteError::NoHook(_) | ExecuteError::OddArn(_) => Ended::NotDone(Retry::Pointless),
         }
     }
 }
@@ -120,6 +126,13 @@ impl Executor<'_> {
                 parameters.delete(&self.path.initial_cluster()).await?;
             }
             Effect::DeleteEnv(id) => parameters.delete(&self.path.env(id)).await?,
+            Effect::CreateOwner(owner) => {
+                let put = parameters.put_if_absent(&self.owner()?, &json!(owner).to_string()).await?;
+                return Ok(if put == Put::Existed { EffectOutcome::Already } else { EffectOutcome::Done });
+            }
+            Effect::TakeOwner(owner) => {
+                parameters.overwrite(&self.owner()?, &json!(owner).to_string()).await?;
+            }
         }
         Ok(EffectOutcome::Done)
     }
@@ -140,6 +153,11 @@ impl Executor<'_> {
         let hook = self.hook(transition)?;
         self.services.autoscaling.complete(&self.group.identity.name, hook, instance, result).await?;
         Ok(())
+    }
+
+    fn owner(&self) -> Result<String, ExecuteError> {
+        let arn = &self.group.identity.arn;
+        owner::parameter(arn).ok_or_else(|| ExecuteError::OddArn(arn.clone()))
     }
 
     fn hook(&self, transition: Transition) -> Result<&str, ExecuteError> {

@@ -50,6 +50,8 @@ fn ledger(revision: u64) -> Ledger {
         conditions: Conditions::default(),
         failures: None,
         history: Vec::new(),
+        hooks: membership::ledger::HookNames::default(),
+        moved_to: None,
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{InstanceId, MemberId};
+use crate::owner::Owner;
 
 /// A change that only the holder of the claim may make. Made late, or twice by two invocations, it could cost data.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -182,6 +183,10 @@ pub enum Effect {
     DeletePublished,
     /// Delete the env of an instance that is gone.
     DeleteEnv(InstanceId),
+    /// Write the record of the group's owner, only if there is none.
+    CreateOwner(Box<Owner>),
+    /// Write the record of the group's owner over the young record of a deployment without a ledger.
+    TakeOwner(Box<Owner>),
 }
 
 impl fmt::Display for Effect {
@@ -203,6 +208,12 @@ impl fmt::Display for Effect {
             Effect::PutEndpoints(urls) => write!(f, "put endpoints {}", urls.join(",")),
             Effect::DeletePublished => f.write_str("delete endpoints and initial-cluster"),
             Effect::DeleteEnv(i) => write!(f, "delete the env of {i}"),
+            Effect::CreateOwner(owner) => {
+                write!(f, "record the group's owner: {owner}")
+            }
+            Effect::TakeOwner(owner) => {
+                write!(f, "take the group back from a deployment without a ledger, for {owner}")
+            }
         }
     }
 }

@@ -90,6 +90,12 @@ pub fn render(
     Some(lines.into_iter().map(|(key, value)| format!("{key}={value}\n")).collect())
 }
 
+/// Whether an env file can hold this text: printable ASCII without quotes, backslashes, dollar signs and backquotes. The
+/// boot script and systemd's EnvironmentFile would take those for something else (`instance/lib/files.sh`).
+pub fn carries(text: &str) -> bool {
+    text.chars().all(|c| (' '..='~').contains(&c) && !"\"'\\$`".contains(c)) && text.trim() == text
+}
+
 /// The value of one variable of an env file.
 pub fn value<'a>(env: &'a str, key: &str) -> Option<&'a str> {
     env.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='))
@@ -127,6 +133,14 @@ pub fn listed_under<'a>(list: &'a MemberList, peer_url: &str) -> Option<&'a crat
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_env_carries_what_the_boot_script_reads() {
+        assert!(["main", "etcd*", "a b", "a=b#c", "a/b?(c)[d]{e}~", ""].into_iter().all(carries));
+        for wrong in ["it's", "a\"b", "a$b", "a\\b", "a`b", "grün", "a\nb", "a\tb", " a", "a "] {
+            assert!(!carries(wrong), "{wrong:?}");
+        }
+    }
 
     #[test]
     fn an_env_holds_back_only_what_may_start_by_now() {

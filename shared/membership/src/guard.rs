@@ -37,6 +37,20 @@ guards! {
     // Whose group it is, and whether anything may be done at all.
     /// The ledger is about this group (name, ARN and VPC are the same), or its generation is over.
     SameGroup,
+    /// The group's instances are in the VPC that the deployment serves.
+    SameVpc,
+    /// The record of the group's owner names this deployment.
+    OwnerIsThis,
+    /// The record of the group's owner names the cluster that the group's tag names.
+    SameClusterName,
+    /// Nothing is done under a new record of the owner before it has settled and was read again.
+    OwnerSettled,
+    /// A running cluster is adopted only two minutes after this deployment was recorded as the owner.
+    AdoptionAnnounced,
+    /// A missing record is written only by a deployment whose ledger the group's cluster bears out.
+    OwnerByIdentity,
+    /// A ledger that was moved away is not acted on.
+    LedgerStays,
     /// The group is not paused.
     NotPaused,
     /// The settings give clients and peers two ports.
@@ -75,6 +89,8 @@ guards! {
     /// The quorum arithmetic counts the unanswered changes.
     UnansweredCount,
     // Generations.
+    /// A cluster is founded or adopted only where the hosts can be given the group's name.
+    NameIsCarried,
     /// The first generation opens only if every instance was seen launching or leaving.
     NothingInService,
     /// The first generation opens only if no server answers on any instance.

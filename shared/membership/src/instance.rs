@@ -15,6 +15,19 @@ pub enum Transition {
     Terminate,
 }
 
+impl Transition {
+    /// Both transitions.
+    pub const BOTH: [Transition; 2] = [Transition::Launch, Transition::Terminate];
+
+    /// The word for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Transition::Launch => "launch",
+            Transition::Terminate => "terminate",
+        }
+    }
+}
+
 /// Where Auto Scaling says an instance stands. An unknown state is kept as text and never guessed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum Lifecycle {

@@ -19,6 +19,7 @@ pub mod invocation;
 pub mod ledger;
 pub mod map_timestamps;
 pub mod observation;
+pub mod owner;
 pub mod quorum;
 mod recent;
 pub mod report;

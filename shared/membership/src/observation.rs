@@ -10,6 +10,7 @@ use crate::etcd::EtcdView;
 use crate::ids::{ClusterName, InstanceId};
 use crate::instance::{Instance, Transition};
 use crate::ledger::{GroupIdentity, Ledger};
+use crate::owner::Ownership;
 use crate::report::HostReport;
 use crate::settings::Settings;
 
@@ -121,6 +122,8 @@ pub struct Observation {
     pub cluster: ClusterName,
     /// The group and its instances.
     pub group: Seen<Group>,
+    /// Whose group it is.
+    pub owner: Seen<Ownership>,
     /// The ledger. `Known(None)` when there certainly is none.
     pub ledger: Seen<Option<Ledger>>,
     /// What stands in the Parameter Store.

@@ -7,7 +7,7 @@ mod long;
 mod world;
 
 use membership::guard::{Guard, Guards};
-use world::{Outcome, run};
+use world::{Outcome, run, run_contested};
 
 /// How many seeds an ordinary run takes.
 const SEEDS: u64 = 100;
@@ -56,6 +56,36 @@ fn the_same_seed_tells_the_same_story() {
     for seed in [1, 2] {
         let (one, two) = (run(seed, Guards::all()), run(seed, Guards::all()));
         assert_eq!(one.story, two.story);
+    }
+}
+
+/// How many seeds of a contested world an ordinary run takes.
+const CONTESTED: u64 = 40;
+
+#[test]
+fn of_two_deployments_one_founds_and_the_other_never_acts() {
+    if let Some(seed) = number("SEED") {
+        let outcome = run_contested(seed, Guards::all());
+        println!("{}", tell(&outcome, usize::MAX));
+        assert_eq!(outcome.broken, None, "seed {seed}");
+        return;
+    }
+    let seeds = number("SEEDS").unwrap_or(CONTESTED);
+    let first = number("FIRST").unwrap_or(0);
+    for seed in first..first + seeds {
+        let outcome = run_contested(seed, Guards::all());
+        assert_eq!(outcome.broken, None, "{}", tell(&outcome, LINES));
+        assert!(outcome.tally.applied > 0 || outcome.tally.lived > 0);
+    }
+}
+
+#[test]
+fn without_a_guard_of_the_owner_both_deployments_act() {
+    for guard in [Guard::OwnerIsThis, Guard::OwnerSettled, Guard::AdoptionAnnounced] {
+        let breaks = |seed: &u64| run_contested(*seed, Guards::without(guard)).broken == Some("I2");
+        let seed = (0..TRIES).find(breaks);
+        println!("without {guard:?}: seed {seed:?}");
+        assert!(seed.is_some(), "without {guard:?}, none of {TRIES} seeds breaks I2");
     }
 }
 

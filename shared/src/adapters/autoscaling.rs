@@ -96,13 +96,15 @@ pub struct ListedInstance {
     pub launched_from: Option<String>,
 }
 
-/// The two lifecycle hooks that etcd-asg works with. In place of a hook that is missing: why, in a sentence.
+/// A lifecycle hook of a group, whosever it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hooks {
-    /// The hook of launching instances.
-    pub launch: Result<Hook, String>,
-    /// The hook of terminating instances.
-    pub terminate: Result<Hook, String>,
+pub struct GroupHook {
+    /// The transition whose instances wait. `None` for a transition that this version does not know.
+    pub transition: Option<Transition>,
+    /// Its name and its heartbeat timeout.
+    pub hook: Hook,
+    /// Whether its notification metadata says `etcd-asg`.
+    pub marked: bool,
 }
 
 /// How a lifecycle action ends.
@@ -149,7 +151,8 @@ impl AutoScaling {
         let mut groups = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|e| AwsFailure::of("DescribeAutoScalingGroups", e))?;
-            for group in page.auto_scaling_groups() {
+            let tagged = |g: &&AutoScalingGroup| g.tags().iter().any(|t| t.key() == Some(CLUSTER_TAG));
+            for group in page.auto_scaling_groups().iter().filter(tagged) {
                 groups.push(self.with_warm_pool(group).await?);
             }
         }
@@ -174,15 +177,11 @@ impl AutoScaling {
         Ok(described)
     }
 
-    /// Reads the group's hooks and finds the two that etcd-asg works with.
-    pub async fn hooks(&self, group: &str) -> Result<Hooks, AutoScalingError> {
+    /// Reads the group's lifecycle hooks, whosever they are.
+    pub async fn hooks(&self, group: &str) -> Result<Vec<GroupHook>, AutoScalingError> {
         let call = self.client.describe_lifecycle_hooks().auto_scaling_group_name(group);
         let answer = call.send().await.map_err(|e| AwsFailure::of("DescribeLifecycleHooks", e))?;
-        let all = answer.lifecycle_hooks();
-        Ok(Hooks {
-            launch: choose_hook(all, Transition::Launch),
-            terminate: choose_hook(all, Transition::Terminate),
-        })
+        answer.lifecycle_hooks().iter().map(group_hook).collect()
     }
 
     /// Completes the instance's action at this hook. The request is sent once, so that
@@ -257,27 +256,39 @@ fn action_error(failure: AwsFailure, instance: &InstanceId) -> AutoScalingError 
     }
 }
 
-/// The only hook of the transition, or the only hook whose notification metadata says `etcd-asg`.
-fn choose_hook(all: &[LifecycleHook], transition: Transition) -> Result<Hook, String> {
-    let transition = transition_name(transition);
-    let candidates: Vec<&LifecycleHook> =
-        all.iter().filter(|h| h.lifecycle_transition() == Some(transition)).collect();
-    let says = |h: &&&LifecycleHook| h.notification_metadata().is_some_and(|m| m.contains("etcd-asg"));
-    let marked: Vec<&&LifecycleHook> = candidates.iter().filter(says).collect();
-    let chosen = match (candidates.as_slice(), marked.as_slice()) {
-        ([only], _) => only,
-        (_, [marked]) => marked,
-        ([], _) => return Err(format!("it has no hook of the transition {transition}; add one")),
-        (many, _) => {
-            return Err(format!(
-                "it has {} hooks of the transition {transition}; write etcd-asg into the notification metadata of exactly one",
-                many.len()
-            ));
-        }
-    };
-    let name = chosen.lifecycle_hook_name().ok_or("AWS described a hook without a name")?.to_owned();
-    let seconds = chosen.heartbeat_timeout().and_then(|s| u64::try_from(s).ok());
-    Ok(Hook { name, heartbeat: seconds.map_or(DEFAULT_HEARTBEAT, Duration::from_secs) })
+fn group_hook(hook: &LifecycleHook) -> Result<GroupHook, AutoScalingError> {
+    let name = hook.lifecycle_hook_name().ok_or(AutoScalingError::Malformed("a hook's name"))?.to_owned();
+    let seconds = hook.heartbeat_timeout().and_then(|s| u64::try_from(s).ok());
+    let heartbeat = seconds.map_or(DEFAULT_HEARTBEAT, Duration::from_secs);
+    let is = |transition: &Transition| hook.lifecycle_transition() == Some(transition_name(*transition));
+    Ok(GroupHook {
+        transition: Transition::BOTH.into_iter().find(is),
+        hook: Hook { name, heartbeat },
+        marked: hook.notification_metadata().is_some_and(|m| m.contains("etcd-asg")),
+    })
+}
+
+/// Which of the group's hooks is ours: the one whose notification metadata says `etcd-asg`, else the one that the
+/// ledger remembers, else the only one. Hooks of others may stand beside it, and come and go.
+pub fn choose_hook(
+    all: &[GroupHook],
+    transition: Transition,
+    remembered: Option<&str>,
+) -> Result<Hook, String> {
+    let of_transition: Vec<&GroupHook> = all.iter().filter(|h| h.transition == Some(transition)).collect();
+    let marked: Vec<&GroupHook> = of_transition.iter().copied().filter(|h| h.marked).collect();
+    let candidates = if marked.is_empty() { &of_transition } else { &marked };
+    let known = candidates.iter().find(|h| Some(h.hook.name.as_str()) == remembered);
+    let name = transition_name(transition);
+    match (candidates.as_slice(), known) {
+        ([only], _) => Ok(only.hook.clone()),
+        (_, Some(known)) => Ok(known.hook.clone()),
+        ([], _) => Err(format!("it has no hook of the transition {name}; add one")),
+        (many, _) => Err(format!(
+            "it has {} hooks of the transition {name}; write etcd-asg into the notification metadata of exactly one",
+            many.len()
+        )),
+    }
 }
 
 fn described(group: &AutoScalingGroup) -> Result<DescribedGroup, AutoScalingError> {
@@ -358,27 +369,52 @@ fn launched_from(instance: &aws_sdk_autoscaling::types::Instance) -> Option<Stri
 mod tests {
     use super::*;
 
-    fn hook(name: &str, transition: Transition, metadata: &str) -> LifecycleHook {
-        LifecycleHook::builder()
+    fn hook(name: &str, transition: Transition, metadata: &str) -> GroupHook {
+        let hook = LifecycleHook::builder()
             .lifecycle_hook_name(name)
             .lifecycle_transition(transition_name(transition))
             .notification_metadata(metadata)
             .heartbeat_timeout(300)
-            .build()
+            .build();
+        group_hook(&hook).unwrap()
+    }
+
+    /// The name of the launch hook among these, where the ledger remembers this one.
+    fn chosen(hooks: &[GroupHook], remembered: Option<&str>) -> Result<String, String> {
+        choose_hook(hooks, Transition::Launch, remembered).map(|h| h.name)
     }
 
     #[test]
-    fn the_only_hook_of_a_transition_is_used_else_the_only_marked_hook() {
+    fn the_only_hook_of_a_transition_is_ours_else_the_only_marked_hook() {
         let only = [hook("a", Transition::Launch, ""), hook("b", Transition::Terminate, "etcd-asg")];
-        assert_eq!(choose_hook(&only, Transition::Launch).unwrap().name, "a");
+        assert_eq!(chosen(&only, None).unwrap(), "a");
         let two =
             [hook("a", Transition::Launch, "x"), hook("b", Transition::Launch, r#"{"owner":"etcd-asg"}"#)];
-        assert_eq!(choose_hook(&two, Transition::Launch).unwrap().name, "b");
-        assert!(choose_hook(&two, Transition::Terminate).unwrap_err().contains("no hook"));
+        assert_eq!(chosen(&two, None).unwrap(), "b");
+        assert!(choose_hook(&two, Transition::Terminate, None).unwrap_err().contains("no hook"));
         let unclear = [hook("a", Transition::Launch, ""), hook("b", Transition::Launch, "")];
-        assert!(choose_hook(&unclear, Transition::Launch).unwrap_err().contains("2 hooks"));
+        assert!(chosen(&unclear, None).unwrap_err().contains("2 hooks"));
         let both = [hook("a", Transition::Launch, "etcd-asg"), hook("b", Transition::Launch, "etcd-asg")];
-        assert!(choose_hook(&both, Transition::Launch).unwrap_err().contains("exactly one"));
+        assert!(chosen(&both, None).unwrap_err().contains("exactly one"));
+    }
+
+    #[test]
+    fn hooks_of_others_come_and_go_beside_ours() {
+        let (ours, theirs) = (hook("ours", Transition::Launch, ""), hook("theirs", Transition::Launch, "x"));
+        assert_eq!(chosen(&[ours.clone(), theirs.clone()], Some("ours")).unwrap(), "ours");
+        assert_eq!(chosen(&[theirs.clone(), ours.clone()], Some("ours")).unwrap(), "ours");
+        let marked = hook("marked", Transition::Launch, "etcd-asg");
+        let all = [ours.clone(), theirs.clone(), marked];
+        assert_eq!(chosen(&all, Some("ours")).unwrap(), "marked", "the mark is the operator's word");
+        assert_eq!(
+            chosen(&[theirs.clone()], Some("ours")).unwrap(),
+            "theirs",
+            "ours is gone: it is forgotten"
+        );
+        let third = hook("third", Transition::Launch, "");
+        assert!(chosen(&[theirs, third], Some("ours")).unwrap_err().contains("2 hooks"));
+        let twice = [hook("a", Transition::Launch, "etcd-asg"), hook("b", Transition::Launch, "etcd-asg")];
+        assert_eq!(chosen(&twice, Some("b")).unwrap(), "b");
     }
 
     #[test]

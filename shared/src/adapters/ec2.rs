@@ -13,6 +13,9 @@ use super::aws::AwsFailure;
 /// At most this many values fit into one filter (EC2 API reference, DescribeInstances).
 const FILTER_VALUES: usize = 200;
 
+/// The tag by which EC2 tells the group of a machine.
+const GROUP_TAG: &str = "aws:autoscaling:groupName";
+
 /// Why a call to EC2 failed.
 #[derive(Debug, Error)]
 pub enum Ec2Error {
@@ -40,6 +43,8 @@ pub struct Machine {
     pub address: Option<String>,
     /// The ID of the VPC. `None` once the machine has left it.
     pub vpc: Option<String>,
+    /// The group that launched the machine, or to which it was attached.
+    pub group: Option<String>,
     /// When EC2 launched it, by EC2's clock.
     pub launched_at: Timestamp,
     /// The ID of the image that it was launched from.
@@ -60,7 +65,8 @@ impl Ec2 {
 
     /// All machines that EC2 still lists for the group, in every state.
     pub async fn of_group(&self, group: &str) -> Result<Vec<Machine>, Ec2Error> {
-        self.by_filter("tag:aws:autoscaling:groupName", &[group.to_owned()]).await
+        let found = self.by_filter(&format!("tag:{GROUP_TAG}"), &[group.to_owned()]).await?;
+        Ok(found.into_iter().filter(|m| m.group.as_deref() == Some(group)).collect())
     }
 
     /// The machines among these that EC2 still lists. The request uses a filter: a request by ID fails for all IDs
@@ -71,11 +77,13 @@ impl Ec2 {
             let values: Vec<String> = chunk.iter().map(ToString::to_string).collect();
             found.extend(self.by_filter("instance-id", &values).await?);
         }
+        found.retain(|machine| ids.contains(&machine.id));
         Ok(found)
     }
 
     async fn by_filter(&self, name: &str, values: &[String]) -> Result<Vec<Machine>, Ec2Error> {
-        let filter = Filter::builder().name(name).set_values(Some(values.to_vec())).build();
+        let values = values.iter().map(|value| literal(value)).collect();
+        let filter = Filter::builder().name(name).set_values(Some(values)).build();
         let mut pages = self.client.describe_instances().filters(filter).into_paginator().send();
         let mut machines = Vec::new();
         while let Some(page) = pages.next().await {
@@ -88,14 +96,22 @@ impl Ec2 {
     }
 }
 
+/// A filter value that matches this text alone. EC2 takes `*` and `?` for wildcards, and `\` for what makes them
+/// letters (EC2 user guide, "Find your Amazon EC2 resources": wildcards). What comes back is checked all the same.
+fn literal(text: &str) -> String {
+    text.chars().flat_map(|c| "*?\\".contains(c).then_some('\\').into_iter().chain([c])).collect()
+}
+
 fn machine(instance: &Instance) -> Result<Machine, Ec2Error> {
     let state = instance.state().and_then(|s| s.name()).ok_or(Ec2Error::Malformed("a state"))?;
     let launched = instance.launch_time().and_then(|t| u64::try_from(t.to_millis().ok()?).ok());
+    let group = instance.tags().iter().find(|t| t.key() == Some(GROUP_TAG)).and_then(|t| t.value());
     Ok(Machine {
         id: InstanceId::from(instance.instance_id().ok_or(Ec2Error::Malformed("an ID"))?),
         ec2_state: ec2_state(state),
         address: instance.private_ip_address().filter(|a| !a.is_empty()).map(str::to_owned),
         vpc: instance.vpc_id().filter(|v| !v.is_empty()).map(str::to_owned),
+        group: group.map(str::to_owned),
         launched_at: Timestamp(launched.ok_or(Ec2Error::Malformed("a launch time"))?),
         image: instance.image_id().filter(|i| !i.is_empty()).map(str::to_owned),
     })
@@ -115,6 +131,15 @@ fn ec2_state(state: &InstanceStateName) -> Ec2State {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_no_pattern() {
+        for (name, value) in
+            [("etcd", "etcd"), ("etcd*", "etcd\\*"), ("a?b", "a\\?b"), ("a\\*", "a\\\\\\*"), ("", "")]
+        {
+            assert_eq!(literal(name), value);
+        }
+    }
 
     #[test]
     fn only_terminated_is_gone() {

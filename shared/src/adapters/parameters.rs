@@ -6,11 +6,13 @@ use aws_config::SdkConfig;
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::config::Config;
 use aws_sdk_ssm::config::retry::RetryConfig;
-use aws_sdk_ssm::types::ParameterType;
+use aws_sdk_ssm::types::{Parameter, ParameterType};
 use membership::codes;
-use membership::ids::{ClusterName, InstanceId};
+use membership::ids::{ClusterName, InstanceId, Timestamp};
 use membership::invocation::Retry;
 use membership::observation::Parameters;
+use membership::owner::OwnerRecord;
+use membership::words::one_line;
 use thiserror::Error;
 
 use super::{AwsFailure, Ended};
@@ -27,10 +29,26 @@ pub enum ParametersError {
     /// The listing has more pages than are followed.
     #[error("GetParametersByPath of {0} answered more than {MOST_PAGES} pages")]
     Endless(String),
+    /// The parameter that should name a group's owner holds something else.
+    #[error(
+        "the parameter {name} is no record of a group's owner: {}; put back what stood there (its history has it), or delete it",
+        one_line(.source)
+    )]
+    NoOwner {
+        /// The parameter's name.
+        name: String,
+        /// What is wrong with the value.
+        source: serde_json::Error,
+    },
+    /// The answer does not tell when the record of the owner was written.
+    #[error("GetParameter of {0} answered no date")]
+    NoDate(String),
 }
 
 codes!(ParametersError {
     ParametersError::Endless(_) => "parameters-endless",
+    ParametersError::NoOwner { .. } => "owner-unreadable",
+    ParametersError::NoDate(_) => "owner-without-date",
     ; ParametersError::Call(failure) => failure,
 });
 
@@ -39,7 +57,9 @@ impl ParametersError {
     pub fn ended(&self) -> Ended {
         match self {
             ParametersError::Call(failure) => failure.ended(),
-            ParametersError::Endless(_) => Ended::NotDone(Retry::Pointless),
+            ParametersError::Endless(_) | ParametersError::NoOwner { .. } | ParametersError::NoDate(_) => {
+                Ended::NotDone(Retry::Pointless)
+            }
         }
     }
 }
@@ -110,6 +130,23 @@ impl ParameterStore {
             }
         }
         Err(ParametersError::Endless(path.0.clone()))
+    }
+
+    /// Reads the record of a group's owner by its exact name; `None` when there is none.
+    pub async fn owner(&self, name: &str) -> Result<Option<OwnerRecord>, ParametersError> {
+        let answer = self.client.get_parameter().name(name).send().await;
+        let parameter = match answer.map_err(|e| AwsFailure::of("GetParameter", e)) {
+            Ok(answer) => answer.parameter,
+            Err(failure) if failure.service_code() == Some("ParameterNotFound") => return Ok(None),
+            Err(failure) => return Err(failure.into()),
+        };
+        let value = parameter.as_ref().and_then(Parameter::value).unwrap_or_default();
+        let owner = serde_json::from_str(value)
+            .map_err(|source| ParametersError::NoOwner { name: name.to_owned(), source })?;
+        let written = parameter.as_ref().and_then(Parameter::last_modified_date);
+        let written = written.and_then(|at| u64::try_from(at.to_millis().ok()?).ok());
+        let written = Timestamp(written.ok_or_else(|| ParametersError::NoDate(name.to_owned()))?);
+        Ok(Some(OwnerRecord { owner, written }))
     }
 
     /// Creates a parameter. A parameter that exists is left as it is.

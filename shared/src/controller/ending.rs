@@ -111,6 +111,7 @@ mod tests {
         Observation {
             cluster: "c".into(),
             group: Seen::Known(group),
+            owner: Seen::Unknown("not needed".to_owned()),
             ledger: Seen::Known(None),
             parameters: Seen::Known(Parameters::default()),
             etcd: EtcdView::default(),

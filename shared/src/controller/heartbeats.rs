@@ -97,6 +97,7 @@ mod tests {
         let mut observation = Observation {
             cluster: "c".into(),
             group: Seen::Unknown("not needed".to_owned()),
+            owner: Seen::Unknown("not needed".to_owned()),
             ledger: Seen::Known(None),
             parameters: Seen::Unknown("not needed".to_owned()),
             etcd: EtcdView::default(),

@@ -149,7 +149,20 @@ impl<'a> Controller<'a> {
     async fn find(&self, cluster: &ClusterName) -> Result<Option<DescribedGroup>, ControllerError> {
         let groups = self.insist(async || self.services.autoscaling.tagged_groups().await).await?;
         let named = |g: &DescribedGroup| g.tags.get(CLUSTER_TAG).is_some_and(|t| t == cluster.as_str());
-        Ok(groups.into_iter().find(named))
+        let mut named: Vec<DescribedGroup> = groups.into_iter().filter(named).collect();
+        // A group of another deployment, in another VPC, may have the same tag.
+        if named.len() > 1 && self.services.config.vpc.is_some() {
+            let vpcs = join_all(named.iter().map(|g| self.vpc_of(g))).await;
+            if let Some(served) = vpcs.iter().position(|vpc| *vpc == self.services.config.vpc) {
+                return Ok(Some(named.swap_remove(served)));
+            }
+        }
+        Ok(named.into_iter().next())
+    }
+
+    async fn vpc_of(&self, group: &DescribedGroup) -> Option<String> {
+        let machines = self.services.ec2.of_group(&group.name).await.ok()?;
+        machines.into_iter().find_map(|m| m.vpc)
     }
 
     async fn run(&self, group: DescribedGroup, action: Option<LifecycleAction>) -> Outcome {

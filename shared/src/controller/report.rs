@@ -55,6 +55,16 @@ pub enum Ignored {
     /// The event's group is not managed by etcd-asg.
     #[error("the group {0} has no tag {CLUSTER_TAG}")]
     NotTagged(String),
+    /// The group's instances are in a VPC that this deployment does not serve.
+    #[error("the group {group} is in {vpc}, and this deployment serves {served}")]
+    OtherVpc {
+        /// The group's name.
+        group: String,
+        /// The VPC of the group's instances.
+        vpc: String,
+        /// The VPC that the deployment serves.
+        served: String,
+    },
     /// Auto Scaling tests the target of a hook.
     #[error("it is a test notification")]
     TestNotification,
@@ -63,6 +73,7 @@ pub enum Ignored {
 codes!(Ignored {
     Ignored::NoSuchGroup(_) => "no-such-group",
     Ignored::NotTagged(_) => "group-not-tagged",
+    Ignored::OtherVpc { .. } => "group-in-other-vpc",
     Ignored::TestNotification => "test-notification",
 });
 

@@ -8,13 +8,14 @@ use membership::ids::{ClusterName, RequestId, Timestamp};
 use membership::invocation::{Answer, Invocation, Next, Retry, TIME_FOR_A_CLAIM, Written};
 use membership::ledger::Ledger;
 use membership::observation::{Group, Observation};
+use membership::owner::Ownership;
 use tokio::time::sleep;
 
 use super::MARGIN;
 use super::clock::{nonce, now};
 use super::ending::{is_done, nothing_to_wait_for};
 use super::heartbeats::Heartbeats;
-use super::report::{Notes, Outcome};
+use super::report::{Ignored, Notes, Outcome};
 use crate::adapters::autoscaling::{AutoScalingError, DescribedGroup};
 use crate::adapters::chain;
 use crate::adapters::etcd::EtcdClient;
@@ -93,6 +94,9 @@ impl<'a> Run<'a> {
         let mut changed = now();
         loop {
             let mut round = observer.look(described.take()).await;
+            if let Some(elsewhere) = elsewhere(&round.observation) {
+                return Outcome::ignored(&elsewhere);
+            }
             if self.compares(&mut observer, &round.observation).await {
                 round = observer.look(None).await;
             }
@@ -268,4 +272,20 @@ impl<'a> Run<'a> {
         let path = ParameterPath::new(&group.settings.prefix, &self.cluster);
         Executor { services: self.services, etcd: self.etcd, group, path }
     }
+}
+
+/// Whether the group is in a VPC that this deployment does not serve, and nothing says that it ever did. Such a group
+/// is another deployment's business.
+fn elsewhere(observation: &Observation) -> Option<Ignored> {
+    let (group, Ownership { me, record, .. }) = (observation.group.known()?, observation.owner.known()?);
+    let vpc = &group.identity.vpc;
+    let served = vpc.is_empty() || me.vpc.is_empty() || me.vpc == *vpc;
+    let on_record = record.as_ref().is_some_and(|r| r.owner.is_same_place(me));
+    let ledger = observation.ledger.known()?.as_ref();
+    let recorded = ledger.is_some_and(|l| l.group.arn == group.identity.arn);
+    (!served && !on_record && !recorded).then(|| Ignored::OtherVpc {
+        group: group.identity.name.clone(),
+        vpc: vpc.clone(),
+        served: me.vpc.clone(),
+    })
 }

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
 use membership::ids::{InstanceId, Timestamp};
-use membership::instance::{Ec2State, Instance};
+use membership::instance::{Ec2State, Instance, Transition};
 use membership::ledger::{GroupIdentity, Ledger};
 use membership::observation::{END_TAG, Group};
 use membership::settings::Settings;
 
-use crate::adapters::autoscaling::{DescribedGroup, Hooks};
+use crate::adapters::autoscaling::{DescribedGroup, GroupHook, choose_hook};
 use crate::adapters::ec2::Machine;
 
 /// What the services said of one group.
@@ -19,8 +19,8 @@ pub struct Parts {
     pub group: DescribedGroup,
     /// The group's machines, by EC2.
     pub machines: Vec<Machine>,
-    /// The group's lifecycle hooks.
-    pub hooks: Hooks,
+    /// The group's lifecycle hooks, whosever they are.
+    pub hooks: Vec<GroupHook>,
     /// The settings, from the group's tags and the environment.
     pub settings: Settings,
 }
@@ -36,7 +36,11 @@ impl Parts {
     }
 
     /// Every instance that either service lists, in the order of their IDs.
-    pub fn assemble(self) -> Group {
+    ///
+    /// The ledger tells which of several hooks are ours.
+    pub fn assemble(self, ledger: Option<&Ledger>) -> Group {
+        let hook = |t| choose_hook(&self.hooks, t, ledger.and_then(|l| l.hooks.of(t)));
+        let (launch_hook, terminate_hook) = (hook(Transition::Launch), hook(Transition::Terminate));
         let vpc = self.machines.iter().filter_map(|m| m.vpc.clone()).min().unwrap_or_default();
         let mut instances: BTreeMap<InstanceId, Instance> =
             self.machines.into_iter().map(|m| (m.id.clone(), unlisted_by_the_group(m))).collect();
@@ -53,8 +57,8 @@ impl Parts {
             desired: self.group.desired,
             max: self.group.max,
             end: self.group.tags.get(END_TAG).cloned(),
-            launch_hook: self.hooks.launch,
-            terminate_hook: self.hooks.terminate,
+            launch_hook,
+            terminate_hook,
             retains: self.group.retains,
             reuses: self.group.reuses,
             units: self.group.units,
@@ -110,6 +114,7 @@ mod tests {
             ec2_state,
             address: Some("127.0.0.9".to_owned()),
             vpc: Some("vpc-1".to_owned()),
+            group: Some("g".to_owned()),
             launched_at: Timestamp(5),
             image: Some("ami-1".to_owned()),
         };
@@ -133,14 +138,14 @@ mod tests {
                 machine("i-aaaaaaaa", Ec2State::Running),
                 machine("i-cccccccc", Ec2State::Terminated),
             ],
-            hooks: Hooks { launch: Err("none".to_owned()), terminate: Err("none".to_owned()) },
+            hooks: Vec::new(),
             settings: Settings::default(),
         }
     }
 
     #[test]
     fn an_instance_that_either_service_lists_is_there() {
-        let group = parts().assemble();
+        let group = parts().assemble(None);
         let states: Vec<_> = group.instances.iter().map(|i| (i.id.as_str(), i.state())).collect();
         let expected = [
             ("i-aaaaaaaa", InstanceState::InService),

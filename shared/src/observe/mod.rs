@@ -17,6 +17,7 @@ use membership::etcd::EtcdView;
 use membership::ids::{ClusterName, InstanceId, Timestamp};
 use membership::ledger::Ledger;
 use membership::observation::{Group, Observation, Parameters, Seen};
+use membership::owner::{self, Ownership};
 use tokio::join;
 
 use self::etcd::Misses;
@@ -28,6 +29,8 @@ use crate::adapters::chain;
 use crate::adapters::etcd::EtcdClient;
 use crate::adapters::ledger::ETag;
 use crate::adapters::parameters::ParameterPath;
+use crate::controller::now;
+use crate::execute::ExecuteError;
 use crate::services::Services;
 
 /// Looks at one cluster, round after round of one invocation.
@@ -40,6 +43,7 @@ pub struct Observer<'a> {
     misses: Misses,
     hashes: Hashes,
     reports: Reports,
+    owner: Option<Ownership>,
 }
 
 /// What one round saw.
@@ -55,13 +59,13 @@ impl<'a> Observer<'a> {
     /// Makes an observer that has seen nothing yet.
     pub fn new(services: &'a Services, etcd: &'a EtcdClient, cluster: ClusterName, group: String) -> Self {
         let (misses, hashes, reports) = (Misses::default(), Hashes::default(), Reports::default());
-        Self { services, etcd, cluster, group, misses, hashes, reports }
+        Self { services, etcd, cluster, group, misses, hashes, reports, owner: None }
     }
 
     /// Looks at everything. `described` is a description of the group from just now, where there is one.
     pub async fn look(&mut self, described: Option<DescribedGroup>) -> Round {
         let parts = self.parts(described).await;
-        let (ledger, etag, parameters) = self.documents(parts.as_ref().ok()).await;
+        let (ledger, etag, parameters, owner) = self.documents(parts.as_ref().ok()).await;
         let group = match parts {
             Ok(parts) => self.complete(parts, ledger.known().and_then(Option::as_ref)).await,
             Err(why) => Seen::Unknown(why),
@@ -69,6 +73,8 @@ impl<'a> Observer<'a> {
         // The servers are asked also where the ledger could not be read: nothing is decided then, and an operator
         // wants to know how they are.
         let etcd = match &group {
+            // The same address may belong to another machine in this deployment's own VPC.
+            Seen::Known(group) if self.is_elsewhere(group) => EtcdView::default(),
             Seen::Known(group) => {
                 let ledger = ledger.known().and_then(Option::as_ref);
                 let hashes = self.hashes.told.clone();
@@ -87,7 +93,8 @@ impl<'a> Observer<'a> {
             _ => BTreeMap::new(),
         };
         let cluster = self.cluster.clone();
-        Round { observation: Observation { cluster, group, ledger, parameters, etcd, names, reports }, etag }
+        let observation = Observation { cluster, group, owner, ledger, parameters, etcd, names, reports };
+        Round { observation, etag }
     }
 
     /// Compares the voters' copies, if that is due and was not done in this invocation. The next look has the hashes.
@@ -116,10 +123,38 @@ impl<'a> Observer<'a> {
         Ok(Parts { group, machines: machines.map_err(text)?, hooks: hooks.map_err(text)?, settings })
     }
 
+    /// Whether the group's instances are in a VPC that this deployment does not serve.
+    pub fn is_elsewhere(&self, group: &Group) -> bool {
+        let (vpc, served) = (&group.identity.vpc, self.services.config.vpc.as_ref());
+        !vpc.is_empty() && served.is_some_and(|served| served != vpc)
+    }
+
+    /// The owner's record is read in each look until it has settled, and once in each invocation after that.
+    async fn owner(&mut self, arn: Option<&str>) -> Seen<Ownership> {
+        if let Some(settled) = &self.owner {
+            return Seen::Known(settled.clone());
+        }
+        let Some(arn) = arn else { return Seen::Unknown("the group was not seen".to_owned()) };
+        let Some(name) = owner::parameter(arn) else {
+            return Seen::Unknown(text(ExecuteError::OddArn(arn.to_owned())));
+        };
+        let record = match self.services.parameters.owner(&name).await {
+            Ok(record) => record,
+            Err(error) => return Seen::Unknown(text(error)),
+        };
+        let (me, settles) = (self.services.config.owner(&self.cluster), self.services.config.owner_settles);
+        let ownership = Ownership { me, record, settles };
+        if ownership.is_certain(now()) {
+            self.owner = Some(ownership.clone());
+        }
+        Seen::Known(ownership)
+    }
+
     async fn documents(
-        &self,
+        &mut self,
         parts: Option<&Parts>,
-    ) -> (Seen<Option<Ledger>>, Option<ETag>, Seen<Parameters>) {
+    ) -> (Seen<Option<Ledger>>, Option<ETag>, Seen<Parameters>, Seen<Ownership>) {
+        let owner = self.owner(parts.map(|p| p.group.arn.as_str())).await;
         let parameters = async {
             match parts {
                 Some(parts) => {
@@ -131,9 +166,9 @@ impl<'a> Observer<'a> {
         };
         let (ledger, parameters) = join!(self.services.ledgers.read(&self.cluster), parameters);
         match ledger {
-            Ok(Some(found)) => (Seen::Known(Some(found.ledger)), Some(found.etag), parameters),
-            Ok(None) => (Seen::Known(None), None, parameters),
-            Err(error) => (Seen::Unknown(text(error)), None, parameters),
+            Ok(Some(found)) => (Seen::Known(Some(found.ledger)), Some(found.etag), parameters, owner),
+            Ok(None) => (Seen::Known(None), None, parameters, owner),
+            Err(error) => (Seen::Unknown(text(error)), None, parameters, owner),
         }
     }
 
@@ -147,7 +182,7 @@ impl<'a> Observer<'a> {
                 Err(error) => return Seen::Unknown(text(error)),
             }
         }
-        Seen::Known(parts.assemble())
+        Seen::Known(parts.assemble(ledger))
     }
 }
 

@@ -34,7 +34,12 @@ pub fn events() -> Vec<EventError> {
 }
 
 pub fn ignored() -> Vec<Ignored> {
-    vec![Ignored::NoSuchGroup(x()), Ignored::NotTagged(x()), Ignored::TestNotification]
+    vec![
+        Ignored::NoSuchGroup(x()),
+        Ignored::NotTagged(x()),
+        Ignored::OtherVpc { group: x(), vpc: x(), served: x() },
+        Ignored::TestNotification,
+    ]
 }
 
 pub fn wrong_input() -> Vec<WrongInput> {
@@ -77,7 +82,7 @@ pub fn controller() -> Vec<ControllerError> {
 }
 
 pub fn execute() -> Vec<ExecuteError> {
-    vec![ExecuteError::NoHook(x())]
+    vec![ExecuteError::NoHook(x()), ExecuteError::OddArn(x())]
 }
 
 pub fn aws() -> Vec<AwsFailure> {
@@ -98,7 +103,11 @@ pub fn ec2() -> Vec<Ec2Error> {
 }
 
 pub fn parameters() -> Vec<ParametersError> {
-    vec![ParametersError::Endless(x())]
+    vec![
+        ParametersError::Endless(x()),
+        ParametersError::NoOwner { name: x(), source: json() },
+        ParametersError::NoDate(x()),
+    ]
 }
 
 pub fn ledger() -> Vec<LedgerStoreError> {

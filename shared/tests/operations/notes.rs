@@ -11,6 +11,9 @@ pub fn waits() -> Vec<Wait> {
         Wait::GroupNotSeen(x()),
         Wait::LedgerNotSeen(x()),
         Wait::ParametersNotSeen(x()),
+        Wait::OwnerNotSeen(x()),
+        Wait::OwnerSettles,
+        Wait::OwnerMissing,
         Wait::OwnerUnknown(MEMBER),
         Wait::AddressPublished,
         Wait::NoVersionKnown,
@@ -49,6 +52,11 @@ pub fn waits() -> Vec<Wait> {
 pub fn refusals() -> Vec<Refusal> {
     vec![
         Refusal::OtherGroup { ledger: x(), seen: x() },
+        Refusal::GroupName(x()),
+        Refusal::OtherVpc { group: x(), deployment: x() },
+        Refusal::OtherOwner { owner: x(), this: x() },
+        Refusal::ClusterRenamed { owner: X.into(), tag: X.into() },
+        Refusal::LedgerMoved(x()),
         Refusal::Paused,
         Refusal::NoHook(x()),
         Refusal::InServiceWithoutLedger(x()),

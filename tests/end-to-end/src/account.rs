@@ -145,6 +145,14 @@ impl Account {
         serde_json::from_str(&text).with_context(|| format!("{function} answered {text:?}"))
     }
 
+    /// Registers a deployment of the functions with these variables, or gives it these variables. `first` is the
+    /// deployment that is there from the start.
+    pub async fn deploy(&self, name: &str, variables: &Value) -> Result<()> {
+        let url = format!("{}/_region/deployments/{name}", self.endpoint);
+        self.http.post(url).json(variables).send().await?.error_for_status()?;
+        Ok(())
+    }
+
     /// Reads what the functions have logged so far.
     pub async fn logs(&self) -> Result<String> {
         self.page("functions/log").await

@@ -32,6 +32,8 @@ impl Stage {
             ..Options::default()
         };
         options.instance_config.insert("ETCD_ASG_POLL_SECONDS".to_owned(), "0.3".to_owned());
+        // No two deployments meet here, so no test waits the ten seconds for a new record of an owner to settle.
+        options.function_environment.insert("ETCD_ASG_OWNER_SETTLES".to_owned(), "1".to_owned());
         change(&mut options);
         let region = Region::start(options).await?;
         let account = Account::at(region.endpoint()).await?;

@@ -57,6 +57,8 @@ impl Step<'_> {
             Effect::DeleteEnv(id) => self.with(id, |step, host| step.s.envs[host] = 0),
             // See `Step::up_to_date`.
             Effect::PutInitialCluster(_) => {}
+            // The owner is on record already.
+            Effect::CreateOwner(_) | Effect::TakeOwner(_) => {}
             // `Step::arrive` makes these: they are asked of etcd.
             Effect::AddLearner { .. } | Effect::Promote { .. } | Effect::RemoveMember { .. } => {}
         }

@@ -10,6 +10,7 @@ use membership::ids::{ClusterId, InstanceId, MemberId};
 use membership::instance::{Ec2State, Instance, Lifecycle};
 use membership::ledger::GroupIdentity;
 use membership::observation::{Group, Hook, Observation, Parameters, Seen};
+use membership::owner::{Owner, OwnerRecord, Ownership, SETTLES};
 use std::time::Duration;
 
 use crate::clock::{NOW, STEP};
@@ -133,6 +134,7 @@ impl Step<'_> {
         Observation {
             cluster: "c".into(),
             group: Seen::Known(group),
+            owner: Seen::Known(sole_owner()),
             ledger: Seen::Known(ledger),
             parameters: Seen::Known(self.parameters()),
             etcd: self.etcd_view(&seen),
@@ -218,4 +220,19 @@ fn instance(host: &Host, number: usize) -> Instance {
         healthy: host.healthy,
         origin: String::new(),
     }
+}
+
+/// There is one deployment in this model, and it has owned the group since long ago.
+fn sole_owner() -> Ownership {
+    let me = Owner {
+        bucket: "b".into(),
+        ledger_prefix: "l".into(),
+        parameter_prefix: "/p".into(),
+        vpc: String::new(),
+        deployment: "d".into(),
+        cluster: "c".into(),
+        without_ledger: false,
+    };
+    let record = OwnerRecord { owner: me.clone(), written: NOW.minus(SETTLES) };
+    Ownership { me, record: Some(record), settles: SETTLES }
 }

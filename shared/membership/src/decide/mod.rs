@@ -6,7 +6,8 @@
 //!
 //! | rule | file | what it proposes or does | its guards |
 //! |---|---|---|---|
-//! | hands off | this file | nothing: the group was not seen, the ledger was not seen, the group is paused, or the ledger is about another group | `NotPaused`, `SameGroup` |
+//! | hands off | this file, `ownership.rs` | nothing: the group, its owner or the ledger was not seen, the group is another deployment's, the ledger is about another group or was moved away, or the group is paused | `SameVpc`, `OwnerIsThis`, `SameClusterName`, `LedgerStays`, `SameGroup`, `NotPaused` |
+//! | ownership | `ownership.rs` | writes the record of the group's owner, and nothing else until it has settled | `OwnerSettled`, `AdoptionAnnounced`, `OwnerByIdentity` |
 //! | `ports` | `rules/ports.rs` | nothing: the settings' ports are equal, or are not those that the members serve | `TwoPorts`, `SamePorts` |
 //! | `warm_pool` | `rules/warm_pool.rs` | ends hooks in a warm pool | – |
 //! | `pooled` | `pooled.rs` | nothing; an instance of the warm pool that was a member counts as leaving from here on | `PooledIsLeaving` |
@@ -43,6 +44,7 @@ mod calls;
 mod fit;
 mod generation;
 mod hooks;
+mod ownership;
 mod parameters;
 mod pooled;
 mod propose;
@@ -51,7 +53,9 @@ mod rules;
 pub(crate) use self::bookkeeping::bring_up_to_date;
 pub(crate) use self::calls::{Added, joiner_env_after_add};
 pub(crate) use self::generation::peers::host_of as peer_host;
+use self::ownership::Standing;
 use crate::decision::{Decision, Refusal, Subject, Verdict, Wait};
+use crate::env;
 use crate::guard::{Guard, Guards};
 use crate::ids::{Nonce, Timestamp};
 use crate::ledger::{Edit, GroupIdentity, Ledger, Phase};
@@ -78,23 +82,35 @@ pub fn decide_with(obs: &Observation, now: Timestamp, me: Option<&Nonce>, guards
     };
     let pooled = pooled::seen(obs, group, now, guards);
     let group = pooled.as_ref().unwrap_or(group);
-    match hands_off(obs, group, guards) {
-        Ok(ledger) => {
+    match hands_off(obs, group, now, guards) {
+        Ok((Some(ledger), Standing::Ours)) => {
             fit::report_unfit(group, &mut d);
             rules::warm_pool::warm_pool(obs, group, &mut d);
-            match ledger {
-                Some(ledger) => with_ledger(View { obs, group, ledger, now, guards }, me, &mut d),
-                None => without_ledger(obs, group, guards, &mut d),
+            with_ledger(View { obs, group, ledger, now, guards }, me, &mut d);
+        }
+        Ok((Some(ledger), standing)) => {
+            ownership::claim_with_ledger(obs, group, ledger, &standing, guards, &mut d);
+        }
+        Ok((None, standing)) => {
+            let mut plan = Decision::default();
+            fit::report_unfit(group, &mut plan);
+            rules::warm_pool::warm_pool(obs, group, &mut plan);
+            without_ledger(obs, group, guards, &mut plan);
+            if ownership::bears(obs, &plan, &standing, now, guards) {
+                return plan;
             }
+            ownership::claim_without_ledger(obs, group, &standing, plan, &mut d);
         }
         Err(verdict) => {
+            // Nothing is done about a cluster that is left alone. What it has lost is said all the same, where this is
+            // the ledger that tells.
+            let is_elsewhere = ownership::is_elsewhere(&verdict);
             d.note(Subject::Cluster, verdict);
-            // Nothing is done about a cluster that is left alone. What it has lost is said all the same.
-            if let Seen::Known(Some(ledger)) = &obs.ledger {
-                let v = View { obs, group, ledger, now, guards };
-                if same_group(v).is_ok() {
-                    rules::without_list::report_lost_quorum(v, &mut d);
-                }
+            if let Seen::Known(Some(ledger)) = &obs.ledger
+                && !is_elsewhere
+                && same_group(ledger, group, guards).is_ok()
+            {
+                rules::without_list::report_lost_quorum(View { obs, group, ledger, now, guards }, &mut d);
             }
             hooks::keep_every_hook_alive(group, &mut d);
         }
@@ -102,18 +118,39 @@ pub fn decide_with(obs: &Observation, now: Timestamp, me: Option<&Nonce>, guards
     d
 }
 
-/// The ledger as read, or why the cluster is not touched at all.
-fn hands_off<'a>(obs: &'a Observation, group: &Group, guards: Guards) -> Result<Option<&'a Ledger>, Verdict> {
+/// The ledger as read and how this deployment stands to the group, or why the cluster is not touched at all.
+fn hands_off<'a>(
+    obs: &'a Observation,
+    group: &Group,
+    now: Timestamp,
+    guards: Guards,
+) -> Result<(Option<&'a Ledger>, Standing), Verdict> {
+    let of_this_group = |l: &&Ledger| l.group.arn == group.identity.arn;
+    let evidence = obs.ledger.known().and_then(Option::as_ref).filter(of_this_group);
+    let standing = ownership::standing(obs, group, evidence, now, guards)?;
     let ledger = match &obs.ledger {
         Seen::Known(ledger) => ledger.as_ref(),
         Seen::Unknown(why) => return Err(Verdict::Waiting(Wait::LedgerNotSeen(why.clone()))),
     };
+    if let Some(to) = ledger.and_then(|l| l.moved_to.as_ref()) {
+        guards.require(Guard::LedgerStays, false, || Verdict::Refused(Refusal::LedgerMoved(to.clone())))?;
+    }
+    if let Some(ledger) = ledger {
+        same_group(ledger, group, guards).map_err(Verdict::Refused)?;
+    }
     guards.require(Guard::NotPaused, !group.settings.paused, || Verdict::Refused(Refusal::Paused))?;
     rules::ports::two_ports(&group.settings, guards).map_err(Verdict::Refused)?;
-    Ok(ledger)
+    Ok((ledger, standing))
 }
 
 fn without_ledger(obs: &Observation, group: &Group, guards: Guards, d: &mut Decision) {
+    let name = &group.identity.name;
+    let carried = || Refusal::GroupName(name.clone());
+    if let Err(why) = guards.require(Guard::NameIsCarried, env::carries(name), carried) {
+        d.refuse(Subject::Cluster, why);
+        hooks::keep_joiners_and_leavers_alive(group, d);
+        return;
+    }
     let answers = generation::adopt::somebody_answers(obs, group);
     if guards.allows(Guard::NothingAnswers, !answers) {
         generation::found::found(obs, group, guards, d);
@@ -123,10 +160,6 @@ fn without_ledger(obs: &Observation, group: &Group, guards: Guards, d: &mut Deci
 }
 
 fn with_ledger(read: View<'_>, me: Option<&Nonce>, d: &mut Decision) {
-    if let Err(why) = same_group(read) {
-        d.refuse(Subject::Cluster, why);
-        return;
-    }
     if let Err(why) = rules::ports::same_ports(read) {
         d.refuse(Subject::Cluster, why);
         hooks::keep_every_hook_alive(read.group, d);
@@ -151,14 +184,14 @@ fn with_ledger(read: View<'_>, me: Option<&Nonce>, d: &mut Decision) {
     }
 }
 
-fn same_group(v: View<'_>) -> Result<(), Refusal> {
-    let (known, seen) = (&v.ledger.group, &v.group.identity);
+fn same_group(ledger: &Ledger, group: &Group, guards: Guards) -> Result<(), Refusal> {
+    let (known, seen) = (&ledger.group, &group.identity);
     let same =
         known.name == seen.name && known.arn == seen.arn && (seen.vpc.is_empty() || known.vpc == seen.vpc);
     // A generation that is over has no data. Another group may begin anew once every instance of it is gone.
-    let over = matches!(v.phase(), Phase::Ended | Phase::Abandoned);
+    let over = matches!(ledger.generation.phase, Phase::Ended | Phase::Abandoned);
     let words = |g: &GroupIdentity| format!("{} ({}) in {}", g.name, g.arn, g.vpc);
-    v.require(Guard::SameGroup, same || over, || Refusal::OtherGroup {
+    guards.require(Guard::SameGroup, same || over, || Refusal::OtherGroup {
         ledger: words(known),
         seen: words(seen),
     })

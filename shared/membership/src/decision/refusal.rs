@@ -5,7 +5,7 @@ use std::fmt;
 use crate::change::Change;
 use crate::codes;
 use crate::etcd::Unreadable;
-use crate::ids::{ClusterId, MemberId, Timestamp};
+use crate::ids::{ClusterId, ClusterName, MemberId, Timestamp};
 use crate::ledger::Failure;
 use crate::observation::END_TAG;
 use crate::settings::Scheme;
@@ -22,10 +22,35 @@ pub enum Refusal {
         /// The group that was seen: name, ARN and VPC.
         seen: String,
     },
+    /// The group's instances are in a VPC that this deployment does not serve.
+    OtherVpc {
+        /// The VPC of the group's instances.
+        group: String,
+        /// The VPC that the deployment serves.
+        deployment: String,
+    },
+    /// The group belongs to another deployment of the functions.
+    OtherOwner {
+        /// The owner on record.
+        owner: String,
+        /// This deployment.
+        this: String,
+    },
+    /// The group's tag names another cluster than the record of its owner.
+    ClusterRenamed {
+        /// The cluster on record.
+        owner: ClusterName,
+        /// The value of the tag.
+        tag: ClusterName,
+    },
+    /// The ledger was moved away by an operator. The text says where to.
+    LedgerMoved(String),
     /// An operator paused the cluster.
     Paused,
     /// The group has no usable hook of one of the two transitions. The text says which, and what to do.
     NoHook(String),
+    /// The group's name has a character that an env file cannot hold.
+    GroupName(String),
     /// An instance is in service, there is no ledger, and no etcd answers. The text says what was heard of it.
     InServiceWithoutLedger(String),
     /// There is no ledger, and servers of two clusters answer. The first is the leader's cluster, where there is a
@@ -181,8 +206,13 @@ pub enum Refusal {
 
 codes!(Refusal {
     Refusal::OtherGroup { .. } => "other-group",
+    Refusal::OtherVpc { .. } => "other-vpc",
+    Refusal::OtherOwner { .. } => "other-owner",
+    Refusal::ClusterRenamed { .. } => "cluster-renamed",
+    Refusal::LedgerMoved(_) => "ledger-moved",
     Refusal::Paused => "paused",
     Refusal::NoHook(_) => "no-hook",
+    Refusal::GroupName(_) => "group-name-unusable",
     Refusal::InServiceWithoutLedger(_) => "no-ledger",
     Refusal::TwoClusters(..) => "two-clusters",
     Refusal::VoterUnseen { .. } => "voter-unseen",
@@ -232,8 +262,29 @@ impl fmt::Display for Refusal {
                 f,
                 "the ledger says that the cluster's data is on the instances of {ledger}, and this group is {seen}: give this group another cluster name; or end the cluster there ({END_TAG}), and this group begins anew; delete the ledger only if every disk of that group is gone for good"
             ),
+            Refusal::OtherVpc { group, deployment } => write!(
+                f,
+                "the group's instances are in {group}, and this deployment serves {deployment}: it leaves the group alone"
+            ),
+            Refusal::OtherOwner { owner, this } => write!(
+                f,
+                "the group belongs to {owner}, and this is {this}; a cluster changes its deployment, bucket or prefix only by a deliberate move"
+            ),
+            Refusal::ClusterRenamed { owner, tag } => write!(
+                f,
+                "the group's tag etcd-asg:cluster says {tag}, and the group is on record as cluster {owner}; set the tag back to {owner}: a cluster keeps its name for its whole life"
+            ),
+            Refusal::LedgerMoved(to) => write!(
+                f,
+                "the ledger was moved to {to}; the deployment that reads it there manages this group"
+            ),
             Refusal::Paused => f.write_str("the group is paused by its tag etcd-asg:paused"),
             Refusal::NoHook(why) => write!(f, "the group has no lifecycle hook for etcd-asg: {why}"),
+            Refusal::GroupName(name) => write!(
+                f,
+                "the group's name {} cannot be given to its hosts: it may have printable ASCII without quotes, backslashes, dollar signs and backquotes; make a group with another name",
+                quoted(name)
+            ),
             Refusal::InServiceWithoutLedger(heard) => write!(
                 f,
                 "it is in service and the cluster has no ledger, so it is not known whether it holds data ({heard}); have its etcd serve clients at the address and port that the functions ask, and its cluster is adopted; end it only after a look at its disks has shown that no etcd ever kept data there"

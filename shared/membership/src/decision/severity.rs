@@ -65,6 +65,10 @@ impl Graded for Refusal {
             | Refusal::PoolTakesBack
             | Refusal::CountsUnits(_)
             | Refusal::OtherGroup { .. }
+            | Refusal::OtherVpc { .. }
+            | Refusal::GroupName(_)
+            | Refusal::OtherOwner { .. }
+            | Refusal::ClusterRenamed { .. }
             | Refusal::NoHook(_)
             | Refusal::InServiceWithoutLedger(_)
             | Refusal::TwoClusters(..)
@@ -80,6 +84,7 @@ impl Graded for Refusal {
             | Refusal::PortsChanged { .. }
             | Refusal::EndedAndRuns => Severity::Error,
             Refusal::VoterUnseen { .. }
+            | Refusal::LedgerMoved(_)
             | Refusal::LocalPeerUrl(_)
             | Refusal::PeerScheme { .. }
             | Refusal::PeerNameUnknown { .. }
@@ -107,12 +112,15 @@ impl Graded for Wait {
     fn severity(&self) -> Severity {
         match self {
             Wait::GroupNotSeen(_)
+            | Wait::OwnerNotSeen(_)
+            | Wait::OwnerMissing
             | Wait::LedgerNotSeen(_)
             | Wait::ParametersNotSeen(_)
             | Wait::List
             | Wait::Quorum(_)
             | Wait::HostSays(_) => Severity::Warn,
             Wait::OwnerUnknown(_)
+            | Wait::OwnerSettles
             | Wait::AddressPublished
             | Wait::NoVersionKnown
             | Wait::Claim { .. }

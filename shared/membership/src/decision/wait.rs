@@ -18,6 +18,12 @@ pub enum Wait {
     LedgerNotSeen(String),
     /// A call failed, so the parameters were not seen in this round. The text is the call's error.
     ParametersNotSeen(String),
+    /// A call failed, so it is not known whose group it is. The text is the call's error.
+    OwnerNotSeen(String),
+    /// The record of the group's owner names this deployment and is still too young to be relied on.
+    OwnerSettles,
+    /// The record of the group's owner is missing, and nothing shows that the group's cluster is this deployment's.
+    OwnerMissing,
     /// It is not known which instance runs this voter. It may be the instance that the note is about.
     OwnerUnknown(MemberId),
     /// The parameter `endpoints` names the joiner's address, which an earlier instance had.
@@ -94,6 +100,9 @@ codes!(Wait {
     Wait::GroupNotSeen(_) => "group-not-seen",
     Wait::LedgerNotSeen(_) => "ledger-not-seen",
     Wait::ParametersNotSeen(_) => "parameters-not-seen",
+    Wait::OwnerNotSeen(_) => "owner-not-seen",
+    Wait::OwnerSettles => "owner-settles",
+    Wait::OwnerMissing => "owner-missing",
     Wait::OwnerUnknown(_) => "voter-owner-unknown",
     Wait::AddressPublished => "address-still-published",
     Wait::NoVersionKnown => "no-version-known",
@@ -130,6 +139,13 @@ impl fmt::Display for Wait {
             Wait::GroupNotSeen(why) => write!(f, "until the group can be read: {why}"),
             Wait::LedgerNotSeen(why) => write!(f, "until the ledger can be read: {why}"),
             Wait::ParametersNotSeen(why) => write!(f, "until the parameters can be read: {why}"),
+            Wait::OwnerNotSeen(why) => write!(f, "until the record of the group's owner can be read: {why}"),
+            Wait::OwnerSettles => f.write_str(
+                "until the record that this deployment owns the group has settled: two deployments could write it at one moment",
+            ),
+            Wait::OwnerMissing => f.write_str(
+                "until an etcd of the group answers as the cluster in this deployment's ledger: the record of the group's owner is missing, and another deployment may manage the group",
+            ),
             Wait::OwnerUnknown(member) => {
                 write!(f, "until it is known which instance runs voter {member}: it may be this instance")
             }

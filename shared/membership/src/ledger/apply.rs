@@ -2,13 +2,14 @@
 
 use super::conditions::{Condition, ConditionKey, Conditions};
 use super::document::{
-    CleanRound, EnvState, FORMAT, Generation, GroupIdentity, HistoryEntry, Identity, InstanceRecord, Ledger,
-    Phase, Seed, Source, Writer,
+    CleanRound, EnvState, FORMAT, Generation, GroupIdentity, HistoryEntry, HookNames, Identity,
+    InstanceRecord, Ledger, Phase, Seed, Source, Writer,
 };
 use super::edit::{Adoption, Edit};
 use super::failures::Failures;
 use crate::change::Change;
 use crate::ids::{ClusterName, InstanceId, MemberId, Timestamp};
+use crate::instance::Transition;
 
 /// The history keeps this many entries.
 const HISTORY: usize = 50;
@@ -70,7 +71,9 @@ fn open(
         unanswered: Vec::new(),
         conditions,
         failures: before.as_ref().and_then(|l| l.failures.clone()),
+        hooks: before.as_ref().map(|l| l.hooks.clone()).unwrap_or_default(),
         history: before.map(|l| l.history).unwrap_or_default(),
+        moved_to: None,
     };
     ledger.remember(now, format!("generation {number} opened with seed {}", seed.instance));
     ledger
@@ -101,6 +104,8 @@ fn adopt(adoption: &Adoption, writer: &Writer, now: Timestamp) -> Ledger {
         conditions: Conditions::new(),
         failures: None,
         history: Vec::new(),
+        hooks: HookNames::default(),
+        moved_to: None,
     };
     ledger.remember(now, format!("cluster {} adopted as generation {number}", adoption.identity.cluster));
     ledger
@@ -218,10 +223,22 @@ impl Ledger {
             Edit::ConditionEnded(key) => {
                 self.conditions.remove(key);
             }
+            Edit::RememberHook(transition, name) => self.remember_hook(*transition, name, now),
             Edit::Forget(instance) => {
                 self.instances.remove(instance);
                 self.conditions.retain(|key, _| key.instance() != Some(instance));
             }
+        }
+    }
+
+    /// A hook that is replaced is told in the history. The first hook on record is not news.
+    fn remember_hook(&mut self, transition: Transition, name: &str, now: Timestamp) {
+        let slot = match transition {
+            Transition::Launch => &mut self.hooks.launch,
+            Transition::Terminate => &mut self.hooks.terminate,
+        };
+        if let Some(before) = slot.replace(name.to_owned()).filter(|before| before != name) {
+            self.remember(now, format!("the {} hook is {name} now; it was {before}", transition.name()));
         }
     }
 

@@ -13,6 +13,7 @@ use super::conditions::{ConditionKey, Conditions};
 use super::failures::Failures;
 use crate::change::{Change, Proposal};
 use crate::ids::{ClusterId, InstanceId, MemberId, Nonce, RequestId, Timestamp};
+use crate::instance::Transition;
 use crate::words::one_line;
 
 /// The format that this version reads and writes.
@@ -48,6 +49,38 @@ pub struct Ledger {
     pub failures: Option<Failures>,
     /// The last fifty things that happened, oldest first.
     pub history: Vec<HistoryEntry>,
+    /// Which lifecycle hooks of the group are etcd-asg's. Others may stand beside them.
+    #[serde(default, skip_serializing_if = "HookNames::is_empty")]
+    pub hooks: HookNames,
+    /// Where an operator moved this ledger to. Nobody acts on the document that was left behind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_to: Option<String>,
+}
+
+/// The names of the two lifecycle hooks that etcd-asg works with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct HookNames {
+    /// The hook of launching instances.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub launch: Option<String>,
+    /// The hook of terminating instances.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terminate: Option<String>,
+}
+
+impl HookNames {
+    /// Whether no hook is on record, as in a ledger of an earlier version.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The name of the hook of this transition.
+    pub fn of(&self, transition: Transition) -> Option<&str> {
+        match transition {
+            Transition::Launch => self.launch.as_deref(),
+            Transition::Terminate => self.terminate.as_deref(),
+        }
+    }
 }
 
 /// The invocation and the write that made a document.

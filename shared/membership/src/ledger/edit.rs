@@ -10,6 +10,7 @@ use super::document::{Claim, GroupIdentity, Identity, InstanceRecord, Phase, See
 use super::failures::{Failure, Origin};
 use crate::change::Change;
 use crate::ids::{ClusterName, InstanceId, MemberId};
+use crate::instance::Transition;
 use crate::version::Minor;
 
 /// Something that has become known. Edits are applied in order to a copy of the ledger as read, and the copy is
@@ -100,6 +101,8 @@ pub enum Edit {
     ConditionEnded(ConditionKey),
     /// The instance is gone and left nothing behind.
     Forget(InstanceId),
+    /// This lifecycle hook is etcd-asg's from now on.
+    RememberHook(Transition, String),
 }
 
 impl Edit {
@@ -172,6 +175,9 @@ impl fmt::Display for Edit {
             Edit::HashesDiffer(hashes) => write!(f, "the copies differ: {hashes}"),
             Edit::ConditionEnded(key) => write!(f, "clear {key}"),
             Edit::Forget(instance) => write!(f, "forget {instance}"),
+            Edit::RememberHook(transition, name) => {
+                write!(f, "remember the {} hook {name}", transition.name())
+            }
         }
     }
 }

@@ -9,8 +9,8 @@ mod failures;
 pub use apply::apply;
 pub use conditions::{Condition, ConditionKey, Conditions};
 pub use document::{
-    Claim, CleanRound, EnvState, FORMAT, Generation, GroupIdentity, HistoryEntry, Identity, InstanceRecord,
-    Ledger, LedgerError, Phase, Seed, Source, UnansweredChange, Writer,
+    Claim, CleanRound, EnvState, FORMAT, Generation, GroupIdentity, HistoryEntry, HookNames, Identity,
+    InstanceRecord, Ledger, LedgerError, Phase, Seed, Source, UnansweredChange, Writer,
 };
 pub use edit::{Adoption, Edit};
 pub use failures::{Failure, Failures, Origin};

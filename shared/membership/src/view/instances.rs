@@ -3,6 +3,7 @@
 use super::{ABSENT_FOR, GONE_FOR, View};
 use crate::change::Change;
 use crate::decision::Refusal;
+use crate::env;
 use crate::etcd::Probe;
 use crate::guard::Guard;
 use crate::ids::InstanceId;
@@ -84,6 +85,9 @@ impl<'a> View<'a> {
 
     /// What stands against writing an env for this instance.
     pub fn no_env(&self, instance: &Instance) -> Option<Refusal> {
+        if !env::carries(&self.group.identity.name) {
+            return Some(Refusal::GroupName(self.group.identity.name.clone()));
+        }
         match self.group.hook(Transition::Launch) {
             Err(why) => Some(Refusal::NoHook(why.to_owned())),
             Ok(_) => instance.address.is_none().then_some(Refusal::NoAddress),

@@ -44,6 +44,6 @@ impl World {
     /// Whether the cluster waits for its adoption. Until then the world does no damage that an operator would have to
     /// repair by hand.
     pub fn awaits_adoption(&self) -> bool {
-        self.store.is_none() && self.hosts.values().any(|h| h.foreign)
+        self.store().is_none() && self.hosts.values().any(|h| h.foreign)
     }
 }

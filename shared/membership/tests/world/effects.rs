@@ -9,6 +9,7 @@ use super::World;
 use super::group::ActionResult;
 use super::in_flight::{Basis, Reply};
 use super::invocations::{CLOCKS_APART, LONGEST_CHANGE};
+use super::owners::OWNER;
 
 impl World {
     pub fn execute(&mut self, run: u64, effect: &Effect, call: Option<u64>, basis: &Basis) -> Option<Answer> {
@@ -94,6 +95,16 @@ impl World {
                 self.ssm.delete("endpoints", now);
                 self.ssm.delete("initial-cluster", now);
             }
+            Effect::CreateOwner(owner) => {
+                let text = serde_json::to_string(owner).expect("an owner is JSON");
+                if self.ssm.create(OWNER, &text, now, &mut self.rng) {
+                    self.tell(format!("r{run} records the owner: {owner}"));
+                }
+            }
+            Effect::TakeOwner(owner) => {
+                self.ssm.put(OWNER, &serde_json::to_string(owner).expect("an owner is JSON"), now);
+                self.tell(format!("r{run} takes the group back: {owner}"));
+            }
             Effect::DeleteEnv(id) => self.ssm.delete(&format!("instances/{id}"), now),
         }
         Some(Answer::Done)
@@ -124,7 +135,7 @@ impl World {
 
     /// The changes that may still happen: those in the ledger and on the network.
     pub fn possible_changes(&self) -> Vec<Change> {
-        let ledger = self.store.as_ref();
+        let ledger = self.store();
         let unanswered = ledger.iter().flat_map(|l| l.unanswered.iter().map(|m| m.change.clone()));
         let claimed = ledger.and_then(|l| l.claim.as_ref()).map(|c| c.proposal.change.clone());
         let calls = self.calls.values().map(|c| c.change.clone());

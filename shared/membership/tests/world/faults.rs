@@ -189,7 +189,7 @@ impl World {
     /// The group is emptied: for a night of this length, or for good. Where the end is not meant, the group has no word,
     /// or the spent word of an earlier generation.
     pub fn empty_the_group(&mut self, night: u64, meant: bool) {
-        let number = self.store.as_ref().map_or(1, |l| l.generation.number);
+        let number = self.store().map_or(1, |l| l.generation.number);
         let spent = (number > 1 && self.rng.chance(500)).then(|| end_word(number - 1));
         self.group.end = if meant { Some(end_word(number)) } else { spent };
         self.group.by_day = (self.group.desired.max(1), self.group.max);
@@ -202,7 +202,7 @@ impl World {
 
     /// An emptied group grows again in its morning. Where its end was meant, once all its instances are gone.
     pub fn operator_tick(&mut self) {
-        let ended = self.store.as_ref().is_some_and(|l| l.generation.phase == Phase::Ended);
+        let ended = self.store().is_some_and(|l| l.generation.phase == Phase::Ended);
         let gone = self.hosts.values().all(|h| h.lifecycle.is_none());
         if self.group.desired == 0 && self.now >= self.group.morning && (gone || !ended) {
             self.tell("the group grows again".to_owned());

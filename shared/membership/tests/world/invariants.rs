@@ -165,7 +165,7 @@ impl World {
     /// Checks I10: no change of the membership is sent while another is in flight that the arithmetic does not count.
     pub fn check_one_at_a_time(&mut self, call: &Call, run: u64) {
         let unanswered: Vec<&Change> =
-            self.store.iter().flat_map(|l| &l.unanswered).map(|m| &m.change).collect();
+            self.store().into_iter().flat_map(|l| &l.unanswered).map(|m| &m.change).collect();
         let uncounted = |c: &&Call| {
             c.cluster == call.cluster && !unanswered.contains(&&c.change) && !self.comes_to_nothing(c)
         };
@@ -189,7 +189,7 @@ impl World {
 
     /// Checks I4: a generation that formed is never abandoned and no other is opened after it.
     pub fn check_ledger(&mut self, ledger: &Ledger) {
-        let before = self.store.as_ref().map(|l| (l.generation.number, l.generation.phase, l.revision));
+        let before = self.store().map(|l| (l.generation.number, l.generation.phase, l.revision));
         if let Some((number, phase, revision)) = before {
             let next = &ledger.generation;
             let left = phase == Phase::Formed && (next.number != number || next.phase == Phase::Abandoned);
@@ -228,7 +228,7 @@ impl World {
 
     /// For I9: what keeps the world from being settled, or `None` if it is settled.
     pub fn unsettled(&self) -> Option<String> {
-        let Some(ledger) = &self.store else { return Some("there is no ledger".to_owned()) };
+        let Some(ledger) = self.store() else { return Some("there is no ledger".to_owned()) };
         if ledger.generation.phase != Phase::Formed || ledger.claim.is_some() || !ledger.unanswered.is_empty()
         {
             let (phase, claimed) = (ledger.generation.phase, ledger.claim.is_some());

@@ -8,6 +8,7 @@ use membership::ids::{InstanceId, Nonce, RequestId, Timestamp};
 use membership::invocation::{Answer, Invocation, Next, Written};
 use membership::ledger::{ConditionKey, Ledger};
 use membership::observation::{Observation, Seen};
+use membership::owner::Ownership;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -34,6 +35,10 @@ pub struct Run {
     pub clock: i64,
     nonces: u32,
     awaiting: Option<u64>,
+    /// Which deployment's function it is.
+    pub deployment: usize,
+    /// The record of the owner, once it has settled.
+    pub owner: Option<Ownership>,
 }
 
 #[derive(Clone, Debug)]
@@ -59,7 +64,7 @@ pub struct Landing {
 
 #[derive(Clone, Debug)]
 pub enum What {
-    Write { ledger: Box<Ledger>, over: Option<Box<Ledger>> },
+    Write { ledger: Box<Ledger>, over: Option<Box<Ledger>>, deployment: usize },
     Effect { effect: Effect, call: Option<u64>, asked: bool },
 }
 
@@ -73,6 +78,10 @@ impl World {
     }
 
     pub fn invoke(&mut self) {
+        self.invoke_of(0);
+    }
+
+    pub fn invoke_of(&mut self, deployment: usize) {
         if self.now < self.outage.functions {
             return;
         }
@@ -93,6 +102,8 @@ impl World {
             clock,
             nonces: 0,
             awaiting: None,
+            deployment,
+            owner: None,
         };
         self.runs.insert(id, run);
     }
@@ -102,6 +113,7 @@ impl World {
         Observation {
             cluster: "c".into(),
             group: Seen::Unknown(nothing()),
+            owner: Seen::Unknown(nothing()),
             ledger: Seen::Unknown(nothing()),
             parameters: Seen::Unknown(nothing()),
             etcd: EtcdView::default(),
@@ -144,7 +156,7 @@ impl World {
                 (run.stage, run.wake) = (Stage::Store, self.now + quick);
             }
             Stage::Store => {
-                self.see_store(&mut run.obs);
+                self.see_store(run);
                 (run.stage, run.wake) = (Stage::EtcdFirst, self.now + quick);
             }
             Stage::EtcdFirst => {
@@ -207,8 +219,11 @@ impl World {
             let notes: Vec<String> = decision.notes.iter().map(ToString::to_string).collect();
             self.tell(format!("r{id} sees: {}", notes.join("; ")));
         }
-        self.settled = decision.is_settled();
-        if decision.is_settled() && !run.invocation.holds_claim() {
+        let refused = self.is_refused(&decision);
+        if !refused {
+            self.settled = decision.is_settled();
+        }
+        if (refused || decision.is_settled()) && !run.invocation.holds_claim() {
             return false;
         }
         self.follow(id, run, next);
@@ -241,7 +256,7 @@ impl World {
             Next::Rest => run.wake = self.now + self.rng.between(800, 2_500),
             Next::Write(ledger) => {
                 let over = run.obs.ledger.known().cloned().flatten().map(Box::new);
-                let what = What::Write { ledger, over };
+                let what = What::Write { ledger, over, deployment: run.deployment };
                 run.awaiting = self.send(id, what, Basis::default());
                 (run.stage, run.wake) = (Stage::AwaitWrite, self.now + 4_000);
             }
@@ -317,8 +332,8 @@ impl World {
             return;
         }
         let stage = match landing.what {
-            What::Write { ledger, over } => {
-                Stage::Written(self.compare_and_swap(run, *ledger, over.as_deref()))
+            What::Write { ledger, over, deployment } => {
+                Stage::Written(self.compare_and_swap(run, deployment, *ledger, over.as_deref()))
             }
             What::Effect { effect, call, asked } => {
                 let answer = self.execute(run, &effect, call, &landing.basis);
@@ -338,12 +353,19 @@ impl World {
         }
     }
 
-    fn compare_and_swap(&mut self, run: u64, ledger: Ledger, over: Option<&Ledger>) -> Written {
-        if self.store.as_ref() != over {
+    fn compare_and_swap(
+        &mut self,
+        run: u64,
+        deployment: usize,
+        ledger: Ledger,
+        over: Option<&Ledger>,
+    ) -> Written {
+        if self.deployments.ledger_of(deployment) != over {
             return Written::Unclear;
         }
+        self.check_one_ledger(deployment);
         self.check_ledger(&ledger);
-        let before = self.store.as_ref().and_then(|l| l.claim.as_ref()).map(|c| c.nonce.clone());
+        let before = self.store().and_then(|l| l.claim.as_ref()).map(|c| c.nonce.clone());
         if let Some(claim) = &ledger.claim
             && before.as_ref() != Some(&claim.nonce)
         {
@@ -355,7 +377,7 @@ impl World {
         {
             self.tell(format!("r{run} writes: {}", outcome.text));
         }
-        self.store = Some(ledger);
+        self.set_store(deployment, ledger);
         Written::Yes
     }
 }

@@ -14,6 +14,7 @@ mod invocations;
 mod misfortunes;
 mod observe;
 mod outage;
+mod owners;
 mod rng;
 mod ssm;
 pub mod tally;
@@ -26,7 +27,6 @@ use std::time::Duration;
 use membership::change::Change;
 use membership::guard::Guards;
 use membership::ids::InstanceId;
-use membership::ledger::Ledger;
 use membership::settings::Settings;
 
 use etcd::Cluster;
@@ -36,6 +36,7 @@ use in_flight::Call;
 use invocations::{Landing, Run};
 use observe::Past;
 use outage::Outage;
+use owners::Deployments;
 use rng::Rng;
 use ssm::Ssm;
 use tally::Tally;
@@ -57,7 +58,7 @@ pub struct World {
     hosts: BTreeMap<InstanceId, Host>,
     clusters: BTreeMap<u64, Cluster>,
     ssm: Ssm,
-    store: Option<Ledger>,
+    deployments: Deployments,
     runs: BTreeMap<u64, Run>,
     landings: BTreeMap<(u64, u64), Landing>,
     /// Changes of the membership that were sent and may still happen.
@@ -142,7 +143,7 @@ impl World {
             hosts: BTreeMap::new(),
             clusters: BTreeMap::new(),
             ssm: Ssm::default(),
-            store: None,
+            deployments: Deployments::default(),
             runs: BTreeMap::new(),
             landings: BTreeMap::new(),
             calls: BTreeMap::new(),
@@ -182,7 +183,7 @@ impl World {
 
     /// The etcd cluster that the ledger names.
     pub fn ledger_cluster(&self) -> Option<&Cluster> {
-        self.store.as_ref()?.cluster_id().and_then(|id| self.clusters.get(&id.0))
+        self.store()?.cluster_id().and_then(|id| self.clusters.get(&id.0))
     }
 
     pub fn hostile(&self) -> bool {
@@ -192,6 +193,13 @@ impl World {
     pub fn tell(&mut self, what: String) {
         let at = self.now - START;
         self.story.push(format!("{:>5}.{:03}  {what}", at / 1000, at % 1000));
+    }
+
+    /// A world in which two deployments see the group.
+    fn contested(seed: u64, guards: Guards) -> Self {
+        let mut world = Self::new(seed, guards);
+        world.deployments.contested = true;
+        world
     }
 
     fn step(&mut self) {
@@ -236,7 +244,9 @@ impl World {
                 (false, false) => 12_000,
             };
             self.next_schedule = self.now + gap;
-            if self.hostile() || self.runs.len() < 2 {
+            if self.deployments.contested {
+                self.contested_schedule();
+            } else if self.hostile() || self.runs.len() < 2 {
                 self.invoke();
             }
         }
@@ -245,7 +255,15 @@ impl World {
 
 /// Runs one seed to its end, or to the first broken invariant.
 pub fn run(seed: u64, guards: Guards) -> Outcome {
-    let mut world = World::new(seed, guards);
+    live(seed, World::new(seed, guards))
+}
+
+/// Runs one seed of a world in which two deployments see the group.
+pub fn run_contested(seed: u64, guards: Guards) -> Outcome {
+    live(seed, World::contested(seed, guards))
+}
+
+fn live(seed: u64, mut world: World) -> Outcome {
     while world.broken.is_none() && world.now < START + HOSTILE {
         world.step();
     }

@@ -68,8 +68,16 @@ impl World {
         })
     }
 
-    pub fn see_store(&mut self, obs: &mut Observation) {
-        obs.ledger = self.missed(self.outage.store).unwrap_or_else(|| Seen::Known(self.store.clone()));
+    pub fn see_store(&mut self, run: &mut Run) {
+        let missed = if self.deployments.contested { self.missed(self.outage.parameters) } else { None };
+        run.obs.owner = match missed {
+            Some(missed) => missed,
+            None => Seen::Known(self.see_owner(run)),
+        };
+        let deployment = run.deployment;
+        let obs = &mut run.obs;
+        let ledger = |world: &Self| Seen::Known(world.deployments.ledger_of(deployment).cloned());
+        obs.ledger = self.missed(self.outage.store).unwrap_or_else(|| ledger(self));
         obs.parameters = match self.missed(self.outage.parameters) {
             Some(missed) => missed,
             None => Seen::Known(self.see_parameters()),

@@ -32,7 +32,9 @@ impl Outage {
             | Effect::PutInitialCluster(_)
             | Effect::PutEndpoints(_)
             | Effect::DeletePublished
-            | Effect::DeleteEnv(_) => self.parameters,
+            | Effect::DeleteEnv(_)
+            | Effect::CreateOwner(_)
+            | Effect::TakeOwner(_) => self.parameters,
             Effect::ContinueLaunch(_)
             | Effect::AbandonLaunch(_)
             | Effect::ContinueTerminate(_)

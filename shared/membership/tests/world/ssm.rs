@@ -18,8 +18,14 @@ pub struct Ssm {
 impl Ssm {
     /// A read: it answers the value now, or a value of the last two seconds.
     pub fn read(&self, name: &str, now: u64, rng: &mut Rng) -> Option<String> {
+        self.read_dated(name, now, rng).map(|(_, value)| value)
+    }
+
+    /// A read that also tells when the value was written.
+    pub fn read_dated(&self, name: &str, now: u64, rng: &mut Rng) -> Option<(u64, String)> {
         let at = if rng.chance(300) { now.saturating_sub(rng.between(0, STALE)) } else { now };
-        self.at(name, at)
+        let (since, value) = self.values.get(name)?.iter().rev().find(|(since, _)| *since <= at)?;
+        Some((*since, value.clone()?))
     }
 
     pub fn at(&self, name: &str, at: u64) -> Option<String> {

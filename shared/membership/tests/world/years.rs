@@ -154,7 +154,7 @@ impl World {
         self.past.clear();
         self.intended.clear();
         self.ssm.tidy(self.now);
-        let (hosts, current) = (&self.hosts, self.store.as_ref().and_then(|l| l.cluster_id()).map(|c| c.0));
+        let (hosts, current) = (&self.hosts, self.store().and_then(|l| l.cluster_id()).map(|c| c.0));
         self.clusters.retain(|id, _| Some(*id) == current);
         for cluster in self.clusters.values_mut() {
             let there = |m: &u64| hosts.values().any(|h| h.member() == Some(*m));

@@ -24,6 +24,7 @@ mod killed_calls;
 mod killed_rare;
 mod lifecycle;
 mod night;
+mod owner;
 mod partition;
 mod pool;
 mod refresh;

@@ -4,11 +4,13 @@ mod claims;
 mod compared;
 mod conditions;
 mod forget;
+mod hook_names;
 mod identity;
 mod joining;
 mod phase;
 mod unanswered;
 
+pub use self::hook_names::remember;
 use crate::ids::Nonce;
 use crate::ledger::{Edit, Ledger};
 use crate::view::View;
@@ -18,7 +20,7 @@ type Stage<'a> = &'a dyn Fn(View<'_>) -> Vec<Edit>;
 /// All edits that this observation calls for, and the ledger with the edits applied. An edit that opens a generation
 /// comes last and alone decides the round; it is not applied here.
 pub fn bring_up_to_date(read: View<'_>, me: Option<&Nonce>) -> (Vec<Edit>, Ledger) {
-    let stages: [Stage<'_>; 9] = [
+    let stages: [Stage<'_>; 10] = [
         &|v| claims::close_expired(v, me),
         &identity::identity,
         &identity::foreigners,
@@ -28,6 +30,7 @@ pub fn bring_up_to_date(read: View<'_>, me: Option<&Nonce>) -> (Vec<Edit>, Ledge
         &compared::compared,
         &phase::phase,
         &forget::forget,
+        &hook_names::hook_names,
     ];
     let mut all = Vec::new();
     let mut ledger = read.ledger.clone();

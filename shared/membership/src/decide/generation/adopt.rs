@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::peers;
+use crate::decide::bookkeeping::remember;
 use crate::decide::fit::is_fit;
 use crate::decide::hooks::keep_joiners_and_leavers_alive;
 use crate::decision::{Decision, Refusal, Subject, Wait};
@@ -12,7 +13,7 @@ use crate::etcd::{Member, MemberList, Probe, Status, leader_among};
 use crate::guard::{Guard, Guards};
 use crate::ids::InstanceId;
 use crate::instance::{Instance, InstanceState};
-use crate::ledger::{Adoption, Edit, EnvState, Identity, InstanceRecord};
+use crate::ledger::{Adoption, Edit, EnvState, HookNames, Identity, InstanceRecord};
 use crate::observation::{Group, Observation, Parameters, Seen};
 use crate::quorum::Electorate;
 use crate::view::{Servers, heard, probe_of, reached_at};
@@ -38,6 +39,7 @@ pub fn adopt(obs: &Observation, group: &Group, guards: Guards, d: &mut Decision)
     let Some((list, adoption)) = adoption(found, identity, d) else { return };
     if is_whole(found, list, &adoption, d) && is_fit(group, guards) {
         d.edits.push(Edit::Adopt(adoption));
+        d.edits.extend(remember(group, &HookNames::default()));
     }
 }
 

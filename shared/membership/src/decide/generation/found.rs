@@ -1,12 +1,13 @@
 //! The first generation of a cluster: there is no ledger, and no etcd answers.
 
 use super::seed::choose_seed;
+use crate::decide::bookkeeping::remember;
 use crate::decide::fit::is_fit;
 use crate::decide::hooks::{end_termination, keep_alive, waits_to_join};
 use crate::decision::{Decision, Refusal, Subject, Wait};
 use crate::guard::{Guard, Guards};
 use crate::instance::{Instance, InstanceState, Transition};
-use crate::ledger::Edit;
+use crate::ledger::{Edit, HookNames};
 use crate::observation::{Group, Observation, Seen};
 use crate::view::heard;
 
@@ -37,8 +38,10 @@ pub fn found(obs: &Observation, group: &Group, guards: Guards, d: &mut Decision)
     }
     match choose_seed(obs, group, guards, |_| true) {
         Some(seed) => {
+            let hooks = remember(group, &HookNames::default());
             let (cluster, group) = (obs.cluster.clone(), group.identity.clone());
             d.edits.push(Edit::OpenGeneration { cluster, group, seed });
+            d.edits.extend(hooks);
         }
         None => d.wait(Subject::Cluster, Wait::Launch),
     }

@@ -48,6 +48,7 @@ impl Building {
         let obs = Observation {
             cluster: ClusterName::from("c"),
             group: seen("group").map_or(Seen::Known(self.group.clone()), Seen::Unknown),
+            owner: seen("owner").map_or(Seen::Known(self.owner.clone()), Seen::Unknown),
             ledger: seen("ledger").map_or(Seen::Known(self.ledger.clone()), Seen::Unknown),
             parameters: seen("parameters").map_or(Seen::Known(parameters), Seen::Unknown),
             etcd: EtcdView {

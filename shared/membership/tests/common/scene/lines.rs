@@ -63,6 +63,10 @@ impl Building {
                 let ids = who.split(',').filter(|w| *w != "none");
                 self.endpoints = Some(ids.map(|i| format!("http://{}:2379", address(i))).collect());
             }
+            "owner" => self.owner_line(&Line::parse(text, 1)),
+            "this" => self.owner.me.vpc = Line::parse(text, 1).get("vpc").unwrap_or_default().to_owned(),
+            "name" => self.rename(text.trim_start_matches("name ")),
+            "moved" => self.ledger().moved_to = text.split_whitespace().nth(1).map(str::to_owned),
             "initial-cluster" => self.stale_initial_cluster = true,
             "sending" => self.sending = super::ids(text.split_whitespace().nth(1).unwrap()),
             "nowhere" => drop(self.nowhere.insert(text.split_whitespace().nth(1).unwrap().to_owned())),
@@ -120,6 +124,33 @@ impl Building {
             }),
         };
         self.hashes.insert(member, hash);
+    }
+
+    /// The ledger is about the group under its present name.
+    fn rename(&mut self, name: &str) {
+        self.group.identity.name = name.to_owned();
+        if let Some(ledger) = &mut self.ledger {
+            ledger.group.name = name.to_owned();
+        }
+    }
+
+    fn owner_line(&mut self, line: &Line<'_>) {
+        line.allow(&["none", "bucket", "prefix", "vpc", "cluster", "age", "unproven"]);
+        let Some(record) = self.owner.record.as_mut().filter(|_| !line.has("none")) else {
+            self.owner.record = None;
+            return;
+        };
+        let owner = &mut record.owner;
+        if let Some(bucket) = line.get("bucket") {
+            (owner.bucket, owner.deployment) = (bucket.to_owned(), "other".to_owned());
+        }
+        owner.parameter_prefix = line.get("prefix").unwrap_or("/p").to_owned();
+        owner.vpc = line.get("vpc").unwrap_or_default().to_owned();
+        owner.cluster = line.get("cluster").unwrap_or("c").into();
+        owner.without_ledger = line.has("unproven");
+        if let Some(age) = line.number("age") {
+            record.written = NOW.minus(Duration::from_secs(age));
+        }
     }
 
     fn group_line(&mut self, line: &Line<'_>) {

@@ -37,7 +37,12 @@
 //! endpoints i-1,i-2 | endpoints none | initial-cluster stale     what is published
 //! alarm CORRUPT 3 | alarm NOSPACE none | alarm FIRE 1     an alarm that every server of ours tells
 //! hash 2 a1b2 at=90 compacted=50 | hash 2 none            the hash of a member's keys, in hexadecimal
-//! unknown group | unknown ledger | unknown parameters     what could not be read
+//! unknown group | unknown owner | unknown ledger | unknown parameters     what could not be read
+//! owner none                           no record of the group's owner; otherwise this deployment's of long ago, or
+//!   owner bucket=b2 prefix=/p2 vpc=vpc-2 cluster=old age=5 unproven     the record, and how many seconds ago it was written
+//! name it's                             the group's name; otherwise g
+//! this vpc=vpc-2                       the VPC that this deployment serves; otherwise it was not told
+//! moved s3://b2/l/c/ledger.json        the ledger was moved there
 //! failures never-formed row=3 ago=59 from=lt:1 settings=other     what failed in a row; same: as row if not given
 //! sending 4 | nowhere a.example        the leader sends member 4 a snapshot; a name that does not resolve
 //! says i-4 it has no disk             what the host of i-4 says
@@ -50,8 +55,11 @@ use std::time::Duration;
 use membership::alarm::Alarm;
 use membership::etcd::{KeysHash, Member, Probe};
 use membership::ids::{ClusterId, InstanceId, MemberId, Nonce, Timestamp};
-use membership::ledger::{FORMAT, Generation, GroupIdentity, Identity, Ledger, Phase, Seed, Source, Writer};
+use membership::ledger::{
+    FORMAT, Generation, GroupIdentity, HookNames, Identity, Ledger, Phase, Seed, Source, Writer,
+};
 use membership::observation::{Group, Hook, Observation, Seen};
+use membership::owner::{self, Owner, OwnerRecord, Ownership};
 use membership::report::HostReport;
 use membership::settings::Settings;
 
@@ -98,6 +106,7 @@ struct Building {
     list_misses: u32,
     unknown: Vec<String>,
     endpoints: Option<Vec<String>>,
+    owner: Ownership,
     stale_initial_cluster: bool,
     weight: Option<usize>,
     me: Option<Nonce>,
@@ -179,6 +188,8 @@ impl Building {
             conditions: BTreeMap::new(),
             failures: None,
             history: Vec::new(),
+            hooks: HookNames { launch: Some("launch".into()), terminate: Some("terminate".into()) },
+            moved_to: None,
         };
         Self {
             group,
@@ -194,6 +205,7 @@ impl Building {
             list_misses: 0,
             unknown: Vec::new(),
             endpoints: None,
+            owner: this_owns(),
             stale_initial_cluster: false,
             weight: None,
             me: None,
@@ -206,6 +218,21 @@ impl Building {
     fn ledger(&mut self) -> &mut Ledger {
         self.ledger.as_mut().expect("the scene has no ledger")
     }
+}
+
+/// This deployment owns the group, and has for a day.
+pub fn this_owns() -> Ownership {
+    let me = Owner {
+        bucket: "b".into(),
+        ledger_prefix: "l".into(),
+        parameter_prefix: "/p".into(),
+        vpc: String::new(),
+        deployment: "this".into(),
+        cluster: "c".into(),
+        without_ledger: false,
+    };
+    let written = NOW.minus(Duration::from_secs(86_400));
+    Ownership { record: Some(OwnerRecord { owner: me.clone(), written }), me, settles: owner::SETTLES }
 }
 
 fn ids(text: &str) -> BTreeSet<MemberId> {

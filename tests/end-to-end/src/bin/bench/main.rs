@@ -57,6 +57,7 @@ async fn run() -> Result<()> {
     let stage = Stage::start(|options| {
         options.hostile = false;
         options.tick = Some(Duration::from_secs(10));
+        options.function_environment.remove("ETCD_ASG_OWNER_SETTLES");
     })
     .await?;
     let measured = product::measure(&stage, &plain, &mut figures).await;

@@ -70,14 +70,20 @@ impl Filter {
     }
 }
 
-/// Whether `text` matches a pattern in which `*` stands for any text and `?` for one character.
+/// Whether `text` matches a pattern: `*` stands for any text, `?` for no character or one, and a backslash makes the
+/// character after it a letter (EC2 user guide, "Find your Amazon EC2 resources", wildcards in filter values).
 fn matches(pattern: &str, text: &str) -> bool {
     let Some(first) = pattern.chars().next() else { return text.is_empty() };
     let rest = &pattern[first.len_utf8()..];
     let mut letters = text.chars();
     match first {
         '*' => matches(rest, text) || letters.next().is_some() && matches(pattern, letters.as_str()),
-        '?' => letters.next().is_some() && matches(rest, letters.as_str()),
+        '?' => matches(rest, text) || letters.next().is_some() && matches(rest, letters.as_str()),
+        '\\' => {
+            let mut escaped = rest.chars();
+            let letter = escaped.next().unwrap_or(first);
+            letters.next() == Some(letter) && matches(escaped.as_str(), letters.as_str())
+        }
         _ => letters.next() == Some(first) && matches(rest, letters.as_str()),
     }
 }
@@ -88,7 +94,13 @@ mod tests {
 
     #[test]
     fn wildcards_match_as_in_ec2() {
-        assert!(matches("run*", "running") && matches("*", "") && matches("?b", "ab"));
-        assert!(!matches("run", "running") && !matches("?", "") && !matches("a*c", "ab"));
+        assert!(matches("run*", "running") && matches("*", "") && matches("?b", "ab") && matches("a?", "a"));
+        assert!(!matches("run", "running") && !matches("?", "ab") && !matches("a*c", "ab"));
+    }
+
+    #[test]
+    fn a_backslash_makes_a_letter_of_a_wildcard() {
+        assert!(matches("\\*a\\?\\\\", "*a?\\") && matches("etcd\\*", "etcd*"));
+        assert!(!matches("etcd\\*", "etcd-blue") && !matches("a\\?", "ab"));
     }
 }

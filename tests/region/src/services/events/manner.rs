@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::{Event, Events};
 use crate::model::faults::spec::Delivery;
 
@@ -13,6 +15,13 @@ const HOSTILE_LATE: f64 = 0.20;
 const HOSTILE_REORDERED: f64 = 0.10;
 
 impl Events {
+    /// Sends an event about `who` to the functions of all deployments that run this binary.
+    pub(super) fn put_all(&self, who: &str, binary: &str, label: String, body: &Bytes) {
+        for function in self.inner.functions.of_all_deployments(binary) {
+            self.put(who, Event { function, label: label.clone(), body: body.clone() });
+        }
+    }
+
     /// Sends an event about `who`.
     pub(super) fn put(&self, who: &str, event: Event) {
         let site = &self.inner.site;
@@ -91,11 +100,11 @@ impl Events {
 
     fn deliver(&self, event: Event, delay: Duration) {
         if delay.is_zero() {
-            self.inner.functions.invoke_later(event.function, event.body);
+            self.inner.functions.invoke_later(&event.function, event.body);
             return;
         }
         let functions = self.inner.functions.clone();
-        self.later(delay, move || drop(functions.invoke_later(event.function, event.body)));
+        self.later(delay, move || drop(functions.invoke_later(&event.function, event.body)));
     }
 
     fn some_delay(&self) -> Duration {

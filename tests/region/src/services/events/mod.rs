@@ -46,7 +46,7 @@ struct Bus {
 /// An event on its way to a function.
 #[derive(Clone)]
 struct Event {
-    function: &'static str,
+    function: String,
     label: String,
     body: Bytes,
 }
@@ -73,7 +73,8 @@ impl Events {
                 tokio::select! {
                     _ = ticks.tick() => {
                         scheduled.retain(|invocation| !invocation.is_finished());
-                        if scheduled.len() < SCHEDULED_AT_ONCE {
+                        let deployments = events.inner.functions.of_all_deployments(RECONCILE).len();
+                        if scheduled.len() < SCHEDULED_AT_ONCE * deployments {
                             scheduled.extend(events.tick());
                         }
                     }
@@ -96,7 +97,7 @@ impl Events {
             }
         };
         let body = shape::event(&self.inner.site, detail_type, "aws.autoscaling", &resources, &detail);
-        self.put(&who, Event { function, label: detail_type.to_owned(), body });
+        self.put_all(&who, function, detail_type.to_owned(), &body);
     }
 
     /// Sends the event that an instance changed its state in EC2 (`pending`, `running`, `shutting-down`,
@@ -106,18 +107,20 @@ impl Events {
         let detail_type = "EC2 Instance State-change Notification";
         let detail = json!({ "instance-id": instance, "state": state });
         let body = shape::event(site, detail_type, "aws.ec2", &[shape::instance_arn(instance)], &detail);
-        self.put(instance, Event { function: RECONCILE, label: format!("{detail_type}: {state}"), body });
+        self.put_all(instance, RECONCILE, format!("{detail_type}: {state}"), &body);
     }
 
-    /// Ticks once now; returns the invocation, or `None` where the schedule is off. The manner of delivery
+    /// Ticks once now; returns the invocation of each deployment, none where the schedule is off. The manner of delivery
     /// does not apply: the schedule has its own switch.
-    pub fn tick(&self) -> Option<JoinHandle<()>> {
+    pub fn tick(&self) -> Vec<JoinHandle<()>> {
         if !self.lock().schedule {
-            return None;
+            return Vec::new();
         }
         let site = &self.inner.site;
         let body = shape::event(site, "Scheduled Event", "aws.events", &[shape::schedule_arn()], &json!({}));
-        Some(self.inner.functions.invoke_later(RECONCILE, body))
+        let functions = &self.inner.functions;
+        let all = functions.of_all_deployments(RECONCILE);
+        all.iter().map(|function| functions.invoke_later(function, body.clone())).collect()
     }
 
     /// How events are delivered from now on.

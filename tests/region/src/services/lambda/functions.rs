@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::deployments::{Deployments, binary, deployment};
 use super::log::Log;
 use super::sandbox::{Assignment, Sandbox};
 use super::tally::Tally;
@@ -33,6 +34,7 @@ pub(super) struct Inner {
     pub(super) faults: Faults,
     proxy: SocketAddr,
     log: Log,
+    deployments: Deployments,
     pub(super) tally: Tally,
     last_process: AtomicU64,
     sandboxes: Mutex<BTreeMap<u64, Arc<Sandbox>>>,
@@ -48,6 +50,7 @@ impl Functions {
             faults,
             proxy,
             log: Log::default(),
+            deployments: Deployments::default(),
             tally: Tally::default(),
             last_process: AtomicU64::new(0),
             sandboxes: Mutex::default(),
@@ -116,16 +119,17 @@ impl Functions {
 
     fn start(&self, function: &str) -> anyhow::Result<Arc<Sandbox>> {
         let inner = &self.inner;
-        let binary = std::path::absolute(inner.site.options.functions_dir.join(function))?;
+        let path = std::path::absolute(inner.site.options.functions_dir.join(binary(function)))?;
         let named_well =
             function.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
-        if !named_well || function.is_empty() || !binary.is_file() {
-            bail!("there is no function `{function}`: {} is not a file", binary.display());
+        if !named_well || function.is_empty() || !path.is_file() {
+            bail!("there is no function `{function}`: {} is not a file", path.display());
         }
         let process = inner.last_process.fetch_add(1, Ordering::Relaxed) + 1;
+        let further = inner.deployments.environment(function);
         let (sandbox, child) =
-            Sandbox::start(&inner.site, inner.proxy, function, process, &binary, &inner.log)
-                .with_context(|| format!("the function {} cannot be run", binary.display()))?;
+            Sandbox::start(&inner.site, inner.proxy, function, process, &path, &inner.log, further)
+                .with_context(|| format!("the function {} cannot be run", path.display()))?;
         inner.faults.process_started(process, function, sandbox.group());
         inner.lock().insert(process, Arc::clone(&sandbox));
         let watched = Arc::clone(&sandbox);
@@ -137,6 +141,26 @@ impl Functions {
             watched.set_exited(reason);
         });
         Ok(sandbox)
+    }
+
+    /// Registers a deployment of the functions, or gives a deployment another environment. As at Lambda, an invocation
+    /// that runs goes on with the old environment, and no later one does.
+    ///
+    /// # Errors
+    /// When the bucket that the environment names cannot be made.
+    pub fn deploy(&self, name: &str, environment: BTreeMap<String, String>) -> std::io::Result<()> {
+        if let Some(bucket) = environment.get("ETCD_ASG_BUCKET") {
+            std::fs::create_dir_all(self.inner.site.state_dir.join("s3").join(bucket))?;
+        }
+        self.inner.deployments.set(name, environment);
+        let sandboxes = self.inner.lock();
+        sandboxes.values().filter(|s| deployment(&s.function) == name).for_each(|s| s.retire());
+        Ok(())
+    }
+
+    /// The names of this binary's functions in all deployments.
+    pub fn of_all_deployments(&self, binary: &str) -> Vec<String> {
+        self.inner.deployments.functions(binary)
     }
 
     /// The processes, and the counts of the asynchronous invocations.

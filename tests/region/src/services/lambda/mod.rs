@@ -1,6 +1,7 @@
 //! Lambda: runs the real function binaries, one process for each concurrent invocation.
 
 mod asynchronous;
+mod deployments;
 mod functions;
 mod log;
 mod routes;

@@ -1,5 +1,6 @@
 //! The runtime API of the functions' processes, and the region's own pages about functions.
 
+use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::{Path, State};
@@ -14,8 +15,11 @@ use super::functions::Functions;
 use crate::model::faults::journal::Outcome;
 use crate::model::site::{ACCOUNT, REGION};
 
-/// Serves `/_lambda/{process}/2018-06-01/runtime/…` (Lambda's runtime API), `POST /_region/invoke/{function}`
-/// and `GET /_region/functions/log`.
+/// How the region's API calls the deployment that needs no registration.
+const FIRST: &str = "first";
+
+/// Serves `/_lambda/{process}/2018-06-01/runtime/…` (Lambda's runtime API), `POST /_region/invoke/{function}`,
+/// `POST /_region/deployments/{name}` and `GET /_region/functions/log`.
 pub fn routes(functions: Functions) -> Router {
     let runtime = "/_lambda/{process}/2018-06-01/runtime";
     Router::new()
@@ -24,6 +28,7 @@ pub fn routes(functions: Functions) -> Router {
         .route(&format!("{runtime}/invocation/{{request}}/error"), post(error))
         .route(&format!("{runtime}/init/error"), post(init_error))
         .route("/_region/invoke/{function}", post(invoke))
+        .route("/_region/deployments/{name}", post(deploy))
         .route("/_region/functions/log", get(log))
         .layer(axum::extract::DefaultBodyLimit::max(6 * 1024 * 1024))
         .with_state(functions)
@@ -117,6 +122,19 @@ async fn invoke(State(functions): State<Functions>, Path(function): Path<String>
             ([("x-amz-function-error", "Unhandled")], Json(report)).into_response()
         }
         Err(error) => (StatusCode::NOT_FOUND, Json(json!({ "error": format!("{error:#}") }))).into_response(),
+    }
+}
+
+/// Registers a deployment of the functions, or gives it another environment: a JSON object of variables.
+async fn deploy(
+    State(functions): State<Functions>,
+    Path(name): Path<String>,
+    Json(environment): Json<BTreeMap<String, String>>,
+) -> Response {
+    let name = if name == FIRST { "" } else { &name };
+    match functions.deploy(name, environment) {
+        Ok(()) => accepted(),
+        Err(error) => (StatusCode::BAD_REQUEST, Json(json!({ "error": error.to_string() }))).into_response(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! One process of one function: started, fed, frozen between invocations, killed.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -46,6 +47,8 @@ pub struct Sandbox {
 #[derive(Default)]
 struct Work {
     idle: bool,
+    /// No invocation is handed to it any more.
+    retired: bool,
     served: u64,
     current: Option<(String, oneshot::Sender<Outcome>)>,
 }
@@ -59,10 +62,12 @@ impl Sandbox {
         process: u64,
         binary: &Path,
         log: &Log,
+        further: BTreeMap<String, String>,
     ) -> anyhow::Result<(Arc<Self>, Child)> {
         let mut child = Command::new(binary)
             .env_clear()
             .envs(environment(site, proxy, function, process))
+            .envs(further)
             .current_dir(&site.state_dir)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -130,7 +135,20 @@ impl Sandbox {
 
     /// Takes the process for an invocation; returns false where it is not idle.
     pub fn take_idle(&self) -> bool {
-        std::mem::take(&mut self.lock().idle)
+        let mut work = self.lock();
+        !work.retired && std::mem::take(&mut work.idle)
+    }
+
+    /// From now on it takes no invocation. It ends at once, or with the invocation that it works on.
+    pub fn retire(&self) {
+        let idle = {
+            let mut work = self.lock();
+            work.retired = true;
+            std::mem::take(&mut work.idle)
+        };
+        if idle {
+            self.kill();
+        }
     }
 
     /// Hands the process an invocation. The caller must have started or taken the process for it.
@@ -148,6 +166,9 @@ impl Sandbox {
             Err(_) => {
                 self.signal(Signal::SIGSTOP);
                 self.lock().idle = true;
+                if self.lock().retired {
+                    self.retire();
+                }
                 let assignment = outbox.recv().await?;
                 self.signal(Signal::SIGCONT);
                 assignment
