@@ -12,6 +12,7 @@ use membership::ids::{ClusterId, ClusterName, InstanceId, MemberId, Timestamp};
 use membership::instance::{Ec2State, Instance, Lifecycle};
 use membership::ledger::{GroupIdentity, Ledger};
 use membership::observation::{self, Observation, Parameters, Seen};
+use membership::owner::{Owner, OwnerRecord, Ownership, SETTLES};
 use membership::settings::Settings;
 use membership::summary::Summary;
 use serde_json::{Map, Value, json};
@@ -45,9 +46,26 @@ fn verdict(parts: &Parts, asked: &Asked, group: observation::Group, cluster: Clu
     let parameters = Seen::Known(parameters(parts, &cluster));
     let etcd = etcd(asked, &group, ledger.known().and_then(Option::as_ref));
     let (group, names, reports) = (Seen::Known(group), BTreeMap::new(), BTreeMap::new());
-    let obs = Observation { cluster, group, ledger, parameters, etcd, names, reports };
+    let owner = Seen::Known(owner(parts, &cluster));
+    let obs = Observation { cluster, group, owner, ledger, parameters, etcd, names, reports };
     let now = millis(SystemTime::now());
     json!(Summary::of(&obs, &decide(&obs, now, None), now))
+}
+
+/// The page speaks for the first deployment, whose ledger it reads, as for the owner of the group.
+fn owner(parts: &Parts, cluster: &ClusterName) -> Ownership {
+    let options = &parts.site.options;
+    let me = Owner {
+        bucket: options.bucket.clone(),
+        ledger_prefix: options.ledger_prefix.clone(),
+        parameter_prefix: options.prefix.clone(),
+        vpc: String::new(),
+        deployment: String::new(),
+        cluster: cluster.clone(),
+        without_ledger: false,
+    };
+    let record = OwnerRecord { owner: me.clone(), written: Timestamp(0) };
+    Ownership { me, record: Some(record), settles: SETTLES }
 }
 
 /// The group as Auto Scaling and EC2 show it. A tag that cannot be read leaves the default.
