@@ -7,15 +7,15 @@ use std::{env, fs, io};
 
 use membership::codes;
 use membership::ids::ClusterName;
-use membership::observation::END_TAG;
 use membership::owner::{self, Owner};
-use membership::settings::Settings;
+use membership::settings::spelling::TAG_PREFIX;
+use membership::settings::{Problem, Settings, duration};
 use membership::words::quoted;
 use thiserror::Error;
 
-use crate::adapters::autoscaling::CLUSTER_TAG;
+use crate::adapters::chain;
+use crate::naming::{misspelt, settable};
 
-const TAG_PREFIX: &str = "etcd-asg:";
 const DEFAULT_LEDGER_PREFIX: &str = "etcd-asg";
 const DEFAULT_FUNCTION_TIMEOUT: Duration = Duration::from_secs(60);
 /// The timeouts that make sense, in seconds. Lambda allows at most 900 (AWS Lambda quotas).
@@ -30,14 +30,6 @@ pub enum ConfigError {
     /// A variable that must be set is not set.
     #[error("the environment variable {0} is not set: {1}")]
     Missing(&'static str, &'static str),
-    /// A variable has a value that is not allowed.
-    #[error("the environment variable {name}: {reason}")]
-    Wrong {
-        /// The variable's name.
-        name: String,
-        /// The value, and what is allowed.
-        reason: String,
-    },
     /// A TLS file cannot be read.
     #[error("the file {path} named by {name} cannot be read")]
     File {
@@ -52,22 +44,7 @@ pub enum ConfigError {
 
 codes!(ConfigError {
     ConfigError::Missing(..) => "variable-missing",
-    ConfigError::Wrong { .. } => "variable-wrong",
     ConfigError::File { .. } => "file-unreadable",
-});
-
-/// A tag of a group has a value that its setting does not allow.
-#[derive(Debug, Error)]
-#[error("the group's tag {tag}: {reason}")]
-pub struct WrongSetting {
-    /// The tag's key.
-    pub tag: String,
-    /// The value, and what is allowed.
-    pub reason: String,
-}
-
-codes!(WrongSetting {
-    WrongSetting { .. } => "setting-wrong",
 });
 
 /// PEM documents for the connections to etcd.
@@ -117,8 +94,13 @@ impl Config {
         env::var("RUST_LOG").ok()
     }
 
-    /// Reads variables from wherever `get` takes them; TLS files from the disk.
+    /// Reads variables from wherever `get` takes them; TLS files from the disk. What cannot be read becomes a problem
+    /// in every cluster's settings: a function that did not start would let each waiting hook run out.
+    ///
+    /// # Errors
+    /// Without a bucket, nothing is known of any cluster.
     pub fn from_source(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let get = |name: &str| get(name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty());
         let bucket = get("ETCD_ASG_BUCKET")
             .ok_or(ConfigError::Missing("ETCD_ASG_BUCKET", "set it to the bucket of the ledgers"))?;
         let ledger_prefix = get("ETCD_ASG_LEDGER_PREFIX").unwrap_or_else(|| DEFAULT_LEDGER_PREFIX.to_owned());
@@ -127,32 +109,33 @@ impl Config {
         for name in Settings::NAMES.into_iter().filter(|name| *name != "paused") {
             let variable = format!("ETCD_ASG_{}", name.to_uppercase().replace('-', "_"));
             if let Some(value) = get(&variable) {
-                defaults.set(name, &value).map_err(|reason| ConfigError::Wrong { name: variable, reason })?;
+                defaults.take(name, &value, &of_variable(&variable));
             }
         }
-        Ok(Self {
+        let mut told = |name, allowed, default| {
+            seconds(name, allowed, default, get).unwrap_or_else(|problem| {
+                defaults.problems.push(problem);
+                default
+            })
+        };
+        let function_timeout = told("ETCD_ASG_FUNCTION_TIMEOUT", FUNCTION_TIMEOUTS, DEFAULT_FUNCTION_TIMEOUT);
+        let owner_settles = told("ETCD_ASG_OWNER_SETTLES", OWNER_SETTLES, owner::SETTLES);
+        let tls = tls(get).map_err(|error| chain(&error));
+        let mut config = Self {
             bucket,
             ledger_prefix,
             vpc: get("ETCD_ASG_VPC"),
             deployment: get("ETCD_ASG_DEPLOYMENT").unwrap_or_default(),
-            owner_settles: owner_settles(&get)?,
-            function_timeout: function_timeout(&get)?,
-            tls: tls(&get)?,
+            owner_settles,
+            function_timeout,
+            tls: TlsDocuments::default(),
             defaults,
-        })
-    }
-
-    /// The settings of one group: its tags `etcd-asg:<name>`, else the environment's values, else the defaults.
-    ///
-    /// `prefix` comes from the environment only. A tag that is not known is ignored: see [`Config::unknown_tags`].
-    pub fn settings(&self, tags: &BTreeMap<String, String>) -> Result<Settings, WrongSetting> {
-        let mut settings = self.defaults.clone();
-        for (name, value) in ours(tags).filter(|(name, _)| settable(name)) {
-            settings
-                .set(name, value)
-                .map_err(|reason| WrongSetting { tag: format!("{TAG_PREFIX}{name}"), reason })?;
+        };
+        match tls {
+            Ok(tls) => config.tls = tls,
+            Err(why) => config.without_certificates(why),
         }
-        Ok(settings)
+        Ok(config)
     }
 
     /// This deployment, as the record of a group's owner names it.
@@ -168,50 +151,48 @@ impl Config {
         }
     }
 
-    /// The tags that look like settings and are not: a name may be misspelt.
-    pub fn unknown_tags(tags: &BTreeMap<String, String>) -> Vec<String> {
-        let unknown = ours(tags).filter(|(name, _)| !settable(name));
-        let unknown = unknown.map(|(name, _)| format!("{TAG_PREFIX}{name}"));
-        unknown.filter(|tag| ![CLUSTER_TAG, END_TAG].contains(&tag.as_str())).collect()
+    /// The certificates cannot be used. No cluster is touched then, because every member would seem silent.
+    pub fn without_certificates(&mut self, why: String) {
+        self.tls = TlsDocuments::default();
+        let source = "the certificates for etcd".to_owned();
+        self.defaults.problems.push(Problem::Unreadable { source, why });
+    }
+
+    /// The settings of one group: its tags `etcd-asg:<name>`, else the environment's values, else the defaults. What
+    /// cannot be read, and what is almost right, is among their problems.
+    ///
+    /// `prefix` comes from the environment only.
+    pub fn settings(&self, tags: &BTreeMap<String, String>) -> Settings {
+        let (mut settings, settable) = (self.defaults.clone(), settable());
+        for (tag, value) in tags {
+            if let Some(name) = tag.strip_prefix(TAG_PREFIX).filter(|name| settable.contains(name)) {
+                settings.take(name, value, &format!("the group's tag {tag}"));
+            }
+        }
+        settings.problems.extend(misspelt(tags, &settable));
+        settings
     }
 }
 
-fn ours(tags: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &str)> {
-    tags.iter().filter_map(|(tag, value)| Some((tag.strip_prefix(TAG_PREFIX)?, value.as_str())))
+fn of_variable(name: &str) -> String {
+    format!("the functions' variable {name}")
 }
 
-fn settable(name: &str) -> bool {
-    name != "prefix" && Settings::NAMES.contains(&name)
-}
-
-fn function_timeout(get: impl Fn(&str) -> Option<String>) -> Result<Duration, ConfigError> {
-    let told = seconds("ETCD_ASG_FUNCTION_TIMEOUT", FUNCTION_TIMEOUTS, get)?;
-    Ok(told.unwrap_or(DEFAULT_FUNCTION_TIMEOUT))
-}
-
-/// The Parameter Store says nothing of how soon a write is seen by all. Tests on a region that is consistent at once
-/// need not wait for it.
-fn owner_settles(get: impl Fn(&str) -> Option<String>) -> Result<Duration, ConfigError> {
-    let told = seconds("ETCD_ASG_OWNER_SETTLES", OWNER_SETTLES, get)?;
-    Ok(told.unwrap_or(owner::SETTLES))
-}
-
+/// A time in whole seconds, within what is allowed.
 fn seconds(
     name: &str,
     allowed: std::ops::RangeInclusive<u64>,
+    default: Duration,
     get: impl Fn(&str) -> Option<String>,
-) -> Result<Option<Duration>, ConfigError> {
+) -> Result<Duration, Problem> {
     let Some(value) = get(name) else {
-        return Ok(None);
+        return Ok(default);
     };
-    match value.strip_suffix('s').unwrap_or(&value).parse::<u64>() {
-        Ok(seconds) if allowed.contains(&seconds) => Ok(Some(Duration::from_secs(seconds))),
-        _ => {
-            let (least, most) = (allowed.start(), allowed.end());
-            let reason = format!("{} is not a time from {least} to {most} seconds", quoted(&value));
-            Err(ConfigError::Wrong { name: name.to_owned(), reason })
-        }
-    }
+    duration(&value).filter(|time| allowed.contains(&time.as_secs())).ok_or_else(|| {
+        let (least, most) = (allowed.start(), allowed.end());
+        let why = format!("{} is not a time from {least} to {most} seconds", quoted(&value));
+        Problem::Defaulted { source: of_variable(name), why, default: format!("{}s", default.as_secs()) }
+    })
 }
 
 fn tls(get: impl Fn(&str) -> Option<String>) -> Result<TlsDocuments, ConfigError> {
@@ -258,9 +239,11 @@ mod tests {
             ("ETCD_ASG_PREFIX", "/other"),
         ];
         let config = config(&variables).unwrap();
-        let settings = config
-            .settings(&tags(&[("etcd-asg:cluster", "c"), ("etcd-asg:join-patience", "2m"), ("Name", "n")]))
-            .unwrap();
+        let settings = config.settings(&tags(&[
+            ("etcd-asg:cluster", "c"),
+            ("etcd-asg:join-patience", "2m"),
+            ("Name", "n"),
+        ]));
         assert_eq!(settings.join_patience, Duration::from_secs(120));
         assert_eq!(settings.unproven_grace, Duration::from_secs(30));
         assert_eq!(settings.leave_patience, Duration::from_secs(1800));
@@ -270,28 +253,49 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_value_is_refused_in_one_sentence() {
-        for (variables, part) in [
-            (vec![], "ETCD_ASG_BUCKET is not set"),
-            (vec![("ETCD_ASG_BUCKET", "b"), ("ETCD_ASG_CLIENT_PORT", "0")], "ETCD_ASG_CLIENT_PORT"),
-            (vec![("ETCD_ASG_BUCKET", "b"), ("ETCD_ASG_FUNCTION_TIMEOUT", "1h")], "10 to 900"),
-            (vec![("ETCD_ASG_BUCKET", "b"), ("ETCD_ASG_FUNCTION_TIMEOUT", "60ss")], "10 to 900"),
-            (vec![("ETCD_ASG_BUCKET", "b"), ("ETCD_ASG_TLS_CERT_FILE", "/none/c.pem")], "/none/c.pem"),
+    fn what_cannot_be_read_is_said_of_every_cluster_and_nothing_fails_to_start() {
+        assert!(config(&[]).unwrap_err().to_string().contains("ETCD_ASG_BUCKET is not set"));
+        assert!(config(&[("ETCD_ASG_BUCKET", " ")]).is_err());
+        for (variable, value, hands_off) in [
+            ("ETCD_ASG_CLIENT_PORT", "0", true),
+            ("ETCD_ASG_PREFIX", "etcd", true),
+            ("ETCD_ASG_SCHEME", "ftp", true),
+            ("ETCD_ASG_TLS_CERT_FILE", "/none/c.pem", true),
+            ("ETCD_ASG_TLS_CA_FILE", "/none/ca.pem", true),
+            ("ETCD_ASG_JOIN_PATIENCE", "soon", false),
+            ("ETCD_ASG_FUNCTION_TIMEOUT", "1h", false),
+            ("ETCD_ASG_FUNCTION_TIMEOUT", "60ss", false),
         ] {
-            let error = config(&variables).unwrap_err().to_string();
-            assert!(error.contains(part), "{error}");
+            let config = config(&[("ETCD_ASG_BUCKET", "b"), (variable, value)]).unwrap();
+            let settings = config.settings(&tags(&[("etcd-asg:cluster", "c")]));
+            assert_eq!(settings.problems.len(), 1, "{variable}={value}");
+            assert_eq!(settings.hands_off(), hands_off, "{variable}={value}");
+            let said = settings.problems[0].to_string();
+            assert!(said.contains(variable) || said.contains(value), "{said}");
         }
-        let config = config(&[("ETCD_ASG_BUCKET", "b")]).unwrap();
-        let error = config.settings(&tags(&[("etcd-asg:join-patience", "1s")])).unwrap_err().to_string();
-        assert!(error.contains("etcd-asg:join-patience"), "{error}");
     }
 
     #[test]
-    fn the_prefix_and_misspelt_names_cannot_be_set_by_a_tag() {
+    fn a_tag_that_can_be_read_outranks_a_variable_that_cannot() {
+        let config = config(&[
+            ("ETCD_ASG_BUCKET", "b"),
+            ("ETCD_ASG_CLIENT_PORT", "x"),
+            ("ETCD_ASG_PEER_PORT", " 2390 "),
+        ])
+        .unwrap();
+        let of = |all: &[(&str, &str)]| config.settings(&tags(all));
+        assert!(of(&[]).hands_off());
+        let settings = of(&[("etcd-asg:client-port", "2379 ")]);
+        assert_eq!((settings.problems.len(), settings.client_port, settings.peer_port), (0, 2379, 2390));
+        assert!(of(&[("etcd-asg:client-port", "2379"), ("etcd-asg:peer-port", "")]).hands_off());
+        assert!(of(&[("etcd-asg:client-port", "2379"), ("etcd-asg:paused", "")]).hands_off());
+    }
+
+    #[test]
+    fn the_prefix_cannot_be_set_by_a_tag() {
         let config = config(&[("ETCD_ASG_BUCKET", "b")]).unwrap();
-        let ours = [("etcd-asg:cluster", "c"), ("etcd-asg:end", "destroy-1")];
-        let all = tags(&[&ours[..], &[("etcd-asg:prefix", "/x"), ("etcd-asg:pause", "true")]].concat());
-        assert_eq!(config.settings(&all).unwrap(), Settings::default());
-        assert_eq!(Config::unknown_tags(&all), ["etcd-asg:pause", "etcd-asg:prefix"]);
+        let settings = config.settings(&tags(&[("etcd-asg:prefix", "/x"), ("etcd-asg:cluster", "c")]));
+        assert_eq!(settings.prefix, Settings::default().prefix);
+        assert_eq!(settings.problems.len(), 1);
     }
 }

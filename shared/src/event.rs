@@ -129,6 +129,8 @@ pub struct LifecycleAction {
     pub instance: InstanceId,
     /// Whether the instance launches or terminates.
     pub transition: Transition,
+    /// Whether the hook's notification metadata says `etcd-asg`.
+    pub marked: bool,
 }
 
 /// An event for the lifecycle functions.
@@ -144,7 +146,10 @@ pub enum LifecycleEvent {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReconcileEvent {
     /// Look at every tagged group.
-    All,
+    All {
+        /// Whether the schedule asks, and not an event of EC2: the schedule's runs alone watch over short hooks.
+        scheduled: bool,
+    },
     /// Auto Scaling tests the target of a hook. Nothing is to be done.
     TestNotification,
     /// Look at one cluster.
@@ -164,6 +169,7 @@ struct LifecycleDetail {
     #[serde(rename = "EC2InstanceId")]
     instance: String,
     lifecycle_transition: String,
+    notification_metadata: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -213,6 +219,7 @@ pub fn lifecycle(body: &[u8], transition: Transition) -> Result<LifecycleEvent, 
         group: detail.auto_scaling_group_name,
         instance,
         transition,
+        marked: detail.notification_metadata.is_some_and(|m| m.to_string().contains("etcd-asg")),
     }))
 }
 
@@ -255,7 +262,7 @@ pub fn reconcile(body: &[u8]) -> Result<ReconcileEvent, EventError> {
             return Err(EventError::WrongSource { found: event.source, wanted });
         }
     }
-    Ok(ReconcileEvent::All)
+    Ok(ReconcileEvent::All { scheduled: event.source != "aws.ec2" })
 }
 
 fn json(body: &[u8]) -> Result<Value, EventError> {

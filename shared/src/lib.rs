@@ -9,6 +9,7 @@ pub mod controller;
 pub mod event;
 pub mod execute;
 pub mod function;
+mod naming;
 mod observe;
 pub mod services;
 pub mod telemetry;

@@ -4,12 +4,12 @@ use membership::codes;
 use thiserror::Error;
 
 use crate::adapters::autoscaling::AutoScaling;
-use crate::adapters::aws_configuration;
 use crate::adapters::ec2::Ec2;
 use crate::adapters::etcd::{ClientCertificate, EtcdClient, EtcdError, EtcdTls, Timeouts};
 use crate::adapters::ledger::{LedgerStore, LedgerStoreError};
 use crate::adapters::parameters::ParameterStore;
 use crate::adapters::reports::ReportStore;
+use crate::adapters::{aws_configuration, chain};
 use crate::config::{Config, ConfigError};
 
 /// The configuration and the clients that all clusters share.
@@ -38,40 +38,41 @@ pub enum StartError {
     /// The ledgers' bucket cannot be used.
     #[error(transparent)]
     Ledgers(#[from] LedgerStoreError),
-    /// The certificates for etcd cannot be used.
-    #[error(transparent)]
-    Certificates(#[from] EtcdError),
 }
 
 codes!(StartError {
     ; StartError::Config(error) => error,
     StartError::Ledgers(error) => error,
-    StartError::Certificates(error) => error,
 });
 
 impl Services {
     /// Sets up all clients from the environment. Nothing is sent yet.
     pub async fn from_environment() -> Result<Self, StartError> {
-        let config = Config::from_environment()?;
+        let mut config = Config::from_environment()?;
+        // A certificate that cannot be used becomes a problem that every cluster tells.
+        if let Err(error) = etcd(&config) {
+            config.without_certificates(chain(&error));
+        }
         let aws = aws_configuration().await;
         let ledgers = LedgerStore::s3(&config.bucket, &config.ledger_prefix)?;
-        let services = Self {
+        Ok(Self {
             autoscaling: AutoScaling::new(&aws),
             ec2: Ec2::new(&aws),
             parameters: ParameterStore::new(&aws),
             reports: ReportStore::new(ledgers.bucket()),
             ledgers,
             config,
-        };
-        // The certificates are tried now, so that a wrong file fails the start and not the first event.
-        services.etcd()?;
-        Ok(services)
+        })
     }
 
     /// Makes a client of etcd for one invocation. It is dropped with the invocation, so that no change outlives it.
     pub fn etcd(&self) -> Result<EtcdClient, EtcdError> {
-        let tls = self.config.tls.clone();
-        let client = tls.identity.map(|(certificate, key)| ClientCertificate { certificate, key });
-        EtcdClient::new(EtcdTls { authorities: tls.ca, client }, Timeouts::default())
+        etcd(&self.config)
     }
+}
+
+fn etcd(config: &Config) -> Result<EtcdClient, EtcdError> {
+    let tls = config.tls.clone();
+    let client = tls.identity.map(|(certificate, key)| ClientCertificate { certificate, key });
+    EtcdClient::new(EtcdTls { authorities: tls.ca, client }, Timeouts::default())
 }

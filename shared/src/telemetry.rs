@@ -40,8 +40,6 @@ fn filter(levels: Option<&str>) -> Targets {
 /// the field `cause` has the code of the error behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Warning {
-    /// A tag of the group looks like a setting and is not.
-    UnknownTag,
     /// The function ends before it has taken an event.
     CannotStart,
     /// A write of the ledger failed for good.
@@ -53,7 +51,6 @@ pub enum Warning {
 }
 
 codes!(Warning {
-    Warning::UnknownTag => "unknown-tag",
     Warning::CannotStart => "start-failed",
     Warning::LedgerNotWritten => "ledger-not-written",
     Warning::HeartbeatFailed => "heartbeat-failed",
@@ -63,7 +60,6 @@ codes!(Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Warning::UnknownTag => "this tag is no setting",
             Warning::CannotStart => "the function cannot start",
             Warning::LedgerNotWritten => "the ledger cannot be written",
             Warning::HeartbeatFailed => "the heartbeat failed",

@@ -59,6 +59,18 @@ fn the_documented_event_is_accepted() {
     assert_eq!(action.group, "my-asg");
     assert_eq!(action.instance.as_str(), "i-1234567890abcdef0");
     assert_eq!(action.transition, Transition::Launch);
+    assert!(action.marked);
+}
+
+#[test]
+fn a_hook_is_marked_by_its_metadata() {
+    let marked = |metadata: Option<Value>| match read(&with("/detail/NotificationMetadata", metadata)) {
+        Ok(LifecycleEvent::Action(action)) => action.marked,
+        other => panic!("{other:?}"),
+    };
+    assert!(marked(Some(json!({"owner": "etcd-asg"}))));
+    assert!(marked(Some(json!("{\"owner\":\"etcd-asg\"}"))));
+    assert!(!marked(Some(json!("codedeploy"))) && !marked(Some(json!(null))) && !marked(None));
 }
 
 #[test]

@@ -23,7 +23,8 @@ fn ticks_and_wake_ups_mean_every_group() {
         event("aws.ec2", "EC2 Spot Instance Interruption Warning", instance()),
         event("aws.ec2", "EC2 Instance Rebalance Recommendation", instance()),
     ] {
-        assert_eq!(read(&event), Ok(ReconcileEvent::All), "{event}");
+        let scheduled = event["source"] != "aws.ec2";
+        assert_eq!(read(&event), Ok(ReconcileEvent::All { scheduled }), "{event}");
     }
 }
 

@@ -19,7 +19,7 @@ use std::fmt;
 use std::path::Path;
 
 use etcd_asg::services::StartError;
-use membership::decision::{Coded, Graded, Severity, Verdict};
+use membership::decision::{Coded, Graded, Refusal, Severity, Verdict};
 
 use fill::shown;
 use page::{Page, repository, text};
@@ -55,10 +55,10 @@ fn checked() -> Checked {
     let mut checked = Checked { page: Page::read(), codes: Vec::new(), types: 0 };
     checked.rows(&[WAITS], notes::waits());
     checked.rows(&[REFUSALS], notes::refusals());
+    checked.rows(&[REFUSALS], notes::problems());
     checked.rows(&[EVENTS], errors::events());
     checked.rows(&[EVENTS], errors::ignored());
     checked.rows(&[EVENTS], errors::wrong_input());
-    checked.rows(&[EVENTS], errors::wrong_setting());
     checked.rows(&[EVENTS], errors::config());
     checked.rows(&[EVENTS, ERRORS], errors::warnings());
     checked.rows(&[ERRORS], errors::controller());
@@ -103,7 +103,9 @@ fn declarations(folder: &Path) -> usize {
 fn the_page_tells_each_level() {
     let page = text("docs/OPERATIONS.md");
     let waits = notes::waits().into_iter().map(Verdict::Waiting);
-    let all: Vec<Verdict> = waits.chain(notes::refusals().into_iter().map(Verdict::Refused)).collect();
+    let settings = notes::problems().into_iter().map(Refusal::Setting);
+    let refusals = notes::refusals().into_iter().chain(settings).map(Verdict::Refused);
+    let all: Vec<Verdict> = waits.chain(refusals).collect();
     for level in [Severity::Error, Severity::Warn] {
         let (start, told) = (format!("- {level}: "), page::list(&page, &format!("- {level}: ")));
         let is: BTreeSet<&str> = all.iter().filter(|v| v.severity() == level).map(Verdict::code).collect();

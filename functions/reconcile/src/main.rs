@@ -25,7 +25,9 @@ async fn handle(services: Arc<Services>, delivery: Delivery) -> Result<Value, Co
     let controller = Controller::new(&services, delivery.request, delivery.deadline)?;
     Ok(match event {
         ReconcileEvent::TestNotification => json!(Outcome::ignored(&Ignored::TestNotification)),
-        ReconcileEvent::All => json!({ "clusters": controller.reconcile_all().await? }),
+        ReconcileEvent::All { scheduled } => {
+            json!({ "clusters": controller.reconcile_all(scheduled).await? })
+        }
         ReconcileEvent::One { cluster, dry_run: true } => controller.dry_run(&cluster).await?,
         ReconcileEvent::One { cluster, dry_run: false } => json!(controller.reconcile_one(&cluster).await?),
     })

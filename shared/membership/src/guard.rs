@@ -53,6 +53,8 @@ guards! {
     LedgerStays,
     /// The group is not paused.
     NotPaused,
+    /// Every setting that says whether and where anything is to be done was understood.
+    SettingsUnderstood,
     /// The settings give clients and peers two ports.
     TwoPorts,
     /// The ports and the scheme of the settings are those that the members of a formed cluster serve.
@@ -89,6 +91,8 @@ guards! {
     /// The quorum arithmetic counts the unanswered changes.
     UnansweredCount,
     // Generations.
+    /// A cluster is founded or adopted only in a group whose hooks the heartbeats can keep alive.
+    HeartbeatsFit,
     /// A cluster is founded or adopted only where the hosts can be given the group's name.
     NameIsCarried,
     /// The first generation opens only if every instance was seen launching or leaving.

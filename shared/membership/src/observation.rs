@@ -19,6 +19,11 @@ pub use crate::seen::Seen;
 /// No lifecycle action waits longer, whatever its hook says (EC2 Auto Scaling user guide, lifecycle hooks).
 pub const LONGEST_WAIT: Duration = Duration::from_secs(48 * 3600);
 
+/// The shortest heartbeat timeout that can be kept alive. The schedule's ticks are a minute apart and precise to the
+/// minute (Amazon EventBridge user guide), and the invocations between them renew a hook until eight seconds before
+/// they end. With 60 s a tick may then be 40 s late.
+pub const SHORTEST_HEARTBEAT: Duration = Duration::from_secs(60);
+
 /// The tag with which an operator means the end of a cluster.
 pub const END_TAG: &str = "etcd-asg:end";
 
@@ -87,6 +92,15 @@ impl Group {
     /// How much of the desired capacity these instances make up.
     pub fn capacity_of<'a>(&self, instances: impl Iterator<Item = &'a InstanceId>) -> usize {
         instances.map(|id| self.weights.get(id).copied().unwrap_or(1)).sum()
+    }
+
+    /// The hooks of etcd-asg whose heartbeat timeout is shorter than can be kept alive.
+    pub fn hooks_too_short(&self) -> impl Iterator<Item = (Transition, Duration)> {
+        let timeouts =
+            [Transition::Launch, Transition::Terminate].map(|t| (t, self.hook(t).map(|h| h.heartbeat)));
+        let known =
+            timeouts.into_iter().filter_map(|(transition, timeout)| Some((transition, timeout.ok()?)));
+        known.filter(|(_, timeout)| *timeout < SHORTEST_HEARTBEAT)
     }
 
     /// The instance with this ID.

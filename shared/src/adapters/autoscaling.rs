@@ -17,6 +17,7 @@ use thiserror::Error;
 
 use super::{AwsFailure, Ended};
 use crate::event::transition_name;
+use crate::naming::NEAR_SPELLINGS;
 
 /// The tag that puts a group under the functions' management. Its value is the cluster's name.
 pub const CLUSTER_TAG: &str = "etcd-asg:cluster";
@@ -138,9 +139,12 @@ impl AutoScaling {
         }
     }
 
-    /// Describes every group that has the tag `etcd-asg:cluster`.
+    /// Describes every group that has the tag `etcd-asg:cluster`, or a tag that was probably meant to be it. A tag
+    /// must be one of the filter's values, letter by letter (EC2 Auto Scaling user guide, "Use tags to filter Auto
+    /// Scaling groups").
     pub async fn tagged_groups(&self) -> Result<Vec<DescribedGroup>, AutoScalingError> {
-        let filter = Filter::builder().name("tag-key").values(CLUSTER_TAG).build();
+        let keys = [CLUSTER_TAG].into_iter().chain(NEAR_SPELLINGS).map(str::to_owned).collect();
+        let filter = Filter::builder().name("tag-key").set_values(Some(keys)).build();
         let mut pages = self
             .client
             .describe_auto_scaling_groups()

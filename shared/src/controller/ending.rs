@@ -121,7 +121,9 @@ mod tests {
     }
 
     fn done(transition: Transition, observation: &Observation) -> bool {
-        is_done(&LifecycleAction { group: "g".to_owned(), instance: ID.into(), transition }, observation)
+        let action =
+            LifecycleAction { group: "g".to_owned(), instance: ID.into(), transition, marked: false };
+        is_done(&action, observation)
     }
 
     #[test]

@@ -12,7 +12,7 @@ use futures::FutureExt;
 use futures::future::join_all;
 use membership::codes;
 use membership::decide::decide;
-use membership::decision::{Coded, Decision};
+use membership::decision::Decision;
 use membership::etcd::MISSES;
 use membership::ids::{ClusterName, RequestId, Timestamp};
 use membership::ledger::Phase;
@@ -25,14 +25,13 @@ use tokio::time::sleep;
 
 pub(crate) use self::clock::{deadline, now};
 pub use self::report::{Ignored, Outcome, WrongInput};
-use self::run::Run;
+use self::run::{Cause, Run};
 use crate::adapters::autoscaling::{AutoScalingError, CLUSTER_TAG, DescribedGroup};
 use crate::adapters::etcd::{EtcdClient, EtcdError};
-use crate::config::Config;
 use crate::event::LifecycleAction;
+use crate::naming::Named;
 use crate::observe::Observer;
 use crate::services::Services;
-use crate::telemetry::Warning;
 
 /// How much of its time an invocation keeps in reserve: the longest call, and its report.
 const MARGIN: Duration = Duration::from_secs(8);
@@ -95,35 +94,41 @@ impl<'a> Controller<'a> {
         let Some(group) = self.insist(async || autoscaling.group(&action.group).await).await? else {
             return Ok(Outcome::ignored(&Ignored::NoSuchGroup(action.group)));
         };
-        if !group.tags.contains_key(CLUSTER_TAG) {
-            return Ok(Outcome::ignored(&Ignored::NotTagged(group.name)));
+        let Some(mut named) = Named::of(&group.tags) else {
+            let LifecycleAction { instance, marked, .. } = action;
+            return Ok(match marked {
+                true => Outcome::refused(&WrongInput::HookWithoutTag { group: group.name, instance }),
+                false => Outcome::ignored(&Ignored::NotTagged(group.name)),
+            });
+        };
+        if named.is_trimmed() {
+            contest(&mut named, &group, &self.groups().await?);
         }
-        Ok(self.run(group, Some(action)).await)
+        Ok(self.run(group, named, Cause::Action(action)).await)
     }
 
-    /// Works on every tagged group. What happens to one does not stop another.
-    pub async fn reconcile_all(&self) -> Result<Vec<Outcome>, ControllerError> {
-        let groups = self.insist(async || self.services.autoscaling.tagged_groups().await).await?;
-        Ok(join_all(groups.into_iter().map(|group| self.run(group, None))).await)
+    /// Works on every tagged group. What happens to one does not stop another. A run of the schedule lingers beside
+    /// groups whose hooks are short.
+    pub async fn reconcile_all(&self, scheduled: bool) -> Result<Vec<Outcome>, ControllerError> {
+        let cause = if scheduled { Cause::Schedule } else { Cause::Other };
+        let named = named(self.groups().await?);
+        Ok(join_all(named.into_iter().map(|(group, named)| self.run(group, named, cause.clone()))).await)
     }
 
     /// Works on one cluster.
     pub async fn reconcile_one(&self, cluster: &ClusterName) -> Result<Outcome, ControllerError> {
         match self.find(cluster).await? {
-            Some(group) => Ok(self.run(group, None).await),
+            Some((group, named)) => Ok(self.run(group, named, Cause::Other).await),
             None => Ok(no_such_cluster(cluster)),
         }
     }
 
     /// Looks at one cluster once, changes nothing, and answers with what was seen and what would be done.
     pub async fn dry_run(&self, cluster: &ClusterName) -> Result<Value, ControllerError> {
-        let Some(group) = self.find(cluster).await? else {
+        let Some((group, named)) = self.find(cluster).await? else {
             return Ok(json!(no_such_cluster(cluster)));
         };
-        if let Err(error) = self.services.config.settings(&group.tags) {
-            return Ok(json!(Outcome::refused(&WrongInput::from(error))));
-        }
-        let mut observer = Observer::new(self.services, &self.etcd, cluster.clone(), group.name.clone());
+        let mut observer = Observer::new(self.services, &self.etcd, named, group.name.clone());
         let observation = self.look_until_listed(&mut observer, group).await;
         let at = now();
         let decision = decide(&observation, at, None);
@@ -146,18 +151,26 @@ impl<'a> Controller<'a> {
         observation
     }
 
-    async fn find(&self, cluster: &ClusterName) -> Result<Option<DescribedGroup>, ControllerError> {
-        let groups = self.insist(async || self.services.autoscaling.tagged_groups().await).await?;
-        let named = |g: &DescribedGroup| g.tags.get(CLUSTER_TAG).is_some_and(|t| t == cluster.as_str());
-        let mut named: Vec<DescribedGroup> = groups.into_iter().filter(named).collect();
+    /// The group of this cluster. Where no tag says the name as it should be: a group whose tag was meant to, or a
+    /// group of this name whose tag cannot be read.
+    async fn find(&self, cluster: &ClusterName) -> Result<Option<(DescribedGroup, Named)>, ControllerError> {
+        let mut groups = named(self.groups().await?);
         // A group of another deployment, in another VPC, may have the same tag.
-        if named.len() > 1 && self.services.config.vpc.is_some() {
-            let vpcs = join_all(named.iter().map(|g| self.vpc_of(g))).await;
+        let same: Vec<usize> = (0..groups.len())
+            .filter(|at| groups[*at].1.cluster == *cluster && !groups[*at].1.is_hidden())
+            .collect();
+        if same.len() > 1 && self.services.config.vpc.is_some() {
+            let vpcs = join_all(same.iter().map(|at| self.vpc_of(&groups[*at].0))).await;
             if let Some(served) = vpcs.iter().position(|vpc| *vpc == self.services.config.vpc) {
-                return Ok(Some(named.swap_remove(served)));
+                return Ok(Some(groups.swap_remove(same[served])));
             }
         }
-        Ok(named.into_iter().next())
+        let places = [
+            same.first().copied(),
+            groups.iter().position(|(_, n)| n.cluster == *cluster),
+            groups.iter().position(|(g, n)| g.name == cluster.as_str() && n.is_hidden()),
+        ];
+        Ok(places.into_iter().flatten().next().map(|place| groups.swap_remove(place)))
     }
 
     async fn vpc_of(&self, group: &DescribedGroup) -> Option<String> {
@@ -165,28 +178,15 @@ impl<'a> Controller<'a> {
         machines.into_iter().find_map(|m| m.vpc)
     }
 
-    async fn run(&self, group: DescribedGroup, action: Option<LifecycleAction>) -> Outcome {
-        let cluster = match self.checked(&group) {
-            Ok(cluster) => cluster,
-            Err(error) => return Outcome::refused(&error),
-        };
-        for tag in Config::unknown_tags(&group.tags) {
-            let warning = Warning::UnknownTag;
-            tracing::warn!(%cluster, code = warning.code(), tag, "{warning}");
-        }
-        Run::new(self.services, &self.etcd, &self.request, self.deadline, cluster, action)
+    async fn groups(&self) -> Result<Vec<DescribedGroup>, AutoScalingError> {
+        self.insist(async || self.services.autoscaling.tagged_groups().await).await
+    }
+
+    async fn run(&self, group: DescribedGroup, named: Named, cause: Cause) -> Outcome {
+        Run::new(self.services, &self.etcd, &self.request, self.deadline, named, cause)
             .finish(group)
             .boxed()
             .await
-    }
-
-    /// The cluster's name, if the group's tags can be used.
-    fn checked(&self, group: &DescribedGroup) -> Result<ClusterName, WrongInput> {
-        let name = group.tags.get(CLUSTER_TAG).map(String::as_str).unwrap_or_default();
-        let cluster = ClusterName::parse(name)
-            .map_err(|reason| WrongInput::ClusterTag { group: group.name.clone(), reason })?;
-        self.services.config.settings(&group.tags)?;
-        Ok(cluster)
     }
 
     /// Asks until there is an answer or the time is up.
@@ -208,6 +208,30 @@ impl<'a> Controller<'a> {
 fn has_formed(observation: &Observation) -> bool {
     let ledger = observation.ledger.known().and_then(Option::as_ref);
     ledger.is_some_and(|ledger| ledger.generation.phase == Phase::Formed)
+}
+
+/// Each group with the cluster that its tags name.
+fn named(groups: Vec<DescribedGroup>) -> Vec<(DescribedGroup, Named)> {
+    let of = |group: &DescribedGroup| {
+        let mut named = Named::of(&group.tags)?;
+        contest(&mut named, group, &groups);
+        Some(named)
+    };
+    let names: Vec<Option<Named>> = groups.iter().map(of).collect();
+    groups.into_iter().zip(names).filter_map(|(group, named)| Some((group, named?))).collect()
+}
+
+/// A name that is read without its blanks may be another group's name.
+fn contest(named: &mut Named, group: &DescribedGroup, groups: &[DescribedGroup]) {
+    let has_it = |other: &&DescribedGroup| {
+        let name = other.tags.get(CLUSTER_TAG).map(|value| value.trim());
+        other.arn != group.arn && name == Some(named.cluster.as_str())
+    };
+    if named.is_trimmed()
+        && let Some(other) = groups.iter().find(has_it)
+    {
+        named.contested_by(&other.name);
+    }
 }
 
 fn no_such_cluster(cluster: &ClusterName) -> Outcome {

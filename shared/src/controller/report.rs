@@ -4,12 +4,11 @@ use std::fmt;
 
 use membership::codes;
 use membership::decision::{Coded, Decision, Graded, Note, Severity};
-use membership::ids::ClusterName;
+use membership::ids::{ClusterName, InstanceId};
 use serde::Serialize;
 use thiserror::Error;
 
 use crate::adapters::autoscaling::CLUSTER_TAG;
-use crate::config::WrongSetting;
 use crate::telemetry::log_at;
 
 /// What an invocation came to on one cluster.
@@ -77,29 +76,27 @@ codes!(Ignored {
     Ignored::TestNotification => "test-notification",
 });
 
-/// What is wrong with an operator's call or with a group's tags.
+/// What is wrong with an operator's call or with a group's tags, where no cluster can be looked at.
 #[derive(Debug, Error)]
 pub enum WrongInput {
     /// A manual invocation names a cluster that no group has.
     #[error("no group has the tag {CLUSTER_TAG} with the value {0}")]
     NoSuchCluster(ClusterName),
-    /// The group's tag holds a name that no cluster can have.
-    #[error("the tag {CLUSTER_TAG} of the group {group}: {reason}")]
-    ClusterTag {
+    /// A hook that says etcd-asg waits in a group that is not managed.
+    #[error(
+        "the lifecycle hook of {instance} says etcd-asg, and its group {group} has no tag {CLUSTER_TAG}: nobody completes the hook; add the tag, or take etcd-asg out of the hook's notification metadata"
+    )]
+    HookWithoutTag {
         /// The group's name.
         group: String,
-        /// The tag's value, and what is allowed.
-        reason: String,
+        /// The EC2 instance ID.
+        instance: InstanceId,
     },
-    /// A tag of the group has a value that its setting does not allow.
-    #[error(transparent)]
-    Setting(#[from] WrongSetting),
 }
 
 codes!(WrongInput {
     WrongInput::NoSuchCluster(_) => "no-such-cluster",
-    WrongInput::ClusterTag { .. } => "cluster-tag-wrong",
-    ; WrongInput::Setting(error) => error,
+    WrongInput::HookWithoutTag { .. } => "hook-without-tag",
 });
 
 /// A manual invocation with a wrong name is no failure of the deployment: whoever made it reads the answer.
@@ -107,7 +104,7 @@ impl Graded for WrongInput {
     fn severity(&self) -> Severity {
         match self {
             WrongInput::NoSuchCluster(_) => Severity::Warn,
-            WrongInput::ClusterTag { .. } | WrongInput::Setting(_) => Severity::Error,
+            WrongInput::HookWithoutTag { .. } => Severity::Error,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use membership::change::Effect;
+use membership::decide::every_waiting_hook;
 use membership::decision::{Coded, Decision};
 use membership::ids::{ClusterName, RequestId, Timestamp};
 use membership::invocation::{Answer, Invocation, Next, Retry, TIME_FOR_A_CLAIM, Written};
@@ -14,7 +15,7 @@ use tokio::time::sleep;
 use super::MARGIN;
 use super::clock::{nonce, now};
 use super::ending::{is_done, nothing_to_wait_for};
-use super::heartbeats::Heartbeats;
+use super::heartbeats::{Heartbeats, LINGERS, watch};
 use super::report::{Ignored, Notes, Outcome};
 use crate::adapters::autoscaling::{AutoScalingError, DescribedGroup};
 use crate::adapters::chain;
@@ -23,6 +24,7 @@ use crate::adapters::ledger::Write;
 use crate::adapters::parameters::ParameterPath;
 use crate::event::LifecycleAction;
 use crate::execute::{EffectOutcome, ExecuteError, Executor, answer};
+use crate::naming::Named;
 use crate::observe::{Observer, Round};
 use crate::services::Services;
 use crate::telemetry::Warning;
@@ -49,12 +51,32 @@ enum Followed {
     Idle,
 }
 
+/// What an invocation was made for.
+#[derive(Clone, Debug)]
+pub enum Cause {
+    /// The schedule's tick.
+    Schedule,
+    /// A lifecycle action of one instance.
+    Action(LifecycleAction),
+    /// An event of EC2, or an operator.
+    Other,
+}
+
+/// How an invocation ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Settled,
+    Waiting,
+}
+
 /// One invocation on one cluster.
 pub struct Run<'a> {
     services: &'a Services,
     etcd: &'a EtcdClient,
+    named: Named,
     cluster: ClusterName,
-    action: Option<LifecycleAction>,
+    cause: Cause,
+    began: Timestamp,
     deadline: Timestamp,
     invocation: Invocation,
     heartbeats: Heartbeats,
@@ -63,20 +85,22 @@ pub struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// Makes a run that has seen nothing yet. With an action, it stops as soon as the action's instance is done.
+    /// Makes a run that has seen nothing yet. For an action, it stops as soon as the action's instance is done.
     pub fn new(
         services: &'a Services,
         etcd: &'a EtcdClient,
         request: &RequestId,
         deadline: Timestamp,
-        cluster: ClusterName,
-        action: Option<LifecycleAction>,
+        named: Named,
+        cause: Cause,
     ) -> Self {
         Self {
             services,
             etcd,
-            cluster,
-            action,
+            cluster: named.cluster.clone(),
+            named,
+            cause,
+            began: now(),
             deadline,
             invocation: Invocation::new(request.clone(), deadline),
             heartbeats: Heartbeats::default(),
@@ -88,7 +112,7 @@ impl<'a> Run<'a> {
     /// Runs to the end, beginning with this description of the group.
     pub async fn finish(mut self, described: DescribedGroup) -> Outcome {
         let mut observer =
-            Observer::new(self.services, self.etcd, self.cluster.clone(), described.name.clone());
+            Observer::new(self.services, self.etcd, self.named.clone(), described.name.clone());
         let mut described = Some(described);
         let mut pause = SHORTEST_PAUSE;
         let mut changed = now();
@@ -102,10 +126,15 @@ impl<'a> Run<'a> {
             }
             let (decision, next) = self.invocation.look(&round.observation, now(), nonce());
             let news = self.notes.tell(&self.cluster, &decision);
-            self.keep_alive(&decision, &round.observation).await;
+            self.keep_alive(&decision, &round, false).await;
             let followed = self.follow(next, &round).await;
-            if let Some(outcome) = self.ending(&decision, &round.observation) {
-                return outcome;
+            if let Some(end) = self.ending(&decision, &round.observation) {
+                if let Some(pause) = self.lingers(&round.observation) {
+                    sleep(pause).await;
+                    continue;
+                }
+                self.keep_alive(&decision, &round, true).await;
+                return self.outcome(end);
             }
             if followed == Followed::Progress || news {
                 pause = SHORTEST_PAUSE;
@@ -140,17 +169,33 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The outcome, if the invocation ends now. A claim is never left open while there is time to close it.
-    fn ending(&self, decision: &Decision, observation: &Observation) -> Option<Outcome> {
+    /// How the invocation ends, if it ends now. A claim is never left open while there is time to close it.
+    fn ending(&self, decision: &Decision, observation: &Observation) -> Option<End> {
         let claims = self.invocation.holds_claim();
-        let done = self.action.as_ref().is_some_and(|a| is_done(a, observation));
+        let done = matches!(&self.cause, Cause::Action(action) if is_done(action, observation));
         if !claims && (done || decision.is_settled()) {
-            return Some(Outcome::settled(self.cluster.clone(), &self.notes));
+            return Some(End::Settled);
         }
         let reserve = if claims { LAST_MOMENT } else { MARGIN };
         let in_vain = !claims && nothing_to_wait_for(decision, observation, self.deadline);
-        (in_vain || now().plus(reserve) >= self.deadline)
-            .then(|| Outcome::waiting(self.cluster.clone(), &self.notes))
+        (in_vain || now().plus(reserve) >= self.deadline).then_some(End::Waiting)
+    }
+
+    /// How long to wait before another look, where nothing is left to do and the group's hooks are so short that they
+    /// would run out unseen before the next tick. A crashed tick of the schedule is not made up for.
+    fn lingers(&self, observation: &Observation) -> Option<Duration> {
+        let pause = watch(observation.group.known()?)?;
+        let until = self.began.plus(LINGERS).min(self.deadline.minus(MARGIN));
+        let left = until.since(now());
+        let lingers = matches!(self.cause, Cause::Schedule) && !self.invocation.holds_claim();
+        (lingers && !left.is_zero()).then(|| pause.min(left))
+    }
+
+    fn outcome(&self, end: End) -> Outcome {
+        match end {
+            End::Settled => Outcome::settled(self.cluster.clone(), &self.notes),
+            End::Waiting => Outcome::waiting(self.cluster.clone(), &self.notes),
+        }
     }
 
     async fn follow(&mut self, first: Next, round: &Round) -> Followed {
@@ -258,10 +303,23 @@ impl<'a> Run<'a> {
         followed
     }
 
-    async fn keep_alive(&mut self, decision: &Decision, observation: &Observation) {
-        if let Some(group) = observation.group.known() {
-            let executor = self.executor(group);
-            self.heartbeats.send(&decision.keep_alive, &executor, observation, now()).await;
+    /// Sends the heartbeats that are due; at the end of the invocation, those of every short hook.
+    async fn keep_alive(&mut self, decision: &Decision, round: &Round, at_the_end: bool) {
+        let every_hook;
+        let (group, wanted) = match (round.observation.group.known(), &round.listed) {
+            (Some(group), _) => (group, &decision.keep_alive),
+            // Without EC2 nothing can be decided, and nothing must be lost meanwhile.
+            (None, Some(listed)) => {
+                every_hook = every_waiting_hook(listed);
+                (listed, &every_hook)
+            }
+            (None, None) => return,
+        };
+        let executor = self.executor(group);
+        if at_the_end {
+            self.heartbeats.send_last(wanted, &executor, &self.cluster, now()).await;
+        } else {
+            self.heartbeats.send(wanted, &executor, &self.cluster, now()).await;
         }
     }
 

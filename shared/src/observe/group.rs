@@ -17,8 +17,8 @@ use crate::adapters::ec2::Machine;
 pub struct Parts {
     /// The group, by Auto Scaling.
     pub group: DescribedGroup,
-    /// The group's machines, by EC2.
-    pub machines: Vec<Machine>,
+    /// The group's machines, by EC2, or why EC2 did not tell them.
+    pub machines: Result<Vec<Machine>, String>,
     /// The group's lifecycle hooks, whosever they are.
     pub hooks: Vec<GroupHook>,
     /// The settings, from the group's tags and the environment.
@@ -27,23 +27,23 @@ pub struct Parts {
 
 impl Parts {
     /// The instances that the group or the ledger names and EC2 has not listed.
-    pub fn unlisted(&self, ledger: Option<&Ledger>) -> Vec<InstanceId> {
-        let listed: BTreeSet<&InstanceId> = self.machines.iter().map(|m| &m.id).collect();
+    pub fn unlisted(&self, machines: &[Machine], ledger: Option<&Ledger>) -> Vec<InstanceId> {
+        let listed: BTreeSet<&InstanceId> = machines.iter().map(|m| &m.id).collect();
         let named = self.group.instances.iter().map(|i| &i.id);
         let recorded = ledger.into_iter().flat_map(|l| l.instances.keys());
         let all: BTreeSet<&InstanceId> = named.chain(recorded).collect();
         all.difference(&listed).copied().cloned().collect()
     }
 
-    /// Every instance that either service lists, in the order of their IDs.
+    /// Every instance that the group or these machines list, in the order of their IDs.
     ///
     /// The ledger tells which of several hooks are ours.
-    pub fn assemble(self, ledger: Option<&Ledger>) -> Group {
+    pub fn assemble(self, machines: Vec<Machine>, ledger: Option<&Ledger>) -> Group {
         let hook = |t| choose_hook(&self.hooks, t, ledger.and_then(|l| l.hooks.of(t)));
         let (launch_hook, terminate_hook) = (hook(Transition::Launch), hook(Transition::Terminate));
-        let vpc = self.machines.iter().filter_map(|m| m.vpc.clone()).min().unwrap_or_default();
+        let vpc = machines.iter().filter_map(|m| m.vpc.clone()).min().unwrap_or_default();
         let mut instances: BTreeMap<InstanceId, Instance> =
-            self.machines.into_iter().map(|m| (m.id.clone(), unlisted_by_the_group(m))).collect();
+            machines.into_iter().map(|m| (m.id.clone(), unlisted_by_the_group(m))).collect();
         for listed in self.group.instances {
             let instance = instances.entry(listed.id.clone()).or_insert_with(|| unknown_to_ec2(listed.id));
             instance.lifecycle = Some(listed.lifecycle);
@@ -134,10 +134,10 @@ mod tests {
                     listed("i-bbbbbbbb", Lifecycle::Pending),
                 ],
             },
-            machines: vec![
+            machines: Ok(vec![
                 machine("i-aaaaaaaa", Ec2State::Running),
                 machine("i-cccccccc", Ec2State::Terminated),
-            ],
+            ]),
             hooks: Vec::new(),
             settings: Settings::default(),
         }
@@ -145,7 +145,9 @@ mod tests {
 
     #[test]
     fn an_instance_that_either_service_lists_is_there() {
-        let group = parts().assemble(None);
+        let parts = parts();
+        let machines = parts.machines.clone().unwrap();
+        let group = parts.assemble(machines, None);
         let states: Vec<_> = group.instances.iter().map(|i| (i.id.as_str(), i.state())).collect();
         let expected = [
             ("i-aaaaaaaa", InstanceState::InService),
@@ -160,6 +162,7 @@ mod tests {
 
     #[test]
     fn an_instance_that_ec2_did_not_list_under_the_group_is_asked_for_by_id() {
-        assert_eq!(parts().unlisted(None), ["i-bbbbbbbb".into()]);
+        let machines = parts().machines.unwrap();
+        assert_eq!(parts().unlisted(&machines, None), ["i-bbbbbbbb".into()]);
     }
 }

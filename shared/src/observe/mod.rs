@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use membership::compare;
 use membership::etcd::EtcdView;
-use membership::ids::{ClusterName, InstanceId, Timestamp};
+use membership::ids::{InstanceId, Timestamp};
 use membership::ledger::Ledger;
 use membership::observation::{Group, Observation, Parameters, Seen};
 use membership::owner::{self, Ownership};
@@ -31,6 +31,7 @@ use crate::adapters::ledger::ETag;
 use crate::adapters::parameters::ParameterPath;
 use crate::controller::now;
 use crate::execute::ExecuteError;
+use crate::naming::Named;
 use crate::services::Services;
 
 /// Looks at one cluster, round after round of one invocation.
@@ -38,7 +39,7 @@ use crate::services::Services;
 pub struct Observer<'a> {
     services: &'a Services,
     etcd: &'a EtcdClient,
-    cluster: ClusterName,
+    named: Named,
     group: String,
     misses: Misses,
     hashes: Hashes,
@@ -53,22 +54,24 @@ pub struct Round {
     pub observation: Observation,
     /// The ETag of the ledger that was read. `None` where there is no ledger, or it could not be read.
     pub etag: Option<ETag>,
+    /// The group as Auto Scaling alone lists it, where EC2 did not answer: enough for heartbeats, and for no decision.
+    pub listed: Option<Group>,
 }
 
 impl<'a> Observer<'a> {
     /// Makes an observer that has seen nothing yet.
-    pub fn new(services: &'a Services, etcd: &'a EtcdClient, cluster: ClusterName, group: String) -> Self {
+    pub fn new(services: &'a Services, etcd: &'a EtcdClient, named: Named, group: String) -> Self {
         let (misses, hashes, reports) = (Misses::default(), Hashes::default(), Reports::default());
-        Self { services, etcd, cluster, group, misses, hashes, reports, owner: None }
+        Self { services, etcd, named, group, misses, hashes, reports, owner: None }
     }
 
     /// Looks at everything. `described` is a description of the group from just now, where there is one.
     pub async fn look(&mut self, described: Option<DescribedGroup>) -> Round {
         let parts = self.parts(described).await;
         let (ledger, etag, parameters, owner) = self.documents(parts.as_ref().ok()).await;
-        let group = match parts {
+        let (group, listed) = match parts {
             Ok(parts) => self.complete(parts, ledger.known().and_then(Option::as_ref)).await,
-            Err(why) => Seen::Unknown(why),
+            Err(why) => (Seen::Unknown(why), None),
         };
         // The servers are asked also where the ledger could not be read: nothing is decided then, and an operator
         // wants to know how they are.
@@ -88,13 +91,13 @@ impl<'a> Observer<'a> {
         };
         let reports = match (&group, &ledger) {
             (Seen::Known(group), Seen::Known(Some(ledger))) => {
-                self.reports.of_joiners(self.services, &self.cluster, group, ledger).await
+                self.reports.of_joiners(self.services, &self.named.cluster, group, ledger).await
             }
             _ => BTreeMap::new(),
         };
-        let cluster = self.cluster.clone();
+        let cluster = self.named.cluster.clone();
         let observation = Observation { cluster, group, owner, ledger, parameters, etcd, names, reports };
-        Round { observation, etag }
+        Round { observation, etag, listed }
     }
 
     /// Compares the voters' copies, if that is due and was not done in this invocation. The next look has the hashes.
@@ -119,8 +122,9 @@ impl<'a> Observer<'a> {
             self.services.autoscaling.hooks(&self.group)
         );
         let group = group.map_err(text)?.ok_or_else(|| format!("there is no group {}", self.group))?;
-        let settings = self.services.config.settings(&group.tags).map_err(text)?;
-        Ok(Parts { group, machines: machines.map_err(text)?, hooks: hooks.map_err(text)?, settings })
+        let mut settings = self.services.config.settings(&group.tags);
+        settings.problems.splice(0..0, self.named.problems.iter().cloned());
+        Ok(Parts { group, machines: machines.map_err(text), hooks: hooks.map_err(text)?, settings })
     }
 
     /// Whether the group's instances are in a VPC that this deployment does not serve.
@@ -142,7 +146,8 @@ impl<'a> Observer<'a> {
             Ok(record) => record,
             Err(error) => return Seen::Unknown(text(error)),
         };
-        let (me, settles) = (self.services.config.owner(&self.cluster), self.services.config.owner_settles);
+        let (me, settles) =
+            (self.services.config.owner(&self.named.cluster), self.services.config.owner_settles);
         let ownership = Ownership { me, record, settles };
         if ownership.is_certain(now()) {
             self.owner = Some(ownership.clone());
@@ -154,17 +159,25 @@ impl<'a> Observer<'a> {
         &mut self,
         parts: Option<&Parts>,
     ) -> (Seen<Option<Ledger>>, Option<ETag>, Seen<Parameters>, Seen<Ownership>) {
+        if self.named.is_hidden() {
+            let why = || "the cluster's name is not known".to_owned();
+            return (Seen::Unknown(why()), None, Seen::Unknown(why()), Seen::Unknown(why()));
+        }
         let owner = self.owner(parts.map(|p| p.group.arn.as_str())).await;
+        let cluster = &self.named.cluster;
         let parameters = async {
             match parts {
+                Some(parts) if parts.settings.is_unreadable("prefix") => {
+                    Seen::Unknown("their path cannot be read".to_owned())
+                }
                 Some(parts) => {
-                    let path = ParameterPath::new(&parts.settings.prefix, &self.cluster);
+                    let path = ParameterPath::new(&parts.settings.prefix, cluster);
                     seen(self.services.parameters.read_all(&path).await)
                 }
                 None => Seen::Unknown("the group was not seen".to_owned()),
             }
         };
-        let (ledger, parameters) = join!(self.services.ledgers.read(&self.cluster), parameters);
+        let (ledger, parameters) = join!(self.services.ledgers.read(cluster), parameters);
         match ledger {
             Ok(Some(found)) => (Seen::Known(Some(found.ledger)), Some(found.etag), parameters, owner),
             Ok(None) => (Seen::Known(None), None, parameters, owner),
@@ -173,16 +186,20 @@ impl<'a> Observer<'a> {
     }
 
     /// Asks EC2 by ID for each instance that the group or the ledger names and that EC2 did not list under the
-    /// group's tag.
-    async fn complete(&self, mut parts: Parts, ledger: Option<&Ledger>) -> Seen<Group> {
-        let missing: Vec<InstanceId> = parts.unlisted(ledger);
+    /// group's tag. Where EC2 does not answer, the group is not seen, and what Auto Scaling listed comes second.
+    async fn complete(&self, parts: Parts, ledger: Option<&Ledger>) -> (Seen<Group>, Option<Group>) {
+        let mut machines = match &parts.machines {
+            Ok(machines) => machines.clone(),
+            Err(why) => return (Seen::Unknown(why.clone()), Some(parts.assemble(Vec::new(), ledger))),
+        };
+        let missing: Vec<InstanceId> = parts.unlisted(&machines, ledger);
         if !missing.is_empty() {
             match self.services.ec2.of_ids(&missing).await {
-                Ok(machines) => parts.machines.extend(machines),
-                Err(error) => return Seen::Unknown(text(error)),
+                Ok(found) => machines.extend(found),
+                Err(error) => return (Seen::Unknown(text(error)), Some(parts.assemble(machines, ledger))),
             }
         }
-        Seen::Known(parts.assemble(ledger))
+        (Seen::Known(parts.assemble(machines, ledger)), None)
     }
 }
 

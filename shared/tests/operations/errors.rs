@@ -9,7 +9,7 @@ use etcd_asg::adapters::etcd::EtcdError;
 use etcd_asg::adapters::ledger::LedgerStoreError;
 use etcd_asg::adapters::parameters::ParametersError;
 use etcd_asg::adapters::reports::ReportsError;
-use etcd_asg::config::{ConfigError, WrongSetting};
+use etcd_asg::config::ConfigError;
 use etcd_asg::controller::{ControllerError, Ignored, WrongInput};
 use etcd_asg::event::EventError;
 use etcd_asg::execute::ExecuteError;
@@ -43,29 +43,18 @@ pub fn ignored() -> Vec<Ignored> {
 }
 
 pub fn wrong_input() -> Vec<WrongInput> {
-    vec![WrongInput::NoSuchCluster(X.into()), WrongInput::ClusterTag { group: x(), reason: x() }]
-}
-
-pub fn wrong_setting() -> Vec<WrongSetting> {
-    vec![WrongSetting { tag: x(), reason: x() }]
+    vec![WrongInput::NoSuchCluster(X.into()), WrongInput::HookWithoutTag { group: x(), instance: instance() }]
 }
 
 pub fn config() -> Vec<ConfigError> {
     vec![
         ConfigError::Missing(X, X),
-        ConfigError::Wrong { name: x(), reason: x() },
         ConfigError::File { name: X, path: X.into(), source: io::Error::other(X) },
     ]
 }
 
 pub fn warnings() -> Vec<Warning> {
-    vec![
-        Warning::UnknownTag,
-        Warning::CannotStart,
-        Warning::LedgerNotWritten,
-        Warning::HeartbeatFailed,
-        Warning::ReportsNotRead,
-    ]
+    vec![Warning::CannotStart, Warning::LedgerNotWritten, Warning::HeartbeatFailed, Warning::ReportsNotRead]
 }
 
 pub fn reports() -> Vec<ReportsError> {

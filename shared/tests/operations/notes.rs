@@ -1,8 +1,11 @@
 //! One wait and one refusal for each code.
 
+use std::time::Duration;
+
 use membership::decision::{QuorumCount, Refusal, Wait};
 use membership::ids::Timestamp;
-use membership::settings::Scheme;
+use membership::instance::Transition;
+use membership::settings::{Problem, Scheme};
 
 use super::fill::{CLUSTER, FAILURE, MEMBER, MINOR, N, X, change, closed, instance, moment, unreadable, x};
 
@@ -59,6 +62,10 @@ pub fn refusals() -> Vec<Refusal> {
         Refusal::LedgerMoved(x()),
         Refusal::Paused,
         Refusal::NoHook(x()),
+        Refusal::HookTimeoutShort {
+            transition: Transition::Launch,
+            timeout: Duration::from_secs(u64::try_from(N).unwrap()),
+        },
         Refusal::InServiceWithoutLedger(x()),
         Refusal::TwoClusters(CLUSTER, CLUSTER),
         Refusal::VoterUnseen { voter: MEMBER, heard: x() },
@@ -100,5 +107,17 @@ pub fn refusals() -> Vec<Refusal> {
         Refusal::EndedAndRuns,
         Refusal::NoAddress,
         Refusal::Version { version: x(), why: closed() },
+    ]
+}
+
+pub fn problems() -> Vec<Problem> {
+    vec![
+        Problem::Unreadable { source: x(), why: x() },
+        Problem::NameUnreadable(x()),
+        Problem::NameMisspelt { tag: x() },
+        Problem::NameTrimmed(X.into()),
+        Problem::PausedMisspelt { tag: x() },
+        Problem::Defaulted { source: x(), why: x(), default: x() },
+        Problem::UnknownTag { tag: x(), nearest: x() },
     ]
 }

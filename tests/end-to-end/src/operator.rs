@@ -97,9 +97,15 @@ impl Cluster {
     /// Sets the heartbeat timeout of the launch hook, in seconds, for the instances that are launched from
     /// now on.
     pub async fn launch_heartbeat(&self, seconds: i32) -> Result<()> {
+        self.hook_heartbeat("launch", seconds).await
+    }
+
+    /// Sets the heartbeat timeout of the `launch` or `terminate` hook, in seconds, for the actions that begin from
+    /// now on.
+    pub async fn hook_heartbeat(&self, hook: &str, seconds: i32) -> Result<()> {
         let call = self.account.autoscaling.put_lifecycle_hook().auto_scaling_group_name(&self.name);
-        let call = call.lifecycle_hook_name("etcd-asg-launch").heartbeat_timeout(seconds);
-        call.send().await.context("changing the launch hook")?;
+        let call = call.lifecycle_hook_name(format!("etcd-asg-{hook}")).heartbeat_timeout(seconds);
+        call.send().await.context("changing the hook")?;
         Ok(())
     }
 
@@ -113,9 +119,21 @@ impl Cluster {
 
     /// Sets the tag `etcd-asg:<setting>` of the group.
     pub async fn tag(&self, setting: &str, value: &str) -> Result<()> {
+        self.tag_as(&format!("etcd-asg:{setting}"), value).await
+    }
+
+    /// Sets a tag of the group, whatever its key is.
+    pub async fn tag_as(&self, key: &str, value: &str) -> Result<()> {
         let tag = Tag::builder().resource_id(&self.name).resource_type("auto-scaling-group");
-        let tag = tag.key(format!("etcd-asg:{setting}")).value(value).propagate_at_launch(false).build();
+        let tag = tag.key(key).value(value).propagate_at_launch(false).build();
         self.account.autoscaling.create_or_update_tags().tags(tag).send().await?;
+        Ok(())
+    }
+
+    /// Deletes a tag of the group.
+    pub async fn untag(&self, key: &str) -> Result<()> {
+        let tag = Tag::builder().resource_id(&self.name).resource_type("auto-scaling-group").key(key);
+        self.account.autoscaling.delete_tags().tags(tag.build()).send().await?;
         Ok(())
     }
 

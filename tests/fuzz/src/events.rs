@@ -24,7 +24,7 @@ pub fn events(data: &[u8]) {
         }
     }
     match reconcile(data) {
-        Ok(ReconcileEvent::All | ReconcileEvent::TestNotification) => {}
+        Ok(ReconcileEvent::All { .. } | ReconcileEvent::TestNotification) => {}
         Ok(ReconcileEvent::One { cluster, .. }) => {
             assert_eq!(ClusterName::parse(cluster.as_str()), Ok(cluster));
         }

@@ -16,6 +16,9 @@ mod etcd;
 mod event;
 mod events;
 mod ledger;
+#[path = "../../../shared/src/naming.rs"]
+#[allow(dead_code, reason = "only the parts that read text from outside are driven")]
+mod naming;
 mod settings;
 mod texts;
 

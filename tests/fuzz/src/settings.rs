@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use membership::settings::Settings;
 
 use crate::config::Config;
+use crate::naming::Named;
 use crate::one_sentence;
 
 /// Lines of `name=value`. A value is taken as a whole, or it is refused and nothing changes.
@@ -44,10 +45,10 @@ fn configured(pairs: &[(&str, &str)]) {
         Ok(config) => {
             let tags: BTreeMap<String, String> =
                 pairs.iter().map(|(n, v)| (format!("etcd-asg:{n}"), (*v).to_owned())).collect();
-            match config.settings(&tags) {
-                Ok(settings) => in_range(&settings),
-                Err(error) => one_sentence(&error.to_string()),
-            }
+            let settings = config.settings(&tags);
+            in_range(&settings);
+            let named = Named::of(&tags).map(|named| named.problems).unwrap_or_default();
+            named.iter().chain(&settings.problems).for_each(|problem| one_sentence(&problem.to_string()));
         }
     }
 }

@@ -12,9 +12,13 @@ pub fn report_unfit(group: &Group, d: &mut Decision) {
     if let Some(what) = &group.units {
         d.refuse(Subject::Cluster, Refusal::CountsUnits(what.clone()));
     }
+    for (transition, timeout) in group.hooks_too_short() {
+        d.refuse(Subject::Cluster, Refusal::HookTimeoutShort { transition, timeout });
+    }
 }
 
 /// Whether a cluster may be founded or adopted in this group.
 pub fn is_fit(group: &Group, guards: Guards) -> bool {
-    guards.allows(Guard::GroupIsFit, !group.reuses && group.units.is_none())
+    let kept_alive = guards.allows(Guard::HeartbeatsFit, group.hooks_too_short().next().is_none());
+    kept_alive && guards.allows(Guard::GroupIsFit, !group.reuses && group.units.is_none())
 }

@@ -28,6 +28,13 @@ pub fn end_termination(d: &mut Decision, instance: &Instance) {
 
 /// Every hook that waits, whatever it waits for. Of an instance that may be on its way back into a warm pool, it is not
 /// known which hook waits.
+pub fn every_waiting_hook(group: &Group) -> Vec<KeepAlive> {
+    let mut d = Decision::default();
+    keep_every_hook_alive(group, &mut d);
+    d.keep_alive
+}
+
+/// Nothing is decided about the group, so no hook of it may run out.
 pub fn keep_every_hook_alive(group: &Group, d: &mut Decision) {
     for instance in &group.instances {
         match instance.state() {

@@ -6,12 +6,12 @@
 //!
 //! | rule | file | what it proposes or does | its guards |
 //! |---|---|---|---|
-//! | hands off | this file, `ownership.rs` | nothing: the group, its owner or the ledger was not seen, the group is another deployment's, the ledger is about another group or was moved away, or the group is paused | `SameVpc`, `OwnerIsThis`, `SameClusterName`, `LedgerStays`, `SameGroup`, `NotPaused` |
+//! | hands off | this file, `ownership.rs` | nothing but heartbeats: a setting that decides this was not understood, the group, its owner or the ledger was not seen, the group is another deployment's, the ledger is about another group or was moved away, or the group is paused | `SameVpc`, `OwnerIsThis`, `SameClusterName`, `LedgerStays`, `SameGroup`, `NotPaused`, `SettingsUnderstood` |
 //! | ownership | `ownership.rs` | writes the record of the group's owner, and nothing else until it has settled | `OwnerSettled`, `AdoptionAnnounced`, `OwnerByIdentity` |
 //! | `ports` | `rules/ports.rs` | nothing: the settings' ports are equal, or are not those that the members serve | `TwoPorts`, `SamePorts` |
 //! | `warm_pool` | `rules/warm_pool.rs` | ends hooks in a warm pool | – |
 //! | `pooled` | `pooled.rs` | nothing; an instance of the warm pool that was a member counts as leaving from here on | `PooledIsLeaving` |
-//! | `report_unfit` | `fit.rs` | nothing; reports a group in which no cluster may be founded | `GroupIsFit` |
+//! | `report_unfit` | `fit.rs` | nothing; reports a group in which no cluster may be founded | `GroupIsFit`, `HeartbeatsFit` |
 //! | `found` | `generation/found.rs` | without a ledger and without an etcd: the first generation and its seed | `NothingAnswers`, `NothingInService`, `EnvMeansData`, `SeedIsQuiet` |
 //! | `adopt` | `generation/adopt.rs` | without a ledger and with an etcd: a ledger for the running cluster | `OneClusterAnswers`, `AdoptedWithQuorum`, `NoVoterUnseen`, `PeersReachable`, `OneScheme` |
 //! | bookkeeping | `bookkeeping/` | expired claims, identity, foreign members, unanswered changes, first votes, conditions, the phase, forgotten instances, the next generation | `ClaimUntilExpiry` to `NoClaimBeforeNext`, `Lapsed…`, `JoinPatienceOver`, `SnapshotIsProgress`, `IndexAfterTheLastLeft` |
@@ -53,6 +53,7 @@ mod rules;
 pub(crate) use self::bookkeeping::bring_up_to_date;
 pub(crate) use self::calls::{Added, joiner_env_after_add};
 pub(crate) use self::generation::peers::host_of as peer_host;
+pub use self::hooks::every_waiting_hook;
 use self::ownership::Standing;
 use crate::decision::{Decision, Refusal, Subject, Verdict, Wait};
 use crate::env;
@@ -60,6 +61,7 @@ use crate::guard::{Guard, Guards};
 use crate::ids::{Nonce, Timestamp};
 use crate::ledger::{Edit, GroupIdentity, Ledger, Phase};
 use crate::observation::{Group, Observation, Seen, end_word};
+use crate::settings::{Problem, Settings};
 use crate::view::View;
 
 /// Decides what this observation comes to at this time. `me` is the nonce of the claim that this invocation holds,
@@ -82,7 +84,7 @@ pub fn decide_with(obs: &Observation, now: Timestamp, me: Option<&Nonce>, guards
     };
     let pooled = pooled::seen(obs, group, now, guards);
     let group = pooled.as_ref().unwrap_or(group);
-    match hands_off(obs, group, now, guards) {
+    match hands_off(obs, group, now, guards, &mut d) {
         Ok((Some(ledger), Standing::Ours)) => {
             fit::report_unfit(group, &mut d);
             rules::warm_pool::warm_pool(obs, group, &mut d);
@@ -101,11 +103,13 @@ pub fn decide_with(obs: &Observation, now: Timestamp, me: Option<&Nonce>, guards
             }
             ownership::claim_without_ledger(obs, group, &standing, plan, &mut d);
         }
-        Err(verdict) => {
+        Err(HandsOff(verdict)) => {
             // Nothing is done about a cluster that is left alone. What it has lost is said all the same, where this is
             // the ledger that tells.
-            let is_elsewhere = ownership::is_elsewhere(&verdict);
-            d.note(Subject::Cluster, verdict);
+            let is_elsewhere = verdict.as_ref().is_some_and(ownership::is_elsewhere);
+            if let Some(verdict) = verdict {
+                d.note(Subject::Cluster, verdict);
+            }
             if let Seen::Known(Some(ledger)) = &obs.ledger
                 && !is_elsewhere
                 && same_group(ledger, group, guards).is_ok()
@@ -118,8 +122,29 @@ pub fn decide_with(obs: &Observation, now: Timestamp, me: Option<&Nonce>, guards
     d
 }
 
+/// The cluster is not touched at all. The verdict says why, where that was not noted before.
+struct HandsOff(Option<Verdict>);
+
 /// The ledger as read and how this deployment stands to the group, or why the cluster is not touched at all.
 fn hands_off<'a>(
+    obs: &'a Observation,
+    group: &Group,
+    now: Timestamp,
+    guards: Guards,
+    d: &mut Decision,
+) -> Result<(Option<&'a Ledger>, Standing), HandsOff> {
+    let Settings { problems, paused, .. } = &group.settings;
+    for problem in problems {
+        d.refuse(Subject::Cluster, Refusal::Setting(problem.clone()));
+    }
+    let said = paused.then_some(Verdict::Refused(Refusal::Paused));
+    let understood = !problems.iter().any(Problem::hands_off);
+    guards.require(Guard::SettingsUnderstood, understood, || HandsOff(said))?;
+    seen(obs, group, now, guards).map_err(|verdict| HandsOff(Some(verdict)))
+}
+
+/// The ledger as read and how this deployment stands to the group, where the settings are understood.
+fn seen<'a>(
     obs: &'a Observation,
     group: &Group,
     now: Timestamp,

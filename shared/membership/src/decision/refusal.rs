@@ -1,14 +1,16 @@
 //! What is not done until an operator, or another rule, changes something.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::change::Change;
 use crate::codes;
 use crate::etcd::Unreadable;
 use crate::ids::{ClusterId, ClusterName, MemberId, Timestamp};
+use crate::instance::Transition;
 use crate::ledger::Failure;
-use crate::observation::END_TAG;
-use crate::settings::Scheme;
+use crate::observation::{END_TAG, SHORTEST_HEARTBEAT};
+use crate::settings::{Problem, Scheme};
 use crate::version::Closed;
 use crate::words::quoted;
 
@@ -47,8 +49,17 @@ pub enum Refusal {
     LedgerMoved(String),
     /// An operator paused the cluster.
     Paused,
+    /// Something in the settings was not understood.
+    Setting(Problem),
     /// The group has no usable hook of one of the two transitions. The text says which, and what to do.
     NoHook(String),
+    /// The heartbeat timeout of this hook is shorter than the heartbeats can be trusted with.
+    HookTimeoutShort {
+        /// Which hook.
+        transition: Transition,
+        /// Its heartbeat timeout.
+        timeout: Duration,
+    },
     /// The group's name has a character that an env file cannot hold.
     GroupName(String),
     /// An instance is in service, there is no ledger, and no etcd answers. The text says what was heard of it.
@@ -212,6 +223,7 @@ codes!(Refusal {
     Refusal::LedgerMoved(_) => "ledger-moved",
     Refusal::Paused => "paused",
     Refusal::NoHook(_) => "no-hook",
+    Refusal::HookTimeoutShort { .. } => "hook-timeout-too-short",
     Refusal::GroupName(_) => "group-name-unusable",
     Refusal::InServiceWithoutLedger(_) => "no-ledger",
     Refusal::TwoClusters(..) => "two-clusters",
@@ -253,6 +265,7 @@ codes!(Refusal {
     Refusal::EndedAndRuns => "ended-but-running",
     Refusal::NoAddress => "no-address",
     Refusal::Version { .. } => "version-may-not-vote",
+    ; Refusal::Setting(problem) => problem,
 });
 
 impl fmt::Display for Refusal {
@@ -279,7 +292,16 @@ impl fmt::Display for Refusal {
                 "the ledger was moved to {to}; the deployment that reads it there manages this group"
             ),
             Refusal::Paused => f.write_str("the group is paused by its tag etcd-asg:paused"),
+            Refusal::Setting(problem) => write!(f, "{problem}"),
             Refusal::NoHook(why) => write!(f, "the group has no lifecycle hook for etcd-asg: {why}"),
+            Refusal::HookTimeoutShort { transition, timeout } => {
+                let (hook, least) = (transition.name(), SHORTEST_HEARTBEAT.as_secs());
+                write!(
+                    f,
+                    "the {hook} hook has a heartbeat timeout of {} s: it can run out between two runs of the schedule; set HeartbeatTimeout to {least} s or more",
+                    timeout.as_secs()
+                )
+            }
             Refusal::GroupName(name) => write!(
                 f,
                 "the group's name {} cannot be given to its hosts: it may have printable ASCII without quotes, backslashes, dollar signs and backquotes; make a group with another name",

@@ -71,6 +71,7 @@ impl Graded for Refusal {
             | Refusal::ClusterRenamed { .. }
             | Refusal::NoHook(_)
             | Refusal::InServiceWithoutLedger(_)
+            | Refusal::HookTimeoutShort { .. }
             | Refusal::TwoClusters(..)
             | Refusal::OtherCluster(_)
             | Refusal::Unreadable { .. }
@@ -102,6 +103,7 @@ impl Graded for Refusal {
             | Refusal::EndNotMeant { .. }
             | Refusal::EndTagWrong { .. }
             | Refusal::Version { .. } => Severity::Warn,
+            Refusal::Setting(problem) => problem.severity(),
             Refusal::Paused | Refusal::LastVoter | Refusal::NoAddress => Severity::Info,
         }
     }

@@ -67,12 +67,11 @@ impl Scene {
     /// hook.
     pub async fn three_with_long_launches(&self) -> Result<(Cluster, Load)> {
         let cluster = self.cluster(0).await?;
-        for (hook, heartbeat) in [("etcd-asg-launch", 7_200), ("etcd-asg-terminate", 30)] {
-            let put = self.account.autoscaling.put_lifecycle_hook().auto_scaling_group_name(&cluster.name);
-            put.lifecycle_hook_name(hook).heartbeat_timeout(heartbeat).send().await?;
-        }
+        cluster.hook_heartbeat("launch", 7_200).await?;
         cluster.scale(3).await?;
         cluster.settles(3).await?;
+        // A cluster is founded only with hooks of a minute.
+        cluster.hook_heartbeat("terminate", 30).await?;
         let load = Load::start(&cluster, "load")?;
         Ok((cluster, load))
     }

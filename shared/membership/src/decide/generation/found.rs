@@ -26,7 +26,15 @@ pub fn found(obs: &Observation, group: &Group, guards: Guards, d: &mut Decision)
             keep_alive(d, instance, Transition::Launch);
         }
     }
-    if free {
+    if !free {
+        // The ledger may have been lost, and a leaving instance may be a voter.
+        let leaving = group.instances.iter().filter(|i| i.terminate_hook_waits());
+        for instance in leaving {
+            if !d.keep_alive.iter().any(|kept| kept.instance == instance.id) {
+                keep_alive(d, instance, Transition::Terminate);
+            }
+        }
+    } else {
         group.instances.iter().for_each(|i| end_termination(d, i));
     }
     if let Err(why) = &group.launch_hook {

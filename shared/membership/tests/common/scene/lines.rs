@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use membership::alarm::Alarm;
 use membership::etcd::{KeysHash, Member};
-use membership::ids::{ClusterId, MemberId, Nonce};
+use membership::ids::{ClusterId, ClusterName, MemberId, Nonce};
 use membership::ledger::{Condition, ConditionKey, Failures, Origin, Phase, Seed, Source};
 use membership::observation::Seen;
 use membership::report::HostReport;
+use membership::settings::Problem;
 
 use super::{Building, Env, Line, NOW, OURS, OddList, address};
 
@@ -20,6 +21,10 @@ impl Building {
             "setting" => {
                 let words: Vec<_> = text.split_whitespace().collect();
                 self.group.settings.set(words[1], words[2]).unwrap();
+            }
+            "problem" => {
+                let words: Vec<_> = text.split_whitespace().collect();
+                self.problem(words[1], words.get(2).copied().unwrap_or_default());
             }
             "member" => self.member_line(&Line::parse(text, 2)),
             "condition" => {
@@ -150,6 +155,21 @@ impl Building {
         owner.without_ledger = line.has("unproven");
         if let Some(age) = line.number("age") {
             record.written = NOW.minus(Duration::from_secs(age));
+        }
+    }
+
+    fn problem(&mut self, name: &str, value: &str) {
+        let settings = &mut self.group.settings;
+        match name {
+            "name" => settings.problems.push(Problem::NameUnreadable(ClusterName::parse(value).unwrap_err())),
+            "name-blanks" => settings.problems.push(Problem::NameTrimmed(value.into())),
+            "name-misspelt" => settings.problems.push(Problem::NameMisspelt { tag: value.to_owned() }),
+            "paused-misspelt" => settings.problems.push(Problem::PausedMisspelt { tag: value.to_owned() }),
+            "unknown-tag" => {
+                let (tag, nearest) = (value.to_owned(), "etcd-asg:join-patience".to_owned());
+                settings.problems.push(Problem::UnknownTag { tag, nearest });
+            }
+            setting => settings.take(setting, value, &format!("the group's tag etcd-asg:{setting}")),
         }
     }
 

@@ -8,6 +8,8 @@
 //! cluster phase=opened seed=i-1 generation=2 founded=3.5.35 adopted no-identity
 //! no-ledger                            instead of a line `cluster`
 //! setting join-patience 60s
+//! problem paused maybe                 a tag whose value cannot be read; then the value
+//!   name | name-blanks | name-misspelt | paused-misspelt | unknown-tag     what is wrong with a tag's key or the name
 //! i-1 InService voter=1 leader         an instance with its member, probe, record and env; then any of these:
 //!   voter=1 | learner=4                its member; without it, an instance that never joined
 //!   age=60                             launched so many seconds ago
@@ -127,8 +129,9 @@ impl Scene {
     pub fn parse(text: &str) -> Scene {
         let mut b = Building::new();
         let lines = || text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
-        let first =
-            |l: &&str| matches!(l.split(' ').next(), Some("group" | "cluster" | "no-ledger" | "setting"));
+        let first = |l: &&str| {
+            matches!(l.split(' ').next(), Some("group" | "cluster" | "no-ledger" | "setting" | "problem"))
+        };
         lines().filter(first).for_each(|l| b.line(l));
         lines().filter(|l| l.starts_with("i-") || l.starts_with("member ")).for_each(|l| b.line(l));
         lines()

@@ -73,7 +73,7 @@ fn seen(state: &State, group: &Group) -> observation::Group {
     let mut settings = Settings::default();
     for (tag, value) in &group.tags {
         if let Some(name) = tag.strip_prefix(TAG).filter(|name| Settings::NAMES.contains(name)) {
-            let _ = settings.set(name, &value.value);
+            settings.take(name, &value.value, &format!("the group's tag {tag}"));
         }
     }
     let instances = state.instances.values().filter(|machine| {

@@ -1,7 +1,14 @@
 //! The settings of one group, with their defaults and ranges.
 
+mod problem;
+pub mod spelling;
+mod value;
+
 use std::time::Duration;
 
+pub use self::problem::Problem;
+pub use self::value::{duration, truth};
+use self::value::{port, prefix};
 use crate::words::{one_line, quoted};
 
 /// The settings of one cluster. Each value comes from the group's tag `etcd-asg:<name>`, else from the function's
@@ -26,6 +33,8 @@ pub struct Settings {
     pub unproven_grace: Duration,
     /// How long a leaving voter waits for its replacement.
     pub leave_patience: Duration,
+    /// What could not be understood in the tags and in the environment.
+    pub problems: Vec<Problem>,
 }
 
 /// The URL scheme that etcd serves.
@@ -60,6 +69,7 @@ impl Default for Settings {
             join_patience: Duration::from_secs(300),
             unproven_grace: Duration::from_secs(180),
             leave_patience: Duration::from_secs(1800),
+            problems: Vec::new(),
         }
     }
 }
@@ -85,9 +95,9 @@ impl Settings {
         format!("{scheme} {client}/{peer} {}/{} s", seconds[0], seconds[1])
     }
 
-    /// Sets one value from text. Durations are seconds, or a number with `s`, `m` or `h`.
+    /// Sets one value from text, as people write it (`value.rs`).
     ///
-    /// The error is one sentence that names the setting, the value and what is allowed.
+    /// The error is one sentence that names the setting, the value and what is allowed. Nothing is changed then.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
         let wrong = |allowed: &str| format!("setting {name}: {} is not {allowed}", quoted(value));
         let span = |low: u64, high: u64, allowed: &str| match duration(value) {
@@ -95,7 +105,7 @@ impl Settings {
             _ => Err(wrong(allowed)),
         };
         match name {
-            "paused" => self.paused = value.parse().map_err(|_| wrong("true or false"))?,
+            "paused" => self.paused = truth(value).ok_or_else(|| wrong("true or false"))?,
             "prefix" => {
                 let allowed = "a parameter path such as /etcd-asg, of 12 levels at most, that does not begin with /aws or /ssm";
                 self.prefix = prefix(value).ok_or_else(|| wrong(allowed))?
@@ -103,7 +113,7 @@ impl Settings {
             "client-port" => self.client_port = port(value).ok_or_else(|| wrong("a port from 1 to 65535"))?,
             "peer-port" => self.peer_port = port(value).ok_or_else(|| wrong("a port from 1 to 65535"))?,
             "scheme" => {
-                self.scheme = match value {
+                self.scheme = match value.trim().to_lowercase().as_str() {
                     "http" => Scheme::Http,
                     "https" => Scheme::Https,
                     _ => return Err(wrong("http or https")),
@@ -120,33 +130,44 @@ impl Settings {
         }
         Ok(())
     }
-}
 
-fn port(text: &str) -> Option<u16> {
-    text.parse().ok().filter(|p| *p > 0)
-}
-
-/// No parameter's name begins with aws or ssm, in any case, and a name has fifteen levels at most (SSM API reference,
-/// `PutParameter`). Three levels come below the prefix: the cluster, `instances` and the instance.
-fn prefix(text: &str) -> Option<String> {
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_.-/".contains(&b);
-    let shape = text.starts_with('/') && text.len() > 1 && !text.ends_with('/') && !text.contains("//");
-    let begins = |word: &str| text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(word));
-    let taken = begins("/aws") || begins("/ssm") || text.matches('/').count() > 12;
-    (shape && !taken && text.len() <= 500 && text.bytes().all(allowed)).then(|| text.to_owned())
-}
-
-fn duration(text: &str) -> Option<Duration> {
-    let (digits, unit) = match text.char_indices().last()? {
-        (at, 's') => (&text[..at], 1),
-        (at, 'm') => (&text[..at], 60),
-        (at, 'h') => (&text[..at], 3600),
-        _ => (text, 1),
-    };
-    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
+    /// Sets one value from text that stands at `source`, such as `the group's tag etcd-asg:paused`. A value that
+    /// cannot be read becomes a problem, and changes nothing else. A value that can be read ends the problem of an
+    /// outranked source.
+    pub fn take(&mut self, name: &str, value: &str, source: &str) {
+        let before = self.clone();
+        match self.set(name, value) {
+            Ok(()) => self.problems.retain(|p| !p.is_about(name)),
+            Err(why) => {
+                let source = source.to_owned();
+                self.problems.push(match before.time(name) {
+                    Some(time) => Problem::Defaulted { source, why, default: value::shown(time) },
+                    None => Problem::Unreadable { source, why },
+                });
+            }
+        }
     }
-    digits.parse::<u64>().ok()?.checked_mul(unit).map(Duration::from_secs)
+
+    /// Whether nothing may be done about the cluster until an operator has corrected a setting.
+    pub fn hands_off(&self) -> bool {
+        self.problems.iter().any(Problem::hands_off)
+    }
+
+    /// Whether this setting has a value that cannot be read.
+    pub fn is_unreadable(&self, name: &str) -> bool {
+        self.problems.iter().any(|p| p.is_about(name))
+    }
+
+    /// The value of a setting that is a time.
+    fn time(&self, name: &str) -> Option<Duration> {
+        match name {
+            "formation-patience" => Some(self.formation_patience),
+            "join-patience" => Some(self.join_patience),
+            "unproven-grace" => Some(self.unproven_grace),
+            "leave-patience" => Some(self.leave_patience),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -169,7 +190,8 @@ mod tests {
             ("client-port", "70000"),
             ("prefix", "etcd"),
             ("prefix", "/a//b"),
-            ("paused", "yes"),
+            ("paused", "maybe"),
+            ("paused", ""),
             ("scheme", "ftp"),
             ("colour", "red"),
         ] {
@@ -178,6 +200,29 @@ mod tests {
             assert!(error.contains(name), "{error}");
             assert_eq!(s, before, "a refused value changes nothing");
         }
+    }
+
+    #[test]
+    fn what_cannot_be_read_becomes_a_problem() {
+        let mut s = Settings::default();
+        for name in ["paused", "prefix", "client-port", "peer-port", "scheme"] {
+            s.take(name, "?", "a tag");
+            assert!(
+                matches!(s.problems.last(), Some(Problem::Unreadable { .. })),
+                "{name}: {:?}",
+                s.problems
+            );
+        }
+        assert!(s.hands_off());
+        let mut s = Settings { join_patience: Duration::from_secs(60), ..Settings::default() };
+        s.take("join-patience", "soon", "a tag");
+        let Some(Problem::Defaulted { default, .. }) = s.problems.last() else { panic!("{:?}", s.problems) };
+        assert_eq!(default, "1m", "the value that counted before");
+        assert!(!s.hands_off());
+        s.take("unproven-grace", "", "a tag");
+        assert_eq!(s.problems.len(), 2);
+        s.take("join-patience", " 5 min ", "another tag");
+        assert_eq!((s.problems.len(), s.join_patience), (1, Duration::from_secs(300)));
     }
 
     #[test]
@@ -208,6 +253,7 @@ mod tests {
             join_patience: seconds(7_200),
             unproven_grace: seconds(3_600),
             leave_patience: seconds(172_800),
+            problems: Vec::new(),
         };
         assert_eq!(s, wanted);
         s.set("scheme", "http").unwrap();
@@ -230,7 +276,7 @@ mod tests {
             ("leave-patience", ""),
             ("leave-patience", "-1"),
             ("leave-patience", "+1"),
-            ("leave-patience", "1d"),
+            ("leave-patience", "3d"),
             ("leave-patience", "99999999999999999999"),
         ] {
             assert!(s.set(name, value).is_err(), "{name} takes {value:?}");
