@@ -411,7 +411,7 @@ mod tests {
         let all = [ours.clone(), theirs.clone(), marked];
         assert_eq!(chosen(&all, Some("ours")).unwrap(), "marked", "the mark is the operator's word");
         assert_eq!(
-            chosen(&[theirs.clone()], Some("ours")).unwrap(),
+            chosen(std::slice::from_ref(&theirs), Some("ours")).unwrap(),
             "theirs",
             "ours is gone: it is forgotten"
         );

@@ -17,7 +17,7 @@ use etcd_asg::telemetry::Warning;
 use membership::invocation::Retry;
 use membership::ledger::LedgerError;
 
-use super::fill::{N, X, instance, x};
+use super::fill::{N, X, instance, json, x};
 
 pub fn events() -> Vec<EventError> {
     vec![
@@ -127,8 +127,4 @@ pub fn etcd() -> Vec<EtcdError> {
 
 fn http() -> reqwest::Error {
     reqwest::Client::new().get("no URL").build().unwrap_err()
-}
-
-fn json() -> serde_json::Error {
-    serde_json::from_str::<u8>("no JSON").unwrap_err()
 }

@@ -39,6 +39,11 @@ pub fn moment() -> Timestamp {
     Timestamp(71_717_171_000)
 }
 
+/// What a parser of JSON says.
+pub fn json() -> serde_json::Error {
+    serde_json::from_str::<u8>("no JSON").unwrap_err()
+}
+
 /// The sentence with `…` for whatever was filled in.
 pub fn shown(sentence: &str) -> String {
     let filled = [
@@ -53,6 +58,7 @@ pub fn shown(sentence: &str) -> String {
         MEMBER.to_string(),
         CLUSTER.to_string(),
         MINOR.to_string(),
+        json().to_string(),
     ];
     filled.iter().fold(sentence.to_owned(), |text, filled| text.replace(filled, "…"))
 }
