@@ -98,7 +98,7 @@ fn an_adopted_learner_has_no_vote() {
     let scene =
         Scene::parse("no-ledger\ni-1 InService voter=1 name=a leader\ni-2 InService learner=2 name=b");
     let decision = decide(&scene.obs, NOW, None);
-    let [Edit::Adopt(adoption)] = decision.edits.as_slice() else { panic!("{:?}", decision.edits) };
+    let [Edit::Adopt(adoption), ..] = decision.edits.as_slice() else { panic!("{:?}", decision.edits) };
     let voted = |id| adoption.members[&InstanceId::from(id)].voted;
     assert!(voted("i-1") && !voted("i-2"));
 }

@@ -100,7 +100,7 @@ pub fn refusals() -> Vec<Refusal> {
         Refusal::EnvWithoutLedger,
         Refusal::PoolTakesBack,
         Refusal::CountsUnits(x()),
-        Refusal::EndNotMeant { max: 0, word: x() },
+        Refusal::EndNotMeant { word: x() },
         Refusal::EndTagWrong { says: x(), right: x() },
         Refusal::DiesWithItsData { at: moment() },
         Refusal::EndedAndRuns,

@@ -185,8 +185,6 @@ pub enum Refusal {
     CountsUnits(String),
     /// The group wants no instance, and nobody has said that the cluster may end with its data.
     EndNotMeant {
-        /// The group's maximum size. Only 0 can end a cluster.
-        max: usize,
         /// What the tag `etcd-asg:end` has to say for this generation to end.
         word: String,
     },
@@ -420,14 +418,10 @@ impl fmt::Display for Refusal {
                 f,
                 "the group's desired capacity counts {what}, not instances, so it does not say how many members the cluster is to have, and no cluster is founded or adopted; give the group one capacity unit for each instance"
             ),
-            Refusal::EndNotMeant { max, word } => {
-                let (also, sizes) =
-                    if *max == 0 { ("", "desired capacity and maximum size are") } else { (" and its maximum size to 0", "desired capacity is") };
-                write!(
-                    f,
-                    "the group's {sizes} 0, which alone ends no cluster: every voter is kept with its data; to go on, give the group its size again; to end the cluster with all its data, set the group's tag {END_TAG} to {word}{also}"
-                )
-            }
+            Refusal::EndNotMeant { word } => write!(
+                f,
+                "the group's size is 0, which alone ends no cluster: every voter is kept with its data; to go on, give the group its size again; to end the cluster with all its data, set the group's tag {END_TAG} to {word} beside a maximum size of 0"
+            ),
             Refusal::EndTagWrong { says, right } => write!(
                 f,
                 "the group's tag {END_TAG} says {}, which ends nothing; to end this cluster with all its data at maximum size 0 it has to be {right}; otherwise remove it",

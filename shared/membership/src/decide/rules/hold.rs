@@ -20,7 +20,7 @@ pub fn hold(v: View<'_>, d: &mut Decision) {
     if !v.held() {
         return;
     }
-    d.refuse(Subject::Cluster, Refusal::EndNotMeant { max: v.group.max, word: v.end_word() });
+    d.refuse(Subject::Cluster, Refusal::EndNotMeant { word: v.end_word() });
     for instance in v.group.instances.iter().filter(|i| i.terminate_hook_waits() && v.may_vote(i)) {
         tell_its_death(v, d, instance);
         let cap = v.group.hook(Transition::Terminate).map_or(MOST_RESERVE, |hook| hook.cap());
