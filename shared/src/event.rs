@@ -80,7 +80,7 @@ codes!(EventError {
     EventError::WrongRequest(_) => "request-wrong",
 });
 
-/// EventBridge delivers JSON of a bounded size, so anything else is somebody's call by hand, who reads the answer. An
+/// EventBridge delivers events of a bounded size, so anything else is somebody's call by hand, who reads the answer. An
 /// event of the wrong kind comes from a rule of the deployment, which nobody watches.
 impl Graded for EventError {
     fn severity(&self) -> Severity {
@@ -88,9 +88,9 @@ impl Graded for EventError {
             EventError::Oversized(_)
             | EventError::NotText
             | EventError::NotJson(_)
+            | EventError::NotAnEvent(_)
             | EventError::WrongRequest(_) => Severity::Warn,
             EventError::Wrapped { .. }
-            | EventError::NotAnEvent(_)
             | EventError::WrongSource { .. }
             | EventError::WrongKind { .. }
             | EventError::WrongDetail(_) => Severity::Error,

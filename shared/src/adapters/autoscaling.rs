@@ -155,7 +155,8 @@ impl AutoScaling {
         let mut groups = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|e| AwsFailure::of("DescribeAutoScalingGroups", e))?;
-            let tagged = |g: &&AutoScalingGroup| g.tags().iter().any(|t| t.key() == Some(CLUSTER_TAG));
+            let wanted = |key: &str| key == CLUSTER_TAG || NEAR_SPELLINGS.contains(&key);
+            let tagged = |g: &&AutoScalingGroup| g.tags().iter().any(|t| t.key().is_some_and(wanted));
             for group in page.auto_scaling_groups().iter().filter(tagged) {
                 groups.push(self.with_warm_pool(group).await?);
             }

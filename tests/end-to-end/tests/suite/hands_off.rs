@@ -8,28 +8,7 @@ use end_to_end::cluster::{Cluster, LIMIT};
 use end_to_end::wait::until;
 use serde_json::Value;
 
-use crate::support::{brisk, on_a_stage};
-
-/// The hook of this instance is kept alive, again and again, and the instance still waits in this state.
-async fn is_kept(cluster: &Cluster, instance: &str, state: &str) -> Result<()> {
-    let beats = || async {
-        let timeline = cluster.account.timeline().await?;
-        Ok::<_, anyhow::Error>(
-            timeline.iter().filter(|e| e.who == instance && e.text.contains("kept alive")).count(),
-        )
-    };
-    let before = beats().await?;
-    let kept = until("the hook is kept alive", LIMIT, || async {
-        let beats = beats().await?;
-        ensure!(beats >= before + 3, "{} heartbeats", beats - before);
-        Ok(())
-    });
-    cluster.explained(kept.await).await?;
-    let nodes = cluster.nodes().await?;
-    let is = nodes.iter().find(|n| n.id == instance).map(|n| n.lifecycle.as_str());
-    ensure!(is == Some(state), "{instance} is {is:?}");
-    Ok(())
-}
+use crate::support::{brisk, is_kept, on_a_stage};
 
 /// Some line of the log has this level and this code.
 async fn is_said(cluster: &Cluster, level: &str, code: &str) -> Result<()> {
@@ -156,8 +135,8 @@ fn without_ec2_the_hooks_are_kept_alive() {
         let cluster = scene.cluster(3).await?;
         cluster.settles(3).await?;
         let fault = serde_json::json!({
-            "fault": "api", "service": "ec2", "operation": "DescribeInstances", "caller": "functions",
-            "effect": {"fail": {"status": 503, "code": "Unavailable"}}
+            "fault": "api", "service": "ec2", "operation": "DescribeInstances", "caller": "function",
+            "effect": "fail", "status": 503, "code": "Unavailable"
         });
         let away = scene.account.lasting_fault(fault).await?;
         let leaving = cluster.follower().await?;

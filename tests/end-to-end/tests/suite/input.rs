@@ -101,8 +101,10 @@ fn a_typo_in_a_call_by_hand_is_no_error() {
             for request in [r#"{"cluster": "mian", "dryRun": true}"#, r#"{"cluster": "mian"}"#] {
                 refused(&scene, "reconcile", request.into(), "no-such-cluster", "mian").await?;
             }
-            refused(&scene, "reconcile", br#"{"clutser": "main"}"#.to_vec(), "request-wrong", "clutser")
-                .await?;
+            let misspelt = br#"{"clutser": "main"}"#.to_vec();
+            refused(&scene, "reconcile", misspelt, "event-not-eventbridge", "").await?;
+            let extra = br#"{"cluster": "main", "dryrun": true}"#.to_vec();
+            refused(&scene, "reconcile", extra, "request-wrong", "dryrun").await?;
             let log = scene.account.logs().await?;
             anyhow::ensure!(!log.contains("ERROR"), "a typo is an ERROR line:\n{log}");
             anyhow::ensure!(log.contains("no-such-cluster"), "the typo is not logged:\n{log}");

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use end_to_end::check;
-use end_to_end::cluster::Cluster;
+use end_to_end::cluster::{Cluster, LIMIT};
 use end_to_end::load::Load;
 use end_to_end::stage::Stage;
+use end_to_end::wait::until;
 use end_to_end::witness;
 use membership::ids::InstanceId;
 use region::Options;
@@ -94,5 +95,26 @@ pub async fn only_removed(cluster: &Cluster, instances: &[&str]) -> Result<()> {
     let of: BTreeSet<&str> = removed.iter().filter_map(|c| c.instance().map(InstanceId::as_str)).collect();
     let wanted: BTreeSet<&str> = instances.iter().copied().collect();
     anyhow::ensure!(of == wanted, "removals were expected of {wanted:?}, and were claimed of {removed:?}");
+    Ok(())
+}
+
+/// The hook of this instance is kept alive, again and again, and the instance still waits in this state.
+pub async fn is_kept(cluster: &Cluster, instance: &str, state: &str) -> Result<()> {
+    let beats = || async {
+        let timeline = cluster.account.timeline().await?;
+        Ok::<_, anyhow::Error>(
+            timeline.iter().filter(|e| e.who == instance && e.text.contains("kept alive")).count(),
+        )
+    };
+    let before = beats().await?;
+    let kept = until("the hook is kept alive", LIMIT, || async {
+        let beats = beats().await?;
+        ensure!(beats >= before + 3, "{} heartbeats", beats - before);
+        Ok(())
+    });
+    cluster.explained(kept.await).await?;
+    let nodes = cluster.nodes().await?;
+    let is = nodes.iter().find(|n| n.id == instance).map(|n| n.lifecycle.as_str());
+    ensure!(is == Some(state), "{instance} is {is:?}");
     Ok(())
 }
