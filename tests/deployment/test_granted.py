@@ -15,7 +15,7 @@ class Granted(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.functions = Template.functions(LedgerPrefix="ledgers")  # the region's own choice of a prefix
-        cls.cluster = Template.cluster(ClusterName="main")
+        cls.cluster = Template.cluster(ClusterName="main", ReportsBucket="bucket")
         cls.region = LocalRegion("--tick", "5", "--health-check-delay", "1")
         cls.addClassCleanup(cls.region.close)
         region = cls.region
@@ -84,7 +84,8 @@ class Granted(unittest.TestCase):
             for service, operations in self.state["calls"]["instance"].items()
             for operation in operations
         }
-        self.assertEqual(made, {"ssm:GetParameter", "autoscaling:CompleteLifecycleAction"})
+        # The put is the host's report, under its own name.
+        self.assertEqual(made, {"ssm:GetParameter", "autoscaling:CompleteLifecycleAction", "s3:PutObject"})
         self.assertLessEqual(made, actions(of_the_instance(self.cluster)))
 
     def test_every_parameter_that_was_published_may_be_written_by_functions_and_the_instances_read_theirs(self):

@@ -88,7 +88,7 @@ class Functions(unittest.TestCase):
         self.assertEqual([s["Condition"] for s in acting], [{"Null": {f"autoscaling:ResourceTag/{tag}": "false"}}])
 
     def test_every_variable_that_the_code_reads_is_passed_and_no_other(self):
-        names = re.search(r"NAMES: \[.*?\] = \[(.*?)\]", source("shared", "membership", "src", "settings.rs"), re.S)
+        names = re.search(r"NAMES: \[.*?\] = \[(.*?)\]", source("shared", "membership", "src", "settings", "mod.rs"), re.S)
         settings = {"ETCD_ASG_" + name.upper().replace("-", "_") for name in re.findall(r'"([a-z-]+)"', names.group(1))}
         read = set(re.findall(r'"(ETCD_ASG_[A-Z_]*[A-Z])"', source("shared", "src", "config.rs"))) | settings
         read -= {"ETCD_ASG_PAUSED"}  # a tag only
@@ -96,7 +96,7 @@ class Functions(unittest.TestCase):
         self.assertEqual(NOT_PASSED_YET - read, set(), "these are not read any more")
 
     def test_the_parameters_defaults_are_the_codes(self):
-        text = source("shared", "membership", "src", "settings.rs")
+        text = source("shared", "membership", "src", "settings", "mod.rs")
         for name, default in (
             re.findall(r"^            (\w+): Duration::from_secs\((\d+)\),$", text, re.M)
             + re.findall(r"^            (\w+_port): (\d+),$", text, re.M)
