@@ -165,7 +165,7 @@ class Album:
     def verdict(tab, cluster):
         """The sentence that the page shows for the cluster; the groups here are named as their clusters."""
         script = """(name) => [...document.querySelectorAll('.group')].find(
-            (one) => one.querySelector('h2').firstChild.data.trim() === name)?.querySelector('.verdict')?.innerText ?? ''"""
+            (one) => one.querySelector('h2')?.firstChild.data.trim() === name)?.querySelector('.verdict')?.innerText ?? ''"""
         return tab.value(f"({script})({json.dumps(cluster)})")
 
     def shows(self, state):

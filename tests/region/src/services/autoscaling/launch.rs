@@ -54,7 +54,8 @@ pub fn one(step: &mut Step<'_>, group_name: &str, cause: String, lifecycle: Life
         address: instance.address,
         image: launched.image,
         group: group_name.to_owned(),
-        cluster: group.tags.get(CLUSTER_TAG).map(|tag| tag.value.clone()),
+        // On AWS the user data name the cluster, without blanks that the tag may have.
+        cluster: group.tags.get(CLUSTER_TAG).map(|tag| tag.value.trim().to_owned()),
         prefix: step.site.options.prefix.clone(),
         boot_delay: step.site.options.boot_delay,
     };
