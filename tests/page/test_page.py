@@ -155,7 +155,8 @@ class Page(unittest.TestCase):
         for width in (1280, 800, 400):
             with self.subTest(width):
                 self.tab.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
-                self.assertEqual(self.tab.value("document.documentElement.scrollWidth > innerWidth"), False)
+                fits = "document.documentElement.scrollWidth <= innerWidth"
+                self.tab.wait_for("the page fits the window", lambda: self.tab.value(fits))
 
     def test_8_a_snapshot_shows_the_same_from_a_file(self):
         live = self.tab

@@ -96,13 +96,13 @@ impl World {
                 self.ssm.delete("initial-cluster", now);
             }
             Effect::CreateOwner(owner) => {
-                let text = serde_json::to_string(owner).expect("an owner is JSON");
+                let text = serde_json::json!(owner).to_string();
                 if self.ssm.create(OWNER, &text, now, &mut self.rng) {
                     self.tell(format!("r{run} records the owner: {owner}"));
                 }
             }
             Effect::TakeOwner(owner) => {
-                self.ssm.put(OWNER, &serde_json::to_string(owner).expect("an owner is JSON"), now);
+                self.ssm.put(OWNER, &serde_json::json!(owner).to_string(), now);
                 self.tell(format!("r{run} takes the group back: {owner}"));
             }
             Effect::DeleteEnv(id) => self.ssm.delete(&format!("instances/{id}"), now),

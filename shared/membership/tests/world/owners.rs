@@ -61,9 +61,9 @@ impl World {
             return settled.clone();
         }
         let record = if self.deployments.contested {
-            self.ssm.read_dated(OWNER, now, &mut self.rng).map(|(written, text)| {
-                let owner = serde_json::from_str(&text).expect("the record of an owner");
-                OwnerRecord { owner, written: Timestamp(written) }
+            self.ssm.read_dated(OWNER, now, &mut self.rng).and_then(|(written, text)| {
+                let owner = serde_json::from_str(&text).ok()?;
+                Some(OwnerRecord { owner, written: Timestamp(written) })
             })
         } else {
             Some(OwnerRecord { owner: me.clone(), written: Timestamp(0) })

@@ -67,9 +67,8 @@ fn a_misspelt_cluster_tag_is_told_and_its_instance_waits() {
 #[test]
 fn blanks_around_the_name_are_left_out_where_the_name_is_free() {
     on_a_stage(brisk, |scene| async move {
-        // The region's host knows its cluster by the tag of its launch, so the cluster is only founded here.
         let first = tagged_as(&scene, "main", "etcd-asg:cluster", " main").await?;
-        until("the cluster is founded", LIMIT, || async { first.seed().await }).await?;
+        first.settles(1).await?;
         first.reports("cluster", "cluster-tag-blanks").await?;
         let second = tagged_as(&scene, "second", "etcd-asg:cluster", "main ").await?;
         second.reports_fact("cluster-tag-wrong", "\"main\" has the name main too").await?;
