@@ -81,11 +81,13 @@ fn of_two_deployments_one_founds_and_the_other_never_acts() {
 
 #[test]
 fn without_a_guard_of_the_owner_both_deployments_act() {
-    for guard in [Guard::OwnerIsThis, Guard::OwnerSettled, Guard::AdoptionAnnounced] {
+    for (guard, found) in
+        [(Guard::OwnerIsThis, 0), (Guard::OwnerSettled, 1346), (Guard::AdoptionAnnounced, 59)]
+    {
         let breaks = |seed: &u64| run_contested(*seed, Guards::without(guard)).broken == Some("I2");
-        let seed = (0..TRIES).find(breaks);
+        let seed = std::iter::once(found).chain(0..TRIES * 5).find(breaks);
         println!("without {guard:?}: seed {seed:?}");
-        assert!(seed.is_some(), "without {guard:?}, none of {TRIES} seeds breaks I2");
+        assert!(seed.is_some(), "without {guard:?}, no seed breaks I2");
     }
 }
 
