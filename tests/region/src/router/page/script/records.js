@@ -60,9 +60,13 @@ class Records {
     return (typeof at === "number" ? at : Date.parse(at)) - this.start;
   }
 
-  /** The ledgers with the names of their clusters: `{prefix}/{cluster}/ledger.json`. */
+  /**
+   * The ledgers with the names of their clusters: `{prefix}/{cluster}/ledger.json`. The bucket holds other objects, too,
+   * such as what hosts report of themselves.
+   */
   ledgers() {
-    return Object.entries(this.view.ledgers).map(([key, last]) => ({
+    const ledgers = Object.entries(this.view.ledgers).filter(([key]) => key.endsWith("/ledger.json"));
+    return ledgers.map(([key, last]) => ({
       key,
       cluster: key.split("/").at(-2) ?? key,
       body: last?.body ?? {},
