@@ -3,15 +3,13 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use aws_sdk_autoscaling::types::{
-    InstanceLifecyclePolicy, RetentionAction, RetentionTriggers, WarmPoolState,
-};
+use aws_sdk_autoscaling::types::WarmPoolState;
 use end_to_end::check;
 use end_to_end::cluster::LIMIT;
 use end_to_end::wait::until;
 use serde_json::json;
 
-use crate::support::{nothing_lost, on_a_stage};
+use crate::support::{nothing_lost, on_a_stage, retains};
 
 /// A voter on standby keeps its vote. Nothing is changed when it enters standby, nor when it leaves standby.
 #[test]
@@ -67,11 +65,7 @@ fn an_instance_that_the_quorum_needs_is_retained() {
         |o| o.hook_time_scale = 20.0,
         |scene| async move {
             let (cluster, load) = scene.three_with_long_launches().await?;
-            let triggers =
-                RetentionTriggers::builder().terminate_hook_abandon(RetentionAction::Retain).build();
-            let policy = InstanceLifecyclePolicy::builder().retention_triggers(triggers).build();
-            let update = scene.account.autoscaling.update_auto_scaling_group();
-            update.auto_scaling_group_name(&cluster.name).instance_lifecycle_policy(policy).send().await?;
+            retains(&cluster).await?;
             // Meanwhile no replacement may be launched.
             let suspend =
                 scene.account.autoscaling.suspend_processes().auto_scaling_group_name(&cluster.name);

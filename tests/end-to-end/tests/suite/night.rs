@@ -1,14 +1,12 @@
 //! A group whose size is set to 0, for a night or by a slip: every voter is kept, and the data is there in the morning.
 
 use anyhow::{Context, Result, ensure};
-use aws_sdk_autoscaling::types::{
-    InstanceLifecyclePolicy, LaunchTemplateSpecification, RetentionAction, RetentionTriggers, Tag,
-};
+use aws_sdk_autoscaling::types::{LaunchTemplateSpecification, Tag};
 use end_to_end::check;
 use end_to_end::cluster::{Cluster, LIMIT};
 use end_to_end::wait::until;
 
-use crate::support::{nothing_lost, on_a_stage};
+use crate::support::{nothing_lost, on_a_stage, retains};
 
 /// Waits until each of these instances is in this lifecycle state.
 async fn all_become(cluster: &Cluster, instances: &[String], lifecycle: &str) -> Result<()> {
@@ -89,11 +87,7 @@ fn voters_that_were_retained_at_night_bring_the_data_into_the_morning() {
         |o| o.hook_time_scale = 20.0,
         |scene| async move {
             let (cluster, load) = scene.three_with_long_launches().await?;
-            let triggers =
-                RetentionTriggers::builder().terminate_hook_abandon(RetentionAction::Retain).build();
-            let policy = InstanceLifecyclePolicy::builder().retention_triggers(triggers).build();
-            let update = scene.account.autoscaling.update_auto_scaling_group();
-            update.auto_scaling_group_name(&cluster.name).instance_lifecycle_policy(policy).send().await?;
+            retains(&cluster).await?;
             let old = cluster.ids().await?;
             sizes(&cluster, 0, 0, 0).await?;
             all_become(&cluster, &old, "Terminating:Retained").await?;

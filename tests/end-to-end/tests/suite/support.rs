@@ -5,6 +5,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use aws_sdk_autoscaling::types::{InstanceLifecyclePolicy, RetentionAction, RetentionTriggers};
 use end_to_end::check;
 use end_to_end::cluster::{Cluster, LIMIT};
 use end_to_end::load::Load;
@@ -116,5 +117,14 @@ pub async fn is_kept(cluster: &Cluster, instance: &str, state: &str) -> Result<(
     let nodes = cluster.nodes().await?;
     let is = nodes.iter().find(|n| n.id == instance).map(|n| n.lifecycle.as_str());
     ensure!(is == Some(state), "{instance} is {is:?}");
+    Ok(())
+}
+
+/// The group's policy retains an instance whose terminate hook is abandoned.
+pub async fn retains(cluster: &Cluster) -> Result<()> {
+    let triggers = RetentionTriggers::builder().terminate_hook_abandon(RetentionAction::Retain).build();
+    let policy = InstanceLifecyclePolicy::builder().retention_triggers(triggers).build();
+    let update = cluster.account.autoscaling.update_auto_scaling_group();
+    update.auto_scaling_group_name(&cluster.name).instance_lifecycle_policy(policy).send().await?;
     Ok(())
 }
