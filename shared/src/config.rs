@@ -8,13 +8,11 @@ use std::{env, fs, io};
 use membership::codes;
 use membership::ids::ClusterName;
 use membership::owner::{self, Owner};
-use membership::settings::spelling::TAG_PREFIX;
 use membership::settings::{Problem, Settings, duration};
 use membership::words::quoted;
 use thiserror::Error;
 
 use crate::adapters::chain;
-use crate::naming::{misspelt, settable};
 
 const DEFAULT_LEDGER_PREFIX: &str = "etcd-asg";
 const DEFAULT_FUNCTION_TIMEOUT: Duration = Duration::from_secs(60);
@@ -163,13 +161,8 @@ impl Config {
     ///
     /// `prefix` comes from the environment only.
     pub fn settings(&self, tags: &BTreeMap<String, String>) -> Settings {
-        let (mut settings, settable) = (self.defaults.clone(), settable());
-        for (tag, value) in tags {
-            if let Some(name) = tag.strip_prefix(TAG_PREFIX).filter(|name| settable.contains(name)) {
-                settings.take(name, value, &format!("the group's tag {tag}"));
-            }
-        }
-        settings.problems.extend(misspelt(tags, &settable));
+        let mut settings = self.defaults.clone();
+        settings.take_tags(tags);
         settings
     }
 }

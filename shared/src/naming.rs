@@ -1,14 +1,12 @@
-//! Which cluster a group's tags name, and which of its tags are almost right.
+//! Which cluster a group's tags name.
 
 use std::collections::BTreeMap;
 
 use membership::ids::ClusterName;
-use membership::observation::END_TAG;
-use membership::settings::spelling::{TAG_PREFIX, is_ours, nearest, resembles_cluster, resembles_paused};
-use membership::settings::{Problem, Settings, truth};
+use membership::settings::Problem;
+use membership::settings::spelling::resembles_cluster;
+use membership::settings::tags::{CLUSTER_TAG, told};
 use membership::words::{one_line, quoted};
-
-use crate::adapters::autoscaling::CLUSTER_TAG;
 
 /// The spellings of the cluster's tag that a group's tags are searched for, beside the right one. Auto Scaling
 /// compares tag keys letter by letter and knows no wildcards (EC2 Auto Scaling user guide, "Use tags to filter Auto
@@ -99,41 +97,6 @@ fn shown(value: &str) -> ClusterName {
     ClusterName(one_line(value))
 }
 
-/// A tag's key; in quotes where it has blanks that nobody would see.
-fn told(tag: &str) -> String {
-    let visible = !tag.contains(char::is_whitespace) && !tag.contains(char::is_control);
-    if visible { one_line(tag) } else { quoted(tag) }
-}
-
-/// What is almost right among the tags of a group, beside its cluster's name: a setting's key that is misspelt, and
-/// what may have been meant to be `etcd-asg:paused`.
-pub fn misspelt(tags: &BTreeMap<String, String>, settable: &[&'static str]) -> Vec<Problem> {
-    let known = |tag: &str| {
-        [CLUSTER_TAG, END_TAG].contains(&tag)
-            || tag.strip_prefix(TAG_PREFIX).is_some_and(|name| settable.contains(&name))
-    };
-    let odd = tags.iter().filter(|(tag, _)| !known(tag));
-    let named = tags.contains_key(CLUSTER_TAG);
-    odd.filter_map(|(tag, value)| {
-        // A value that says false pauses nothing, under whichever key.
-        if resembles_paused(tag) && truth(value) != Some(false) {
-            return Some(Problem::PausedMisspelt { tag: told(tag) });
-        }
-        if !named && resembles_cluster(tag) {
-            return None;
-        }
-        let (name, close) = nearest(tag, settable.iter().copied().chain(["cluster", "end"]))?;
-        let nearest = format!("{TAG_PREFIX}{name}");
-        (close || is_ours(tag)).then(|| Problem::UnknownTag { tag: told(tag), nearest })
-    })
-    .collect()
-}
-
-/// The settings that a tag can set: all but the prefix.
-pub fn settable() -> Vec<&'static str> {
-    Settings::NAMES.into_iter().filter(|name| *name != "prefix").collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,35 +131,5 @@ mod tests {
         let mut named = Named::of(&tags(&[(CLUSTER_TAG, " demo")])).unwrap();
         named.contested_by("other");
         assert!(named.is_hidden());
-    }
-
-    #[test]
-    fn a_misspelt_tag_is_told_and_one_that_was_meant_to_pause_pauses() {
-        let of = |key, value| misspelt(&tags(&[(CLUSTER_TAG, "c"), (key, value)]), &settable());
-        for value in ["true", "yes", "", "until monday"] {
-            assert!(matches!(of("etcd-asg:pause", value)[..], [Problem::PausedMisspelt { .. }]), "{value:?}");
-        }
-        for (key, value) in
-            [("etcd-asg:pause", "false"), ("etcd-asg:colour", "red"), ("etcd_asg:join-patience", "5m")]
-        {
-            assert!(matches!(of(key, value)[..], [Problem::UnknownTag { .. }]), "{key}");
-        }
-        assert!(
-            matches!(&of("etcd-asg:prefix", "/x")[..], [Problem::UnknownTag { tag, .. }] if tag == "etcd-asg:prefix")
-        );
-        assert!(
-            matches!(&of("etcd-asg:Cluster", "x")[..], [Problem::UnknownTag { nearest, .. }] if nearest == CLUSTER_TAG)
-        );
-        for (key, value) in [
-            ("Name", "n"),
-            ("etcd-asg:end", "destroy-1"),
-            ("etcd-asg:paused", "x"),
-            ("etcd-asg-team", "t"),
-            ("paused", "1"),
-        ] {
-            assert_eq!(of(key, value), [], "{key}");
-        }
-        let quoted = of("etcd-asg:paused ", "true");
-        assert!(matches!(&quoted[..], [Problem::PausedMisspelt { tag }] if tag == "\"etcd-asg:paused \""));
     }
 }

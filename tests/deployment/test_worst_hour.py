@@ -19,7 +19,7 @@ class Status(unittest.TestCase):
                 self.assertEqual(code, state.code, text)
                 self.assertLess(max(map(len, text.splitlines())), 120, text)
                 self.assertNotIn("waiting-", text)
-        self.assertEqual(len(seen), 8, seen)
+        self.assertEqual(len(seen), 10, seen)
 
     def test_nothing_there_is_no_verdict(self):
         region = LocalRegion(*OPTIONS)

@@ -112,6 +112,8 @@ class Walk:
         self.reached(healthy)
         yield from self.lost_for_a_while()
         self.reached(healthy)
+        yield from self.unreadable_settings()
+        self.reached(healthy)
         yield from self.lost_for_good()
 
     def forming(self):
@@ -134,6 +136,18 @@ class Walk:
         self.fault("isolate", instance=instance)
         yield self.reached(State("one-voter-cut-off", "demo", 1, "degraded: 2 of 3 voters proven; survives no loss", f"{instance} answers and"))
         self.fault("rejoin", instance=instance)
+
+    def unreadable_settings(self):
+        """A time that cannot be read counts as its default. Whether the group is paused is not guessed."""
+        proven = f"healthy: {SIZE} of {SIZE} voters proven"
+        self.tag("demo", "etcd-asg:join-patience", "soon")
+        words = (proven, "a setting is not understood: its default counts")
+        yield self.reached(State("unreadable-time", "demo", 0, *words, note="[setting-defaulted]"))
+        self.tag("demo", "etcd-asg:join-patience")
+        self.tag("demo", "etcd-asg:paused", "until monday")
+        words = (proven, "a tag or setting is not understood: etcd-asg changes nothing")
+        yield self.reached(State("unreadable-setting", "demo", 0, *words, note="[setting-wrong]"))
+        self.tag("demo", "etcd-asg:paused")
 
     def lost_for_a_while(self):
         survivor, *others = self.voters()

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::alarm::Alarm;
 use crate::decide::peer_host;
-use crate::ids::{ClusterId, MemberId, hexadecimal, hexadecimal_if_any};
+use crate::ids::{ClusterId, MemberId, hexadecimal, hexadecimal_if_any, hexadecimals};
 use crate::seen::Seen;
 pub use crate::unreadable::{Silence, Unreadable};
 
@@ -215,6 +215,7 @@ pub struct EtcdView {
     /// How many rounds in a row no list could be had in this invocation.
     pub list_misses: u32,
     /// The members to which the leader is sending a snapshot, by its own metrics. Asked only while a learner is silent.
+    #[serde(serialize_with = "hexadecimals")]
     pub sending: BTreeSet<MemberId>,
     /// The hash of each voter's keys, by the client URL that was asked, where a comparison was due.
     pub hashes: BTreeMap<String, Seen<KeysHash>>,

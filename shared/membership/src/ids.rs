@@ -95,6 +95,14 @@ pub(crate) fn hexadecimal_if_any<T: fmt::Display, S: Serializer>(
     }
 }
 
+/// [`hexadecimal`], for each of several IDs.
+pub(crate) fn hexadecimals<'a, T: fmt::Display + 'a, S: Serializer>(
+    ids: impl IntoIterator<Item = &'a T>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(ids.into_iter().map(ToString::to_string))
+}
+
 macro_rules! number_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

@@ -64,7 +64,7 @@ fn line(row: &MemberRow) -> String {
 fn what_people_read_has_ids_as_etcdctl_takes_them() {
     let scene = "i-1 InService voter=171 leader alarm=memberID:171_alarm:NOSPACE\ni-2 InService voter=172\n\
                  i-3 InService voter=173 silent\ni-4 Pending:Wait learner=174\nsetting unproven-grace 10s\n\
-                 unanswered promote i-4 asked=171 voters=171,172,173";
+                 unanswered promote i-4 asked=171 voters=171,172,173\nsending 174";
     let scene = Scene::parse(scene);
     let decision = decide(&scene.obs, NOW, None);
     let summary = serde_json::to_string(&Summary::of(&scene.obs, &decision, NOW)).unwrap();
@@ -76,5 +76,6 @@ fn what_people_read_has_ids_as_etcdctl_takes_them() {
         }
     }
     assert!(etcd.contains("\"id\":\"ab\"") && etcd.contains("\"leader\":\"ab\""), "{etcd}");
+    assert!(etcd.contains("\"sending\":[\"ae\"]"), "{etcd}");
     assert!(summary.contains("NOSPACE of member ab"), "{summary}");
 }

@@ -13,14 +13,13 @@ use membership::ids::InstanceId;
 use membership::instance::{Lifecycle, Transition};
 use membership::invocation::Retry;
 use membership::observation::Hook;
+use membership::settings::tags::CLUSTER_TAG;
 use thiserror::Error;
 
 use super::{AwsFailure, Ended};
 use crate::event::transition_name;
 use crate::naming::NEAR_SPELLINGS;
 
-/// The tag that puts a group under the functions' management. Its value is the cluster's name.
-pub const CLUSTER_TAG: &str = "etcd-asg:cluster";
 /// What AWS sets where a hook has no heartbeat timeout of its own (EC2 Auto Scaling API reference, PutLifecycleHook).
 const DEFAULT_HEARTBEAT: Duration = Duration::from_secs(3600);
 

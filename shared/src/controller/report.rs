@@ -5,10 +5,10 @@ use std::fmt;
 use membership::codes;
 use membership::decision::{Coded, Decision, Graded, Note, Severity};
 use membership::ids::{ClusterName, InstanceId};
+use membership::settings::tags::CLUSTER_TAG;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::adapters::autoscaling::CLUSTER_TAG;
 use crate::telemetry::log_at;
 
 /// What an invocation came to on one cluster.

@@ -1,11 +1,5 @@
 //! The names of the shell's crate that the parsers use.
 
-/// As in `shared/src/adapters/autoscaling.rs`.
-pub mod autoscaling {
-    /// The tag that puts a group under the functions' management.
-    pub const CLUSTER_TAG: &str = "etcd-asg:cluster";
-}
-
 /// As in `shared/src/adapters/aws.rs`, without the causes: no file is read here.
 pub fn chain(error: &dyn std::error::Error) -> String {
     error.to_string()

@@ -2,6 +2,7 @@
 
 mod problem;
 pub mod spelling;
+pub mod tags;
 mod value;
 
 use std::time::Duration;

@@ -12,6 +12,7 @@ use crate::etcd::MemberList;
 use crate::instance::Instance;
 use crate::ledger::Phase;
 use crate::quorum::{Electorate, majority};
+use crate::settings::{Problem, Settings};
 use crate::view::{QuorumGone, Servers};
 
 /// How a cluster stands.
@@ -89,10 +90,23 @@ pub fn health(
             _ => as_counted(look, servers, list, rows),
         },
     };
-    if look.group.is_some_and(|group| group.settings.paused) {
-        health.text.push_str("; paused: etcd-asg changes nothing");
+    if let Some(said) = look.group.and_then(|group| of_settings(&group.settings)) {
+        health.text.push_str(&format!("; {said}"));
     }
     health
+}
+
+/// What the settings add to the verdict. The notes have the sentence on each.
+fn of_settings(settings: &Settings) -> Option<&'static str> {
+    if settings.hands_off() {
+        Some("a tag or setting is not understood: etcd-asg changes nothing")
+    } else if settings.paused {
+        Some("paused: etcd-asg changes nothing")
+    } else if settings.problems.iter().any(|p| matches!(p, Problem::Defaulted { .. })) {
+        Some("a setting is not understood: its default counts")
+    } else {
+        None
+    }
 }
 
 fn phase(look: Look<'_>) -> Option<Phase> {

@@ -4,6 +4,7 @@ use super::health::{name, voters};
 use super::look::Look;
 use super::members::MemberRow;
 use crate::alarm::{Alarm, AlarmKind};
+use crate::observation::Group;
 use crate::seen::Seen;
 
 /// Everything that keeps the cluster from being healthy.
@@ -15,9 +16,7 @@ pub fn reasons(look: Look<'_>, rows: &[MemberRow]) -> Vec<String> {
     reasons.extend(look.alarms().into_iter().map(alarm));
     reasons.extend(broken_voters(rows));
     let count = voters(rows).count();
-    if let Some(desired) = look.group.map(|group| group.desired).filter(|desired| count < *desired) {
-        reasons.push(format!("{count} of {desired} desired voters"));
-    }
+    reasons.extend(look.group.and_then(|group| too_few(group, rows)));
     if count > 0 && look.group.is_some_and(|group| group.desired == 0) {
         reasons.push("the group wants no instance, and the voters that leave are only held".to_owned());
     }
@@ -26,6 +25,20 @@ pub fn reasons(look: Look<'_>, rows: &[MemberRow]) -> Vec<String> {
     let unseen = unseen.into_iter().filter_map(|(part, why)| Some((part, why?)));
     reasons.extend(unseen.map(|(part, why)| format!("the {part} could not be seen: {why}")));
     reasons
+}
+
+/// Whether fewer vote than the group is to have. A capacity that counts something else than instances is compared only
+/// where the group tells how much each instance counts for.
+fn too_few(group: &Group, rows: &[MemberRow]) -> Option<String> {
+    let desired = group.desired;
+    let (have, what) = match (&group.units, group.weights.is_empty()) {
+        (None, _) => (voters(rows).count(), "desired voters"),
+        (Some(_), false) => {
+            (group.capacity_of(voters(rows).filter_map(|row| row.instance.as_ref())), "desired units vote")
+        }
+        (Some(_), true) => return None,
+    };
+    (have < desired).then(|| format!("{have} of {desired} {what}"))
 }
 
 /// The voters that are not proven, and why, as far as it was seen.

@@ -42,12 +42,13 @@ exec etcd --name "$name" --data-dir "$here/data-$name" --initial-cluster "$membe
   --initial-advertise-peer-urls "http://$address:2380" --advertise-client-urls "http://$address:2379"
 "#;
 
-fn image(directory: &Path) -> Result<()> {
+/// A folder with our unit and this script, which may start ours. What the group's image starts is in there.
+pub fn image(directory: &Path, text: &str) -> Result<()> {
     let ours = checkout().join("instance").canonicalize()?;
     symlink(ours.join("etcd-asg.service"), directory.join("etcd-asg.service"))?;
     symlink(&ours, directory.join("ours"))?;
     let script = directory.join("etcd-asg.sh");
-    std::fs::write(&script, IMAGE)?;
+    std::fs::write(&script, text)?;
     Ok(std::fs::set_permissions(&script, PermissionsExt::from_mode(0o755))?)
 }
 
@@ -76,7 +77,7 @@ async fn urls(cluster: &Cluster) -> Result<Vec<String>> {
 }
 
 /// Gives the group both lifecycle hooks, and then the tag that hands it over to the functions.
-async fn hand_over(scene: &Scene) -> Result<()> {
+pub async fn hand_over(scene: &Scene) -> Result<()> {
     let autoscaling = &scene.account.autoscaling;
     for (name, transition) in [("launch", "LAUNCHING"), ("terminate", "TERMINATING")] {
         let hook = autoscaling.put_lifecycle_hook().auto_scaling_group_name("main");
@@ -114,7 +115,7 @@ async fn replaced(cluster: &Cluster, instance: &str) -> Result<()> {
 #[test]
 fn a_cluster_that_something_else_created_is_adopted_and_replaced() {
     let directory = tempfile::tempdir().unwrap();
-    image(directory.path()).unwrap();
+    image(directory.path(), IMAGE).unwrap();
     let place = directory.path().to_owned();
     let instance_dir = place.clone();
     on_a_stage(

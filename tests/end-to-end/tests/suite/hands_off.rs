@@ -1,14 +1,12 @@
 //! A setting that cannot be read. Where it says whether or where anything is to be done, nothing is done and no hook
 //! runs out; where it is a time, its default counts.
 
-use std::time::Duration;
-
 use anyhow::{Result, ensure};
 use end_to_end::cluster::{Cluster, LIMIT};
 use end_to_end::wait::until;
 use serde_json::Value;
 
-use crate::support::{brisk, is_kept, on_a_stage};
+use crate::support::{brisk, every_second, is_kept, on_a_stage};
 
 /// Some line of the log has this level and this code.
 async fn is_said(cluster: &Cluster, level: &str, code: &str) -> Result<()> {
@@ -24,11 +22,7 @@ async fn is_said(cluster: &Cluster, level: &str, code: &str) -> Result<()> {
 /// Each unreadable value in turn, while a voter waits to leave: its hook is kept alive and its voter stays.
 #[test]
 fn an_unreadable_setting_touches_nothing_and_lets_no_hook_run_out() {
-    let quick = |o: &mut region::Options| {
-        brisk(o);
-        o.tick = Some(Duration::from_secs(1));
-    };
-    on_a_stage(quick, |scene| async move {
+    on_a_stage(every_second, |scene| async move {
         let cluster = scene.cluster(3).await?;
         cluster.settles(3).await?;
         cluster.tag("paused", "until monday").await?;
@@ -104,8 +98,7 @@ fn an_unreadable_variable_founds_nothing() {
         ("ETCD_ASG_PREFIX", "etcd"),
     ] {
         let wrong = |o: &mut region::Options| {
-            brisk(o);
-            o.tick = Some(Duration::from_secs(1));
+            every_second(o);
             o.function_environment.insert(variable.to_owned(), value.to_owned());
         };
         on_a_stage(wrong, |scene| async move {
@@ -127,11 +120,7 @@ fn an_unreadable_variable_founds_nothing() {
 /// EC2 does not answer for a while: nothing can be decided, and the hook is kept alive all the same.
 #[test]
 fn without_ec2_the_hooks_are_kept_alive() {
-    let quick = |o: &mut region::Options| {
-        brisk(o);
-        o.tick = Some(Duration::from_secs(1));
-    };
-    on_a_stage(quick, |scene| async move {
+    on_a_stage(every_second, |scene| async move {
         let cluster = scene.cluster(3).await?;
         cluster.settles(3).await?;
         let fault = serde_json::json!({

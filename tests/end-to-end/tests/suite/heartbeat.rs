@@ -9,7 +9,7 @@ use end_to_end::cluster::{Cluster, LIMIT};
 use end_to_end::wait::{in_the_end, until};
 use serde_json::json;
 
-use crate::support::{brisk, on_a_stage};
+use crate::support::{every_second, on_a_stage};
 
 /// The schedule and the timeout of `template.yaml`.
 fn as_deployed(options: &mut region::Options) {
@@ -102,11 +102,7 @@ fn hooks_outlast_the_schedule_while_events_are_lost() {
 /// hook the cluster forms. A living cluster whose hook is shortened later is told, and is managed all the same.
 #[test]
 fn hooks_that_are_too_short_are_refused_before_anything_is_held() {
-    let quick = |o: &mut region::Options| {
-        brisk(o);
-        o.tick = Some(Duration::from_secs(1));
-    };
-    on_a_stage(quick, |scene| async move {
+    on_a_stage(every_second, |scene| async move {
         let cluster = scene.cluster(0).await?;
         cluster.hook_heartbeat("terminate", 30).await?;
         cluster.scale(1).await?;
@@ -133,11 +129,7 @@ fn hooks_that_are_too_short_are_refused_before_anything_is_held() {
 /// tick has stayed.
 #[test]
 fn an_invocation_of_the_schedule_stays_beside_short_hooks() {
-    let quick = |o: &mut region::Options| {
-        brisk(o);
-        o.tick = Some(Duration::from_secs(1));
-    };
-    on_a_stage(quick, |scene| async move {
+    on_a_stage(every_second, |scene| async move {
         let cluster = one(&scene.account, 60).await?;
         cluster.settles(1).await?;
         cluster.tag("paused", "on").await?;

@@ -1,6 +1,6 @@
 //! What can happen to a joiner: it dies, freezes, hangs, is terminated, or is silent for a while.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use end_to_end::cluster::{Cluster, LIMIT};
@@ -11,8 +11,10 @@ use end_to_end::wait::until;
 use end_to_end::{check, witness};
 use futures::{StreamExt, TryStreamExt, stream};
 use membership::change::Change;
+use membership::ids::Timestamp;
+use membership::ledger::ConditionKey;
 
-use crate::support::{Scene, brisk, nothing_lost, on_a_stage};
+use crate::support::{Scene, brisk, every_second, nothing_lost, on_a_stage};
 
 /// Entries until a joiner needs a snapshot: etcd takes one every 10,000 entries, and then drops all but the
 /// last 5,000.
@@ -233,4 +235,54 @@ fn an_idle_cluster_with_a_long_log_grows() {
         cluster.scale(2).await?;
         cluster.settles(2).await
     });
+}
+
+/// The leader sends a snapshot to a joiner that takes longer than the join patience to receive it. That is progress, so
+/// the joiner is waited for, and it joins.
+#[test]
+fn a_joiner_that_receives_a_snapshot_slowly_is_not_given_up() {
+    let settings = [("ETCD_SNAPSHOT_COUNT", "50"), ("ETCD_SNAPSHOT_CATCHUP_ENTRIES", "5")];
+    let slow = |o: &mut region::Options| {
+        every_second(o);
+        o.instance_config.extend(settings.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    };
+    on_a_stage(slow, |scene| async move {
+        let (cluster, load) = scene.under_load(1, &[("join-patience", "10")]).await?;
+        let (etcd, url) = (Etcd::new(LIMIT)?, cluster.client_url(&cluster.leader().await?).await?);
+        // More than the buffers of a connection hold.
+        let value = "0123456789".repeat(100_000);
+        for number in 0..60 {
+            etcd.put(&url, &format!("snapshot/{number}"), &value).await?;
+        }
+        let known = cluster.ids().await?;
+        cluster.scale(2).await?;
+        let joiner = cluster.newcomer(&known).await?;
+        until("the joiner's etcd runs", LIMIT, || async {
+            let console = scene.account.page(&format!("console/{joiner}")).await?;
+            ensure!(console.contains("starting an etcd server"), "{console}");
+            Ok(())
+        })
+        .await?;
+        scene.account.pause(&joiner).await?;
+        is_receiving_for(&cluster, &joiner, Duration::from_secs(25)).await?;
+        scene.account.resume(&joiner).await?;
+        cluster.settles(2).await?;
+        ensure!(cluster.ids().await?.contains(&joiner), "another instance joined instead");
+        ensure!(witness::given_up(&cluster).await?.is_empty(), "an instance was given up");
+        nothing_lost(&cluster, load).await
+    });
+}
+
+/// Waits until the ledger has had it on record for so long that the leader sends the joiner a snapshot.
+async fn is_receiving_for(cluster: &Cluster, joiner: &str, long: Duration) -> Result<()> {
+    let key = ConditionKey::Receiving(joiner.into());
+    let received = until("the joiner has been receiving for longer than its patience", LIMIT, || async {
+        let ledger = cluster.ledger().await?;
+        let notes = cluster.dry_run().await?["summary"]["notes"].to_string();
+        ensure!(notes.contains("receiving-snapshot"), "{notes}");
+        let now = Timestamp(u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?);
+        ensure!(ledger.aged(&key, now, long), "since {:?}, and it is {now:?}", ledger.since(&key));
+        Ok(())
+    });
+    cluster.explained(received.await).await
 }

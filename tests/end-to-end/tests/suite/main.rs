@@ -5,6 +5,7 @@
 
 mod address;
 mod adoption;
+mod adoption_refused;
 mod api_faults;
 mod chaos;
 mod claimant;
@@ -24,11 +25,14 @@ mod input;
 mod joiner;
 mod killed_calls;
 mod killed_rare;
+mod last_words;
 mod lifecycle;
 mod night;
+mod others;
 mod owner;
 mod partition;
 mod pool;
+mod ports;
 mod refresh;
 mod scale;
 mod silence;

@@ -37,6 +37,12 @@ pub fn brisk(options: &mut Options) {
     options.tick = Some(Duration::from_secs(3));
 }
 
+/// [`brisk`], with a run of the schedule every second.
+pub fn every_second(options: &mut Options) {
+    brisk(options);
+    options.tick = Some(Duration::from_secs(1));
+}
+
 /// What a test has: the account of its region.
 pub struct Scene {
     pub account: end_to_end::account::Account,

@@ -1,12 +1,10 @@
 //! Tags that are almost right.
 
-use std::time::Duration;
-
 use anyhow::{Result, ensure};
 use end_to_end::cluster::{Cluster, LIMIT};
 use end_to_end::wait::until;
 
-use crate::support::{Scene, brisk, is_kept, on_a_stage};
+use crate::support::{Scene, brisk, every_second, is_kept, on_a_stage};
 
 /// A group of one whose cluster's name stands under this key.
 async fn tagged_as(scene: &Scene, name: &str, key: &str, value: &str) -> Result<Cluster> {
@@ -30,11 +28,7 @@ async fn waits_to_launch(cluster: &Cluster) -> Result<String> {
 /// again, and once the tag is right the same instance is the seed.
 #[test]
 fn a_misspelt_cluster_tag_is_told_and_its_instance_waits() {
-    let quick = |o: &mut region::Options| {
-        brisk(o);
-        o.tick = Some(Duration::from_secs(1));
-    };
-    on_a_stage(quick, |scene| async move {
+    on_a_stage(every_second, |scene| async move {
         let keys = ["etcd-asg:Cluster", "etcd-asg/cluster", "etcd_asg:cluster", "etcd-asg:cluster "];
         let mut groups = Vec::new();
         for (at, key) in keys.into_iter().enumerate() {

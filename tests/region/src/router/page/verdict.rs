@@ -3,7 +3,7 @@
 //! The functions are not invoked for it: a page that is open changes nothing that a test or a fault counts.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use membership::alarm::Alarm;
 use membership::decide::decide;
@@ -11,20 +11,20 @@ use membership::etcd::{DbSize, EtcdView, MISSES, Member, MemberList, Probe, Sile
 use membership::ids::{ClusterId, ClusterName, InstanceId, MemberId, Timestamp};
 use membership::instance::{Ec2State, Instance, Lifecycle};
 use membership::ledger::{GroupIdentity, Ledger};
-use membership::observation::{self, Observation, Parameters, Seen};
+use membership::observation::{self, Hook, Observation, Parameters, Seen};
 use membership::owner::{Owner, OwnerRecord, Ownership, SETTLES};
 use membership::settings::Settings;
+use membership::settings::tags::CLUSTER_TAG;
 use membership::summary::Summary;
 use serde_json::{Map, Value, json};
 
 use super::members::{Answer, Asked, Said};
-use crate::model::group::Group;
+use crate::model::group::{Group, Member as InGroup};
+use crate::model::hook::{self, Transition};
 use crate::model::instance::{Instance as Machine, InstanceState};
 use crate::model::site::Site;
 use crate::model::world::State;
 use crate::services::parts::Parts;
-
-const TAG: &str = "etcd-asg:";
 
 /// The summary of each cluster, by the name of its group.
 pub fn verdicts(parts: &Parts, asked: &Asked) -> Map<String, Value> {
@@ -37,8 +37,9 @@ pub fn verdicts(parts: &Parts, asked: &Asked) -> Map<String, Value> {
         .collect()
 }
 
+/// Blanks around the name are left out, as by the functions.
 fn cluster(group: &Group) -> Option<ClusterName> {
-    ClusterName::parse(&group.tags.get("etcd-asg:cluster")?.value).ok()
+    ClusterName::parse(group.tags.get(CLUSTER_TAG)?.value.trim()).ok()
 }
 
 fn verdict(parts: &Parts, asked: &Asked, group: observation::Group, cluster: ClusterName) -> Value {
@@ -68,33 +69,39 @@ fn owner(parts: &Parts, cluster: &ClusterName) -> Ownership {
     Ownership { me, record: Some(record), settles: SETTLES }
 }
 
-/// The group as Auto Scaling and EC2 show it. A tag that cannot be read leaves the default.
+/// The group as Auto Scaling and EC2 show it. A tag that cannot be read leaves the default, and is among the problems.
 fn seen(state: &State, group: &Group) -> observation::Group {
     let mut settings = Settings::default();
-    for (tag, value) in &group.tags {
-        if let Some(name) = tag.strip_prefix(TAG).filter(|name| Settings::NAMES.contains(name)) {
-            settings.take(name, &value.value, &format!("the group's tag {tag}"));
-        }
-    }
+    settings.take_tags(&group.tags.iter().map(|(tag, one)| (tag.clone(), one.value.clone())).collect());
     let instances = state.instances.values().filter(|machine| {
         let tagged = machine.tags.get("aws:autoscaling:groupName") == Some(&group.name);
         tagged || group.members.contains_key(&machine.id)
     });
+    let weight = |member: &InGroup| Some((InstanceId(member.instance.clone()), member.weight? as usize));
+    let weights = group.members.values().filter_map(weight);
     let identity = GroupIdentity { name: group.name.clone(), arn: group.arn.clone(), vpc: String::new() };
     observation::Group {
         identity,
         desired: group.desired as usize,
         max: group.max as usize,
         end: group.tags.get(observation::END_TAG).map(|tag| tag.value.clone()),
-        launch_hook: Err("the page does not look at hooks".to_owned()),
-        terminate_hook: Err("the page does not look at hooks".to_owned()),
+        launch_hook: hook(group, Transition::Launching),
+        terminate_hook: hook(group, Transition::Terminating),
         retains: group.retain_on_abandon,
-        reuses: false,
-        units: None,
-        weights: BTreeMap::new(),
+        reuses: group.warm.as_ref().is_some_and(|pool| pool.reuses),
+        units: group.weight().map(|_| "the capacity units of weighted instances".to_owned()),
+        weights: weights.collect(),
         instances: instances.map(|machine| instance(group, machine)).collect(),
         settings,
     }
+}
+
+/// The first hook of a transition. Which of several is the functions' own changes no verdict.
+fn hook(group: &Group, transition: Transition) -> Result<Hook, String> {
+    let first = group.hooks.values().find(|hook| hook.transition == transition);
+    let heartbeat = |hook: &hook::Hook| Duration::from_secs(hook.heartbeat.into());
+    let seen = first.map(|hook| Hook { name: hook.name.clone(), heartbeat: heartbeat(hook) });
+    seen.ok_or_else(|| format!("it has no hook of the transition {transition}; add one"))
 }
 
 fn instance(group: &Group, machine: &Machine) -> Instance {

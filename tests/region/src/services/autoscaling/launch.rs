@@ -2,6 +2,8 @@
 
 use std::time::SystemTime;
 
+use membership::settings::tags::CLUSTER_TAG;
+
 use super::hooks::Wait;
 use super::step::Step;
 use super::{hooks, terminate};
@@ -13,9 +15,6 @@ use crate::model::launch::LaunchSpec;
 use crate::model::lifecycle::Lifecycle;
 use crate::model::template::{self, Launched};
 use crate::model::world::Effect;
-
-/// The tag that makes a group the project's own and names its cluster.
-const CLUSTER_TAG: &str = "etcd-asg:cluster";
 
 /// Launches one instance, in `Pending` for the group or in `Warmed:Pending` for its warm pool.
 pub fn one(step: &mut Step<'_>, group_name: &str, cause: String, lifecycle: Lifecycle) {

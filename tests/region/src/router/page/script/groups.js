@@ -9,7 +9,7 @@ function drawGroups(records) {
     answers,
     machines,
     ledgers: records.view.ledgers,
-    verdicts: Object.entries(records.view.clusters).map(([name, one]) => [name, one.health, one.members]),
+    verdicts: Object.entries(records.view.clusters).map(([name, one]) => [name, one.health, one.members, errors(one)]),
   };
   refresh(byId("groups"), told, () => {
     const names = Object.keys(groups);
@@ -64,9 +64,10 @@ function groupPanel(records, name, group) {
           cluster === undefined ? " no tag etcd-asg:cluster: etcd-asg leaves this group alone" : ` cluster ${cluster}`,
         ),
       ),
-      el("p", { class: "badges" }, badges(group, ledger, records.view.clusters[name]?.health)),
+      el("p", { class: "badges" }, badges(group, ledger, records.view.clusters[name])),
     ),
     verdict(records.view.clusters[name]),
+    errorList(records.view.clusters[name]),
     el(
       "p",
       { class: "capacity" },
@@ -98,22 +99,40 @@ function groupPanel(records, name, group) {
 /** How loudly a verdict is shown. */
 const TONES = { healthy: "good", degraded: "wait", forming: "wait", lost: "bad", unknown: "wait", nothing: "quiet" };
 
-/** The verdict on the group's cluster, as `make status` gives it. */
+/** The verdict on the group's cluster, as `make status` gives it. It is no good news while a note is an error. */
 function verdict(summary) {
   if (!summary) return null;
   const { standing, text } = summary.health;
-  return el("p", { class: `verdict ${TONES[standing] ?? "wait"}`, "data-standing": standing }, text);
+  const said = standing === "healthy" && errors(summary).length > 0 ? "wait" : TONES[standing];
+  return el("p", { class: `verdict ${said ?? "wait"}`, "data-standing": standing }, text);
 }
 
-function badges(group, ledger, health) {
+/** The notes that the functions log as errors. */
+function errors(summary) {
+  return summary?.notes.filter((note) => note.level === "ERROR") ?? [];
+}
+
+function errorList(summary) {
+  const all = errors(summary);
+  if (all.length === 0) return null;
+  const words = (note) => [`${short(note.about)}: ${note.text} `, el("span", { class: "mono" }, `[${note.code}]`)];
+  return el(
+    "ul",
+    { class: "errors" },
+    all.map((note) => el("li", {}, words(note))),
+  );
+}
+
+function badges(group, ledger, summary) {
+  const well = summary?.health.standing === "healthy" && errors(summary).length === 0;
   const phase = ledger?.body.generation?.phase;
   const all = [
     group.deleting && ["bad", "being deleted"],
     group.failedLaunches > 0 && ["bad", `${group.failedLaunches} launches failed in a row`],
-    group.tags["etcd-asg:paused"] === "true" && ["wait", "paused"],
+    summary?.paused && ["wait", "paused"],
     ledger?.body.claim && ["wait", `in flight: ${short(proposed(ledger.body.claim.proposal))}`],
     ledger?.body.unanswered?.length > 0 && ["bad", `${ledger.body.unanswered.length} unanswered`],
-    phase && [health?.standing === "healthy" ? "good" : "plain", `generation ${ledger.body.generation.number}, ${phase}`],
+    phase && [well ? "good" : "plain", `generation ${ledger.body.generation.number}, ${phase}`],
     group.tags["etcd-asg:cluster"] !== undefined && !ledger && ["wait", "no ledger yet"],
   ];
   return all.filter(Boolean).map(([tone, words]) => el("span", { class: `badge ${tone}` }, words));
@@ -177,6 +196,9 @@ function roleOf(records, id, ledger) {
       word: `${row.role}, ${row.follows ? "not with the leader" : "no leader"}`,
       why: "its etcd answers, and it has not proven itself beside a leader: it serves no writes",
     };
+  const what = row?.role === "learner" ? "learner" : "voter";
+  if (row?.gone && row.role)
+    return { key: "silent", word: `${what}, machine gone`, why: "its machine is gone, and the cluster still counts it" };
   const said = records.view.members[id];
   if (said?.answers === "yes") {
     if (said.leader === said.member) return { key: "leader", word: "leader", why: "its etcd says that it leads" };
