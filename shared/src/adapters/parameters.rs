@@ -73,6 +73,15 @@ pub enum Put {
     Existed,
 }
 
+/// A parameter's value, and the version that the Parameter Store counts with each write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Versioned {
+    /// 1 for a parameter that was just created.
+    pub version: i64,
+    /// The value.
+    pub value: String,
+}
+
 /// The parameters of one cluster.
 #[derive(Clone, Debug)]
 pub struct ParameterStore {
@@ -111,8 +120,11 @@ impl ParameterStore {
         Self { client: Client::new(config) }
     }
 
-    /// Reads all parameters of a cluster.
-    pub async fn read_all(&self, path: &ParameterPath) -> Result<Parameters, ParametersError> {
+    /// Reads all parameters of a cluster, by their full names.
+    pub async fn read_all(
+        &self,
+        path: &ParameterPath,
+    ) -> Result<BTreeMap<String, Versioned>, ParametersError> {
         let mut all = BTreeMap::new();
         let mut token = None;
         for _ in 0..MOST_PAGES {
@@ -121,12 +133,15 @@ impl ParameterStore {
             let page = page.map_err(|e| AwsFailure::of("GetParametersByPath", e))?;
             for parameter in page.parameters() {
                 if let (Some(name), Some(value)) = (parameter.name(), parameter.value()) {
-                    all.insert(name.to_owned(), value.to_owned());
+                    all.insert(
+                        name.to_owned(),
+                        Versioned { version: parameter.version(), value: value.to_owned() },
+                    );
                 }
             }
             token = page.next_token().filter(|t| !t.is_empty()).map(str::to_owned);
             if token.is_none() {
-                return Ok(sorted_out(path, all));
+                return Ok(all);
             }
         }
         Err(ParametersError::Endless(path.0.clone()))
@@ -190,7 +205,7 @@ impl ParameterStore {
 }
 
 /// Picks out the parameters of etcd-asg by their names. Other parameters are ignored.
-fn sorted_out(path: &ParameterPath, all: BTreeMap<String, String>) -> Parameters {
+pub fn sorted_out(path: &ParameterPath, all: BTreeMap<String, String>) -> Parameters {
     let mut parameters = Parameters::default();
     for (name, value) in all {
         if name == path.initial_cluster() {

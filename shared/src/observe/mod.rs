@@ -6,6 +6,7 @@ mod etcd;
 mod group;
 mod hashes;
 mod names;
+mod parameters;
 mod reports;
 
 use std::collections::BTreeMap;
@@ -23,12 +24,13 @@ use tokio::join;
 use self::etcd::Misses;
 use self::group::Parts;
 use self::hashes::Hashes;
+use self::parameters::Freshest;
 use self::reports::Reports;
 use crate::adapters::autoscaling::DescribedGroup;
 use crate::adapters::chain;
 use crate::adapters::etcd::EtcdClient;
 use crate::adapters::ledger::ETag;
-use crate::adapters::parameters::ParameterPath;
+use crate::adapters::parameters::{ParameterPath, sorted_out};
 use crate::controller::now;
 use crate::execute::ExecuteError;
 use crate::naming::Named;
@@ -44,6 +46,7 @@ pub struct Observer<'a> {
     misses: Misses,
     hashes: Hashes,
     reports: Reports,
+    freshest: Freshest,
     owner: Option<Ownership>,
 }
 
@@ -62,7 +65,8 @@ impl<'a> Observer<'a> {
     /// Makes an observer that has seen nothing yet.
     pub fn new(services: &'a Services, etcd: &'a EtcdClient, named: Named, group: String) -> Self {
         let (misses, hashes, reports) = (Misses::default(), Hashes::default(), Reports::default());
-        Self { services, etcd, named, group, misses, hashes, reports, owner: None }
+        let freshest = Freshest::default();
+        Self { services, etcd, named, group, misses, hashes, reports, freshest, owner: None }
     }
 
     /// Looks at everything. `described` is a description of the group from just now, where there is one.
@@ -164,7 +168,7 @@ impl<'a> Observer<'a> {
             return (Seen::Unknown(why()), None, Seen::Unknown(why()), Seen::Unknown(why()));
         }
         let owner = self.owner(parts.map(|p| p.group.arn.as_str())).await;
-        let cluster = &self.named.cluster;
+        let (services, cluster, freshest) = (self.services, &self.named.cluster, &mut self.freshest);
         let parameters = async {
             match parts {
                 Some(parts) if parts.settings.is_unreadable("prefix") => {
@@ -172,12 +176,13 @@ impl<'a> Observer<'a> {
                 }
                 Some(parts) => {
                     let path = ParameterPath::new(&parts.settings.prefix, cluster);
-                    seen(self.services.parameters.read_all(&path).await)
+                    let read = services.parameters.read_all(&path).await;
+                    seen(read.map(|read| sorted_out(&path, freshest.after(read))))
                 }
                 None => Seen::Unknown("the group was not seen".to_owned()),
             }
         };
-        let (ledger, parameters) = join!(self.services.ledgers.read(cluster), parameters);
+        let (ledger, parameters) = join!(services.ledgers.read(cluster), parameters);
         match ledger {
             Ok(Some(found)) => (Seen::Known(Some(found.ledger)), Some(found.etag), parameters, owner),
             Ok(None) => (Seen::Known(None), None, parameters, owner),
