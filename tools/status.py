@@ -165,7 +165,10 @@ def screen(told):
     for part, why in told["unknown"].items():
         yield from wrapped(f"  the {part} could not be seen: {why}")
     yield ""
-    yield f"  {'instance':<20} {'lifecycle':<24} {'role':<8} {'proven':<11} {'etcd':<8} member"
+    if not told["members"]:
+        yield "  no instance and no member is known"
+    else:
+        yield f"  {'instance':<20} {'lifecycle':<24} {'role':<8} {'proven':<11} {'etcd':<8} member"
     for row in told["members"]:
         yield from member(row)
     yield ""

@@ -7,6 +7,8 @@ mod common;
 
 use common::scene::{NOW, Scene};
 use membership::decide::decide;
+use membership::ledger::HistoryEntry;
+use membership::observation::Seen;
 use membership::summary::{MemberRow, Summary};
 use serde_json::Value;
 
@@ -78,4 +80,23 @@ fn what_people_read_has_ids_as_etcdctl_takes_them() {
     assert!(etcd.contains("\"id\":\"ab\"") && etcd.contains("\"leader\":\"ab\""), "{etcd}");
     assert!(etcd.contains("\"sending\":[\"ae\"]"), "{etcd}");
     assert!(summary.contains("NOSPACE of member ab"), "{summary}");
+}
+
+/// A change that was withdrawn says something only while nothing came of it.
+#[test]
+fn a_withdrawn_change_that_was_tried_again_is_not_told() {
+    let mut scene = Scene::parse("i-1 InService voter=1 leader");
+    let ledger = match &mut scene.obs.ledger {
+        Seen::Known(Some(ledger)) => ledger,
+        other => panic!("{other:?}"),
+    };
+    let texts = [
+        "promote i-1, member 1: withdrawn: no time is left",
+        "promote i-1, member 1: done",
+        "seal the env of i-1: withdrawn: no time is left",
+    ];
+    ledger.history = texts.map(|text| HistoryEntry { at: NOW, text: text.to_owned() }).to_vec();
+    let summary = Summary::of(&scene.obs, &decide(&scene.obs, NOW, None), NOW);
+    let told: Vec<&str> = summary.history.iter().map(|entry| entry.text.as_str()).collect();
+    assert_eq!(told, texts[1..]);
 }

@@ -11,7 +11,7 @@ use std::mem;
 use std::time::Duration;
 
 pub use self::answer::{Answer, Retry, Written};
-use self::outcome::{done, ended, lands_late, unanswered};
+use self::outcome::{decided_instead, done, ended, lands_late, unanswered};
 use crate::change::{Change, Effect, Proposal};
 use crate::decide::{Added, decide_with, joiner_env_after_add};
 use crate::decision::Decision;
@@ -228,9 +228,9 @@ impl Invocation {
                 self.state = State::Claimed(held);
                 return Next::Ask(call);
             }
-            (false, _, _) => "the second look decided something else",
-            (true, false, _) => "no time is left",
-            (true, true, None) => "a fact that the call needs is missing",
+            (false, _, _) => decided_instead(&held.claim.proposal, d.proposal.as_ref()),
+            (true, false, _) => "no time is left".to_owned(),
+            (true, true, None) => "a fact that the call needs is missing".to_owned(),
         };
         let mut edits = d.edits.clone();
         edits.push(ended(&held.claim.proposal.change, &format!("withdrawn: {why}")));

@@ -1,6 +1,6 @@
 //! What the ledger is to say of a claim that ends.
 
-use crate::change::Change;
+use crate::change::{Change, Proposal};
 use crate::guard::{Guard, Guards};
 use crate::ids::Timestamp;
 use crate::ledger::{Claim, ConditionKey, Edit, UnansweredChange};
@@ -55,5 +55,14 @@ pub fn lands_late(change: &Change) -> bool {
         Change::AddLearner { .. } | Change::Promote { .. } | Change::Remove { .. } | Change::Seal { .. } => {
             false
         }
+    }
+}
+
+/// What the second look decided instead of the claimed change.
+pub fn decided_instead(claimed: &Proposal, now: Option<&Proposal>) -> String {
+    match now {
+        None => "the second look found nothing to change".to_owned(),
+        Some(now) if now.change == claimed.change => "the second look found another leader".to_owned(),
+        Some(now) => format!("the second look decided something else: {}", now.change),
     }
 }

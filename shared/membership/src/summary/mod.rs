@@ -150,7 +150,14 @@ fn in_flight(claim: &Claim) -> InFlight {
     }
 }
 
+/// A change that was withdrawn and then tried again says nothing: nobody was asked for it in between.
 fn last_entries(ledger: &Ledger) -> Vec<HistoryEntry> {
-    let skipped = ledger.history.len().saturating_sub(HISTORY);
-    ledger.history.iter().skip(skipped).cloned().collect()
+    let withdrawn =
+        |entry: &HistoryEntry| entry.text.split_once(": withdrawn: ").map(|(change, _)| change.to_owned());
+    let tried_again =
+        |at: usize, change: &str| ledger.history.iter().skip(at + 1).any(|e| e.text.starts_with(change));
+    let entries = ledger.history.iter().enumerate();
+    let told = entries.filter(|(at, entry)| withdrawn(entry).is_none_or(|change| !tried_again(*at, &change)));
+    let told: Vec<&HistoryEntry> = told.map(|(_, entry)| entry).collect();
+    told.iter().skip(told.len().saturating_sub(HISTORY)).map(|entry| (*entry).clone()).collect()
 }

@@ -104,7 +104,12 @@ function verdict(summary) {
   if (!summary) return null;
   const { standing, text } = summary.health;
   const said = standing === "healthy" && errors(summary).length > 0 ? "wait" : TONES[standing];
-  return el("p", { class: `verdict ${said ?? "wait"}`, "data-standing": standing }, text);
+  return el("p", { class: `verdict ${said ?? "wait"}`, "data-standing": standing }, unbroken(text));
+}
+
+/** A text whose instance IDs are not broken at their hyphen. */
+function unbroken(text) {
+  return text.split(/\b(i-[0-9a-f]{8,17})\b/).map((part, at) => (at % 2 === 1 ? el("span", { class: "unbroken" }, part) : part));
 }
 
 /** The notes that the functions log as errors. */
@@ -115,7 +120,7 @@ function errors(summary) {
 function errorList(summary) {
   const all = errors(summary);
   if (all.length === 0) return null;
-  const words = (note) => [`${short(note.about)}: ${note.text} `, el("span", { class: "mono" }, `[${note.code}]`)];
+  const words = (note) => [unbroken(`${note.about}: ${note.text} `), el("span", { class: "mono" }, `[${note.code}]`)];
   return el(
     "ul",
     { class: "errors" },
