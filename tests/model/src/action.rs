@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use crate::owners::RECORD;
 use crate::state::{Faults, HOSTS, MOST_IN_FLIGHT, RUNS, State};
 
 /// An action. Its numbers are indices of invocations, calls in flight and hosts in the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// An invocation begins and looks. An instance may be hidden from this look.
+    /// An invocation begins and looks. An instance, or the owner's record, may be hidden from this look.
     Begin(u8, Option<u8>),
     /// An invocation looks again.
     Look(u8, Option<u8>),
@@ -56,16 +57,29 @@ pub enum Action {
     DesireMore,
     /// The desired capacity shrinks by one.
     DesireLess,
+    /// The group's size becomes 0; the end of the cluster may be meant.
+    Empty(bool),
+    /// The group gets its size again.
+    Morning,
+    /// The operator ends a retained instance whose member is out.
+    EndRetained(u8),
+    /// The group takes an instance out of its warm pool.
+    FromPool(u8),
+    /// The alarm CORRUPT is raised.
+    Alarm,
+    /// An operator disarms the alarm.
+    Disarm,
+    /// Somebody deletes the record of the group's owner.
+    DeleteOwner,
 }
 
 /// Every action, also those that cannot happen in this state: [`crate::step::Step::take`] tells which can.
 pub fn all(s: &State) -> Vec<Action> {
     let mut all = Vec::with_capacity(64);
-    let Faults { hidden, .. } = s.faults;
-    let hidden: Vec<Option<u8>> = match hidden {
-        0 => vec![None],
-        _ => std::iter::once(None).chain((0..HOSTS as u8).map(Some)).collect(),
-    };
+    let Faults { hidden, stale, .. } = s.faults;
+    let hosts = if hidden == 0 { 0 } else { HOSTS as u8 };
+    let record = (stale > 0).then_some(RECORD);
+    let hidden: Vec<Option<u8>> = std::iter::once(None).chain((0..hosts).chain(record).map(Some)).collect();
     for run in 0..RUNS as u8 {
         all.extend(hidden.iter().flat_map(|h| [Action::Begin(run, *h), Action::Look(run, *h)]));
         all.extend(
@@ -91,17 +105,21 @@ pub fn all(s: &State) -> Vec<Action> {
             Action::Terminate,
             Action::HookTimeout,
             Action::PatienceOver,
+            Action::EndRetained,
+            Action::FromPool,
         ];
         all.extend(of_host.map(|a| a(host)));
         all.push(Action::Launch(Some(host)));
     }
     all.extend([Action::Wait, Action::Stalled, Action::DesireMore, Action::DesireLess]);
+    all.extend([Action::Empty(false), Action::Empty(true), Action::Morning]);
+    all.extend([Action::Alarm, Action::Disarm, Action::DeleteOwner]);
     all
 }
 
 /// The instance ID of a host.
 fn name(host: u8) -> String {
-    format!("i-{}", host + 1)
+    if host == RECORD { "the owner's record".to_owned() } else { format!("i-{}", host + 1) }
 }
 
 impl fmt::Display for Action {
@@ -140,6 +158,14 @@ impl fmt::Display for Action {
             Action::Stalled => f.write_str("nothing has launched for ten minutes"),
             Action::DesireMore => f.write_str("the desired capacity grows by one"),
             Action::DesireLess => f.write_str("the desired capacity shrinks by one"),
+            Action::Empty(false) => f.write_str("the group's size is 0"),
+            Action::Empty(true) => f.write_str("the group's size is 0, and its tag means the end"),
+            Action::Morning => f.write_str("the group gets its size again"),
+            Action::EndRetained(h) => write!(f, "the operator ends {}, which was retained", name(*h)),
+            Action::FromPool(h) => write!(f, "the group takes {} out of its pool", name(*h)),
+            Action::Alarm => f.write_str("the alarm CORRUPT is raised"),
+            Action::Disarm => f.write_str("the operator disarms the alarm"),
+            Action::DeleteOwner => f.write_str("somebody deletes the record of the owner"),
         }
     }
 }

@@ -43,6 +43,9 @@ impl Step<'_> {
                 step.check_kill(host, effect, basis);
                 step.abandon_launch(host);
             }),
+            Effect::AbandonTerminate(id) if self.world.retains => self.with(id, |step, host| {
+                step.retain(host);
+            }),
             Effect::ContinueTerminate(id) | Effect::AbandonTerminate(id) => self.with(id, |step, host| {
                 step.continue_termination(host);
             }),
@@ -57,8 +60,8 @@ impl Step<'_> {
             Effect::DeleteEnv(id) => self.with(id, |step, host| step.s.envs[host] = 0),
             // See `Step::up_to_date`.
             Effect::PutInitialCluster(_) => {}
-            // The owner is on record already.
-            Effect::CreateOwner(_) | Effect::TakeOwner(_) => {}
+            Effect::CreateOwner(owner) => self.create_owner(owner),
+            Effect::TakeOwner(owner) => self.take_owner(owner),
             // `Step::arrive` makes these: they are asked of etcd.
             Effect::AddLearner { .. } | Effect::Promote { .. } | Effect::RemoveMember { .. } => {}
         }

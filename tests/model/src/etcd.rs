@@ -203,6 +203,14 @@ impl Step<'_> {
         }
     }
 
+    /// The alarm CORRUPT is raised: a check of etcd found that members differ.
+    pub fn raise_alarm(&mut self) -> bool {
+        let clusters = self.s.clusters;
+        let there = clusters.iter().any(|c| c.formed && self.leads(c).is_some());
+        self.s.corrupt |= there;
+        there
+    }
+
     /// The member behind this URL is asked to move leadership. It does so if it leads and `to` is a live voter.
     pub fn move_leader(&mut self, via: &str, to: u8) {
         let at = address(via);

@@ -1,6 +1,6 @@
 //! The Auto Scaling Group: launches, hooks, terminations, replacement, address reuse.
 
-use crate::state::{Host, Life, Machine};
+use crate::state::{Condition, Etcd, Host, Life, Machine};
 use crate::step::{Step, spend};
 
 impl Step<'_> {
@@ -42,7 +42,65 @@ impl Step<'_> {
     /// Terminates an instance if the group has more than desired.
     pub fn scale_in(&mut self, host: usize) -> bool {
         let may = self.staying() > usize::from(self.s.desired) && self.s.hosts[host].stays();
-        may && self.leaves(host)
+        may && if self.world.reuses { self.goes_to_the_pool(host) } else { self.leaves(host) }
+    }
+
+    fn goes_to_the_pool(&mut self, host: usize) -> bool {
+        self.s.hosts[host].life = Life::Pooling;
+        true
+    }
+
+    /// An instance of the warm pool is launched again, with the disk that it had.
+    pub fn leaves_the_pool(&mut self, host: usize) -> bool {
+        if self.s.hosts[host].life != Life::Pooled || self.staying() >= usize::from(self.s.desired) {
+            return false;
+        }
+        let order = self.s.hosts.iter().map(|h| h.order).max().unwrap_or(0) + 1;
+        let h = &mut self.s.hosts[host];
+        (h.life, h.machine, h.etcd, h.order) = (Life::Pending, Machine::Running, Etcd::Booting, order);
+        true
+    }
+
+    /// The group wants no instance, for a while or for good.
+    pub fn empty(&mut self, meant: bool) -> bool {
+        let generation = (*self.ledger()).as_ref().map_or(0, |l| l.generation.number as u8);
+        if self.s.emptied.is_some() || generation == 0 {
+            return false;
+        }
+        self.s.emptied = Some(self.s.desired);
+        self.s.desired = 0;
+        if meant {
+            self.s.end = generation;
+        }
+        true
+    }
+
+    /// The group gets its size again; the tag stays, and names what it named.
+    pub fn morning(&mut self) -> bool {
+        let Some(desired) = self.s.emptied.take() else { return false };
+        self.s.desired = desired;
+        true
+    }
+
+    /// The termination is abandoned in a group that retains.
+    pub fn retain(&mut self, host: usize) -> bool {
+        let may = self.s.hosts[host].life == Life::Leaving;
+        if may {
+            self.s.hosts[host].life = Life::Retained;
+        }
+        may
+    }
+
+    /// The operator ends a retained instance whose member is out.
+    pub fn end_retained(&mut self, host: usize) -> bool {
+        let h = self.s.hosts[host];
+        let listed = self.s.cluster(h.cluster).is_some_and(|c| c.formed && c.member(h.member).is_some());
+        if h.life != Life::Retained || listed {
+            return false;
+        }
+        self.s.hosts[host].life = Life::Out;
+        self.machine_ends(host);
+        true
     }
 
     fn leaves(&mut self, host: usize) -> bool {
@@ -64,7 +122,7 @@ impl Step<'_> {
     /// EC2 says that the instance is terminated.
     pub fn terminated(&mut self, host: usize) -> bool {
         let h = &mut self.s.hosts[host];
-        let may = h.life != Life::Nowhere && h.machine == Machine::Stopping;
+        let may = !matches!(h.life, Life::Nowhere | Life::Pooled) && h.machine == Machine::Stopping;
         h.machine = Machine::Terminated;
         may
     }
@@ -91,12 +149,25 @@ impl Step<'_> {
 
     /// The terminate hook is completed.
     pub fn continue_termination(&mut self, host: usize) -> bool {
-        if self.s.hosts[host].life != Life::Leaving {
+        let life = self.s.hosts[host].life;
+        if !matches!(life, Life::Leaving | Life::Pooling) {
             return false;
         }
         self.check_continue_termination(host);
+        if life == Life::Pooling {
+            return self.is_stopped_in_the_pool(host);
+        }
         self.s.hosts[host].life = Life::Out;
         self.machine_ends(host);
+        true
+    }
+
+    /// The pool stops the machine and keeps its disk. A machine that died meanwhile is replaced in the pool.
+    fn is_stopped_in_the_pool(&mut self, host: usize) -> bool {
+        let h = &mut self.s.hosts[host];
+        let lives = h.machine == Machine::Running;
+        h.life = if lives { Life::Pooled } else { Life::Out };
+        (h.machine, h.condition, h.etcd) = (Machine::Stopping, Condition::Well, Etcd::Booting);
         true
     }
 
@@ -112,6 +183,7 @@ impl Step<'_> {
                 self.machine_ends(host);
                 true
             }
+            Life::Pooling => self.is_stopped_in_the_pool(host),
             _ => false,
         }
     }

@@ -64,6 +64,7 @@ impl Step<'_> {
             let (left, needed) = left;
             self.broken(Invariant::I3, || format!("{change} leaves {left} healthy of the {needed} needed"));
         }
+        self.check_in_doubt(before, change, basis);
         let Change::Remove { member, voter: true, instance } = change else { return };
         let name = before.member(member.0 as u8).map_or(0, |m| m.name);
         let live = name != 0 && basis.answered & basis.well & (1 << (name - 1)) != 0;
@@ -71,6 +72,22 @@ impl Step<'_> {
         if live && !basis.late && left.0 < desired && !self.forced(instance.as_ref()) {
             let left = left.0;
             self.broken(Invariant::I12, || format!("{change} leaves {left} healthy of {desired} desired"));
+        }
+        // A size of 0 alone is no word to end a voter.
+        if live && !basis.late && before.formed && basis.desired.max(self.s.desired) == 0 {
+            self.broken(Invariant::I12, || format!("{change} while the group wants no instance"));
+        }
+    }
+
+    /// Checks I4 while the alarm CORRUPT stands: nobody knows which copy is the right one, so none is multiplied and
+    /// none is destroyed.
+    fn check_in_doubt(&mut self, before: &Cluster, change: &Change, basis: Basis) {
+        let multiplies = match change {
+            Change::Remove { member, .. } => self.lives(before, member.0 as u8),
+            _ => true,
+        };
+        if multiplies && basis.corrupt && self.s.corrupt && !basis.late {
+            self.broken(Invariant::I4, || format!("{change} while nobody knows which copy is the right one"));
         }
     }
 
@@ -84,6 +101,9 @@ impl Step<'_> {
     /// Checks I3 when an invocation ends an instance.
     pub fn check_kill(&mut self, host: usize, effect: &Effect, basis: Basis) {
         let h = self.s.hosts[host];
+        if basis.corrupt && self.s.corrupt && h.runs() && h.member != 0 {
+            self.broken(Invariant::I4, || format!("{effect} while nobody knows which copy is the right one"));
+        }
         let Some(cluster) = self.s.cluster(h.cluster).copied().filter(|c| c.formed && h.runs()) else {
             return;
         };
@@ -104,18 +124,20 @@ impl Step<'_> {
         let h = self.s.hosts[host];
         let cluster = self.s.cluster(h.cluster).filter(|c| c.formed);
         let listed = cluster.and_then(|c| c.member(h.member)).is_some_and(|m| !(m.learner && m.late));
-        if h.life == Life::Leaving && listed {
+        if matches!(h.life, Life::Leaving | Life::Pooling) && listed {
             self.broken(Invariant::I8, || {
                 format!("the termination of {} goes on while its member is listed", id(host))
             });
         }
     }
 
-    /// Checks I8: a launch goes on only for a voter of a formed cluster.
+    /// Checks I8: a launch goes on only for a voter of a formed cluster. It may end at this moment, because that is meant.
     pub fn check_continue_launch(&mut self, host: usize, who: &str) {
         let h = self.s.hosts[host];
         let votes = |c: &Cluster| c.member(h.member).is_some_and(|m| !m.learner);
-        if !self.s.cluster(h.cluster).is_some_and(|c| c.formed && votes(c)) {
+        let ended = |l: &Ledger| l.generation.phase == Phase::Ended && crate::etcd::token(l) == h.cluster;
+        let ended = (*self.ledger()).as_ref().is_some_and(ended);
+        if !self.s.cluster(h.cluster).is_some_and(|c| (c.formed || ended) && votes(c)) {
             self.broken(Invariant::I8, || {
                 format!("{who} continues the launch of {}, which is no voter", id(host))
             });
@@ -162,6 +184,10 @@ impl Step<'_> {
             formed.is_some_and(|l| next.number != l.generation.number || next.phase == Phase::Abandoned);
         if left {
             self.broken(Invariant::I4, || "a generation that formed is given up".to_owned());
+        }
+        let ends = formed.is_some() && next.phase == Phase::Ended;
+        if ends && u32::from(self.s.end) != next.number {
+            self.broken(Invariant::I4, || "a formed generation ends, and nobody has meant that".to_owned());
         }
         let token = crate::etcd::token(after);
         let Some(mut cluster) = self.s.cluster(token).copied() else { return };

@@ -5,6 +5,7 @@
 //! repeat calls anyway.
 
 use membership::change::{Change, Effect};
+use membership::decision::{Refusal, Verdict};
 use membership::ids::{Nonce, RequestId};
 use membership::invocation::{Answer, Invocation, Next, Written};
 use membership::ledger::Ledger;
@@ -15,6 +16,7 @@ use crate::clock::{LIFETIME, NOW, a_step_later, essential};
 use crate::etcd::{Reply, unanswered};
 use crate::state::{Basis, Host, InFlight, Place, Run, Stage};
 use crate::step::Step;
+use crate::world::Second;
 
 /// What an invocation does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,8 +36,12 @@ pub enum Reception {
 impl Step<'_> {
     /// An invocation begins, and looks.
     pub fn begin(&mut self, run: usize, hidden: Option<u8>) -> bool {
-        let free = self.s.runs.iter().position(|r| r.stage.is_none());
-        if free != Some(run) || run >= self.world.runs {
+        let first_free = self.s.runs.iter().position(|r| r.stage.is_none());
+        let free = match self.world.second {
+            Second::None => first_free == Some(run),
+            _ => self.s.runs[run].stage.is_none(),
+        };
+        if !free || run >= self.world.runs {
             return false;
         }
         let nonce = self.fresh_nonce();
@@ -68,7 +74,7 @@ impl Step<'_> {
     }
 
     fn look(&mut self, run: usize, hidden: Option<u8>) {
-        let seen = self.observe(hidden);
+        let seen = self.observe(self.deployment(run), hidden);
         let (invocation, nonce) = (self.s.runs[run].invocation, self.s.runs[run].nonce);
         let known = self.t.looks.get(&(invocation, seen, nonce)).copied();
         let (after, then) = match known.filter(|_| self.story.is_none()) {
@@ -81,6 +87,8 @@ impl Step<'_> {
             well: self.s.mask(Host::well),
             answered: self.s.mask(Host::answers),
             desired: self.s.desired,
+            corrupt: self.s.corrupt,
+            owns: self.owns(self.deployment(run)),
             late: false,
         };
         self.goes_on(run, then);
@@ -105,12 +113,16 @@ impl Step<'_> {
 
     /// Whether a look finds nothing to do and nothing to wait for.
     pub fn looks_settled(&mut self) -> bool {
-        let seen = self.observe(None);
+        let seen = self.observe(self.s.holder, None);
         if let Some(settled) = self.t.settled.get(&seen) {
             return *settled;
         }
         let obs = self.t.observations.get(seen);
-        let settled = membership::decide::decide(&obs, NOW, None).is_settled();
+        let mut decision = membership::decide::decide(&obs, NOW, None);
+        // It stands for as long as the group's pool takes back, and keeps nothing from settling.
+        let pool = Verdict::Refused(Refusal::PoolTakesBack);
+        decision.notes.retain(|note| note.verdict != pool);
+        let settled = decision.is_settled();
         self.t.settled.insert(seen, settled);
         settled
     }
@@ -179,13 +191,18 @@ impl Step<'_> {
 
     /// The compare-and-swap.
     fn write(&mut self, run: usize, number: u32) -> bool {
-        let (before, after) = (self.ledger(), self.t.ledgers.get(number));
+        let deployment = self.deployment(run);
+        let (before, after) = (self.t.ledgers.get(self.ledger_of(deployment)), self.t.ledgers.get(number));
         let Some(after) = &*after else { return false };
         let before = (*before).as_ref();
+        self.check_one_ledger(run);
         self.check_ledger(before, after);
         self.s.ledger = number;
-        for other in &mut self.s.runs {
-            if let Some(Stage::Write { fresh, .. }) = &mut other.stage {
+        for other in 0..self.s.runs.len() {
+            let same = self.deployment(other) == deployment;
+            if let Some(Stage::Write { fresh, .. }) = &mut self.s.runs[other].stage
+                && same
+            {
                 *fresh = false;
             }
         }

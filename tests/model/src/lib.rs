@@ -15,6 +15,8 @@ mod invariants;
 mod invoke;
 pub mod mutants;
 mod observe;
+mod owners;
+pub mod plans;
 pub mod state;
 mod step;
 mod tables;

@@ -4,8 +4,9 @@ use membership::guard::Guard;
 
 use crate::explore::Found;
 use crate::state::{Faults, Invariant, State};
+use crate::world::Second;
 use crate::worlds::Begin::{self, Formed, Launching};
-use crate::worlds::{NONE, Plan};
+use crate::worlds::{NONE, PLAIN, Plan};
 
 /// A guard taken away, the world that shows what the guard prevents, and the invariant that breaks there.
 #[derive(Clone, Copy, Debug)]
@@ -50,9 +51,24 @@ const fn mutant(
         guard,
         story,
         breaks: Some(breaks),
-        plan: Plan { name: "a mutant's world", begin, runs, faults, short: true },
+        plan: Plan { name: "a mutant's world", begin, runs, faults, short: true, ..PLAIN },
     }
 }
+
+/// A mutant in a world with two deployments.
+const fn contested(guard: Guard, breaks: Invariant, begin: Begin, second: Second, faults: Faults) -> Mutant {
+    let mutant = mutant(guard, 0, breaks, begin, 2, faults);
+    Mutant { plan: Plan { second, ..mutant.plan }, ..mutant }
+}
+
+/// A mutant in a group whose warm pool takes back.
+const fn pooled(guard: Guard, breaks: Option<Invariant>, begin: Begin, faults: Faults) -> Mutant {
+    let mutant = mutant(guard, 0, Invariant::I8, begin, 1, faults);
+    Mutant { breaks, plan: Plan { reuses: true, ..mutant.plan }, ..mutant }
+}
+
+/// The record of the owner is deleted once.
+const DELETED: Faults = Faults { deletions: 1, ..NONE };
 
 /// A mutant that only `make model` explores.
 const fn long(mutant: Mutant) -> Mutant {
@@ -147,4 +163,32 @@ pub const MUTANTS: &[Mutant] = &[
     )),
     mutant(Guard::EndpointsOnceFormed, 1, Invariant::I8, Launching(2), 1, NONE),
     mutant(Guard::PublishedBeforeContinue, 0, Invariant::I8, Launching(2), 1, Faults { patience: 1, ..NONE }),
+    contested(Guard::OwnerIsThis, Invariant::I2, Launching(1), Second::Bare, NONE),
+    contested(Guard::OwnerSettled, Invariant::I2, Launching(1), Second::Bare, NONE),
+    contested(
+        Guard::AdoptionAnnounced,
+        Invariant::I2,
+        Formed(1),
+        Second::Bare,
+        Faults { delays: 1, ..DELETED },
+    ),
+    contested(
+        Guard::OwnerByIdentity,
+        Invariant::I10,
+        Formed(2),
+        Second::Stranger,
+        Faults { terminations: 1, ..DELETED },
+    ),
+    contested(
+        Guard::LedgerStays,
+        Invariant::I10,
+        Formed(2),
+        Second::Moved,
+        Faults { terminations: 1, ..DELETED },
+    ),
+    contested(Guard::SameClusterName, Invariant::I2, Formed(1), Second::Renamed, NONE),
+    mutant(Guard::EndIsMeant, 0, Invariant::I4, Formed(1), 1, Faults { nights: 1, ..NONE }),
+    mutant(Guard::VotersHeld, 0, Invariant::I12, Formed(2), 1, Faults { nights: 1, ..NONE }),
+    mutant(Guard::CopiesAgree, 0, Invariant::I4, Formed(2), 1, Faults { alarms: 1, terminations: 1, ..NONE }),
+    pooled(Guard::PooledIsLeaving, Some(Invariant::I8), Formed(2), Faults { scales: 1, ..NONE }),
 ];

@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 
+use membership::alarm::{Alarm, AlarmKind};
 use membership::etcd::{DbSize, EtcdView, Member, MemberList, Probe, Silence, Status};
 use membership::ids::{ClusterId, InstanceId, MemberId};
-use membership::instance::{Ec2State, Instance, Lifecycle};
+use membership::instance::{Ec2State, Instance, Lifecycle, WarmHook};
 use membership::ledger::GroupIdentity;
-use membership::observation::{Group, Hook, Observation, Parameters, Seen};
-use membership::owner::{Owner, OwnerRecord, Ownership, SETTLES};
+use membership::observation::{Group, Hook, Observation, Parameters, Seen, end_word};
 use std::time::Duration;
 
 use crate::clock::{NOW, STEP};
@@ -70,21 +70,27 @@ pub fn list(cluster: &Cluster, served_by: u8) -> MemberList {
 
 impl Step<'_> {
     /// Looks. Returns the index of the observation.
-    pub fn observe(&mut self, hidden: Option<u8>) -> u32 {
+    pub fn observe(&mut self, deployment: u8, hidden: Option<u8>) -> u32 {
         let s = &self.s;
+        let ledger = self.ledger_of(deployment);
         let sight = Sight {
             hosts: s.hosts,
             clusters: s.clusters,
             envs: s.envs,
             endpoints: s.endpoints,
-            ledger: s.ledger,
+            deployment,
+            ledger,
+            owner: s.owner,
             desired: s.desired,
+            max_zero: s.emptied.is_some(),
+            end: s.end,
+            corrupt: s.corrupt,
             hidden,
         };
         if let Some(seen) = self.t.sights.get(&sight) {
             return *seen;
         }
-        let observation = self.up_to_date(self.observation(hidden));
+        let observation = self.up_to_date(self.observation(deployment, hidden));
         let number = self.t.observations.number(observation);
         self.t.sights.insert(sight, number);
         number
@@ -104,8 +110,8 @@ impl Step<'_> {
         obs
     }
 
-    fn observation(&self, hidden: Option<u8>) -> Observation {
-        let ledger = (*self.t.ledgers.get(self.s.ledger)).clone();
+    fn observation(&self, deployment: u8, hidden: Option<u8>) -> Observation {
+        let ledger = (*self.t.ledgers.get(self.ledger_of(deployment))).clone();
         let recorded = |host: usize| ledger.as_ref().is_some_and(|l| l.instances.contains_key(&id(host)));
         let seen: Vec<usize> = (0..self.s.hosts.len())
             .filter(|h| hidden.map(usize::from) != Some(*h))
@@ -120,21 +126,21 @@ impl Step<'_> {
         let group = Group {
             identity: GroupIdentity { name: "g".into(), arn: "arn:g".into(), vpc: "vpc-1".into() },
             desired: self.s.desired.into(),
-            max: 9,
-            end: None,
+            max: if self.s.emptied.is_some() { 0 } else { 9 },
+            end: (self.s.end > 0).then(|| end_word(self.s.end.into())),
             launch_hook: hook("launch"),
             terminate_hook: hook("terminate"),
-            retains: false,
-            reuses: false,
+            retains: self.world.retains,
+            reuses: self.world.reuses,
             units: None,
             weights: BTreeMap::new(),
             instances,
             settings: self.world.settings.clone(),
         };
         Observation {
-            cluster: "c".into(),
+            cluster: self.cluster_of(deployment),
             group: Seen::Known(group),
-            owner: Seen::Known(sole_owner()),
+            owner: self.ownership(deployment, hidden),
             ledger: Seen::Known(ledger),
             parameters: Seen::Known(self.parameters()),
             etcd: self.etcd_view(&seen),
@@ -190,11 +196,19 @@ impl Step<'_> {
             learner: member.learner,
             version: "3.6.16".to_owned(),
             revision: 1,
-            alarms: Vec::new(),
+            alarms: self.alarms(member.id),
             troubles: Vec::new(),
             size: DbSize::default(),
             downgrade: None,
         })
+    }
+}
+
+impl Step<'_> {
+    /// The alarm CORRUPT accuses whoever is asked: whom it names proves nothing.
+    fn alarms(&self, member: u8) -> Vec<Alarm> {
+        let alarm = || Alarm { kind: AlarmKind::Corrupt, member: Some(MemberId(member.into())) };
+        self.s.corrupt.then(alarm).into_iter().collect()
     }
 }
 
@@ -205,6 +219,9 @@ fn instance(host: &Host, number: usize) -> Instance {
         Life::InService => Some(Lifecycle::InService),
         Life::Leaving => Some(Lifecycle::TerminatingWait),
         Life::Replacing => Some(Lifecycle::ReplacingRootVolume),
+        Life::Retained => Some(Lifecycle::Retained),
+        Life::Pooling => Some(Lifecycle::Warmed(WarmHook::Launch)),
+        Life::Pooled => Some(Lifecycle::Warmed(WarmHook::None)),
     };
     let ec2_state = match host.machine {
         Machine::Running => Ec2State::Running,
@@ -220,19 +237,4 @@ fn instance(host: &Host, number: usize) -> Instance {
         healthy: host.healthy,
         origin: String::new(),
     }
-}
-
-/// There is one deployment in this model, and it has owned the group since long ago.
-fn sole_owner() -> Ownership {
-    let me = Owner {
-        bucket: "b".into(),
-        ledger_prefix: "l".into(),
-        parameter_prefix: "/p".into(),
-        vpc: String::new(),
-        deployment: "d".into(),
-        cluster: "c".into(),
-        without_ledger: false,
-    };
-    let record = OwnerRecord { owner: me.clone(), written: NOW.minus(SETTLES) };
-    Ownership { me, record: Some(record), settles: SETTLES }
 }

@@ -28,8 +28,20 @@ pub struct State {
     pub runs: [Run; RUNS],
     /// The calls in flight whose callers no longer wait.
     pub in_flight: [InFlight; MOST_IN_FLIGHT],
+    /// The deployment whose ledger it is. Another deployment that writes a ledger breaks I2 or I10.
+    pub holder: u8,
+    /// The ledger that the other deployment has, and may not write: an index of ledgers, 0 for none.
+    pub other: u32,
+    /// The record of the group's owner, in a world with two deployments.
+    pub owner: Option<Record>,
     /// The group's desired capacity.
     pub desired: u8,
+    /// While the group is emptied: the desired capacity that it gets again. Its maximum size is 0 then.
+    pub emptied: Option<u8>,
+    /// The generation that the tag `etcd-asg:end` names, 0 for none.
+    pub end: u8,
+    /// Whether the alarm CORRUPT stands.
+    pub corrupt: bool,
     /// How often each fault may still happen.
     pub faults: Faults,
     /// The invariant that the last step broke.
@@ -56,6 +68,17 @@ pub enum Invariant {
     I12,
 }
 
+/// The record of the group's owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Record {
+    /// The deployment that it names.
+    pub deployment: u8,
+    /// Whether it was written without a ledger.
+    pub without_ledger: bool,
+    /// How old it is, in the steps that the rules distinguish (see [`crate::owners`]).
+    pub age: u8,
+}
+
 /// The lifecycle state that Auto Scaling gives, as far as the rules distinguish it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Life {
@@ -70,6 +93,12 @@ pub enum Life {
     Leaving,
     /// `ReplacingRootVolume`.
     Replacing,
+    /// `Terminating:Retained`: its machine runs on.
+    Retained,
+    /// On its way back into the warm pool (`Warmed:Pending:Wait`): the terminate hook waits.
+    Pooling,
+    /// Stopped in the warm pool, with its disk.
+    Pooled,
     /// The group no longer lists the instance; EC2 still does.
     Out,
 }
@@ -191,6 +220,10 @@ pub struct Basis {
     pub answered: u8,
     /// The desired capacity in the look.
     pub desired: u8,
+    /// Whether the alarm CORRUPT stood in the look.
+    pub corrupt: bool,
+    /// Whether the invocation's deployment owned the group in the look.
+    pub owns: bool,
     /// Whether the call arrived late, which is no fault of the look: on another path of the same world it arrives at
     /// once. An invocation that acts meanwhile has to count the call.
     pub late: bool,
@@ -290,6 +323,16 @@ faults! {
     reuse,
     /// The desired capacity changes by one.
     scales,
+    /// The group's size is 0 for a while, and nobody means the end of the cluster.
+    nights,
+    /// The group's size is 0, and its tag means the end of the cluster.
+    ends,
+    /// The alarm CORRUPT is raised. An operator disarms it.
+    alarms,
+    /// Somebody deletes the record of the group's owner.
+    deletions,
+    /// A look does not see yet a record of the owner that was just written.
+    stale,
 }
 
 impl State {
@@ -303,7 +346,13 @@ impl State {
             ledger: 0,
             runs: Default::default(),
             in_flight: Default::default(),
+            holder: 0,
+            other: 0,
+            owner: None,
             desired,
+            emptied: None,
+            end: 0,
+            corrupt: false,
             faults,
             broken: None,
             stillborn: false,

@@ -8,9 +8,10 @@ use crate::action::Action;
 use crate::clock::ANCIENT;
 use crate::invoke::Reception;
 use crate::observe::id;
+use crate::owners::RECORD;
 use crate::state::{Condition, Etcd, Invariant, Life, Machine, State};
 use crate::tables::Tables;
-use crate::world::World;
+use crate::world::{Second, World};
 
 /// A step that is being taken.
 pub struct Step<'a> {
@@ -68,6 +69,12 @@ impl Step<'_> {
             Action::Wait => self.time_passes(),
             Action::DesireMore => spend(&mut self.s.faults.scales) && self.desire(self.s.desired + 1),
             Action::DesireLess => spend(&mut self.s.faults.scales) && self.desire(self.s.desired - 1),
+            Action::Empty(false) => spend(&mut self.s.faults.nights) && self.empty(false),
+            Action::Empty(true) => spend(&mut self.s.faults.ends) && self.empty(true),
+            Action::Morning => self.morning(),
+            Action::Alarm => spend(&mut self.s.faults.alarms) && self.raise_alarm(),
+            Action::Disarm => std::mem::take(&mut self.s.corrupt),
+            Action::DeleteOwner => spend(&mut self.s.faults.deletions) && self.s.owner.take().is_some(),
             Action::Stalled => spend(&mut self.s.faults.patience) && self.age(ConditionKey::Stalled),
             Action::Launch(at) => self.launch(at.map(usize::from)),
             _ => self.act_on_host(action),
@@ -92,18 +99,26 @@ impl Step<'_> {
             }
             Action::Crash(h) => spend(&mut self.s.faults.crashes) && self.crash(h.into()),
             Action::LoseDisk(h) => spend(&mut self.s.faults.disks) && self.lose_disk(h.into()),
-            Action::Terminate(h) => spend(&mut self.s.faults.terminations) && self.terminate(h.into()),
+            Action::Terminate(h) => {
+                let left_over = self.ended();
+                (left_over || spend(&mut self.s.faults.terminations)) && self.terminate(h.into())
+            }
             Action::HookTimeout(h) => {
                 let certain = self.launch_hook_is_over(h.into());
                 (certain || spend(&mut self.s.faults.timeouts)) && self.hook_timeout(h.into())
             }
             Action::PatienceOver(h) => spend(&mut self.s.faults.patience) && self.patience_over(h.into()),
+            Action::EndRetained(h) => self.end_retained(h.into()),
+            Action::FromPool(h) => self.leaves_the_pool(h.into()),
             _ => false,
         }
     }
 
     fn hide(&mut self, hidden: Option<u8>) -> bool {
         let Some(host) = hidden else { return true };
+        if host == RECORD {
+            return self.s.owner.is_some_and(|r| r.age == 0) && spend(&mut self.s.faults.stale);
+        }
         let there = !matches!(self.s.hosts[usize::from(host)].life, Life::Nowhere | Life::Out);
         there && spend(&mut self.s.faults.hidden)
     }
@@ -116,10 +131,16 @@ impl Step<'_> {
     /// A wait that is longer than any step of time is over.
     fn patience_over(&mut self, host: usize) -> bool {
         match self.s.hosts[host].life {
-            Life::Leaving => self.age(ConditionKey::TerminateWaiting(id(host))),
+            Life::Leaving | Life::Pooling => self.age(ConditionKey::TerminateWaiting(id(host))),
             Life::Pending => self.age(ConditionKey::LaunchWaiting(id(host))),
             _ => false,
         }
+    }
+
+    /// Whether the operator ended the cluster. An instance of it that runs on, because the size was raised again, is
+    /// then left to the operator, who ends it.
+    fn ended(&self) -> bool {
+        (*self.ledger()).as_ref().is_some_and(|l| l.generation.phase == Phase::Ended)
     }
 
     /// A launch hook at its cap, which no heartbeat moves, ends soon: its timeout is then no fault.
@@ -152,10 +173,12 @@ impl Step<'_> {
             return false;
         }
         self.s.ledger = self.older_ledger(self.s.ledger);
+        self.s.other = self.older_ledger(self.s.other);
         for run in 0..self.s.runs.len() {
             self.run_grows_older(run);
         }
         self.in_flight_grow_older();
+        self.record_grows_older();
         true
     }
 
@@ -180,6 +203,9 @@ impl Step<'_> {
         let mut all: Vec<Action> = hosts.clone().flat_map(due).collect();
         all.extend(hosts.map(Action::ScaleIn));
         all.extend([Action::Launch(None), Action::Begin(0, None)]);
+        if self.world.second != Second::None {
+            all.push(Action::Begin(1, None));
+        }
         let any = all.into_iter().any(|action| {
             let happens = self.act(action) && self.s != before;
             self.s = before;
@@ -253,7 +279,7 @@ impl Step<'_> {
     /// Whether all is as it should be and a look finds nothing to do.
     pub fn settled(&mut self) -> bool {
         let in_flight = self.s.in_flight.iter().any(|l| l.place.is_some());
-        if self.s.busy() || in_flight || self.s.broken.is_some() {
+        if self.s.busy() || in_flight || self.s.broken.is_some() || self.s.corrupt {
             return false;
         }
         let ledger = self.ledger();
@@ -263,8 +289,12 @@ impl Step<'_> {
             return false;
         }
         let Some(cluster) = self.s.cluster(ledger.generation.number as u8).copied() else { return false };
-        let there: Vec<_> =
-            self.s.hosts.iter().filter(|h| !matches!(h.life, Life::Nowhere | Life::Out)).collect();
+        let there: Vec<_> = self
+            .s
+            .hosts
+            .iter()
+            .filter(|h| !matches!(h.life, Life::Nowhere | Life::Out | Life::Pooled))
+            .collect();
         let serves = |h: &&crate::state::Host| {
             let votes = cluster.member(h.member).is_some_and(|m| !m.learner) && h.cluster == cluster.token;
             h.life == Life::InService && h.healthy && h.answers() && h.etcd == Etcd::Running && votes

@@ -51,8 +51,14 @@ pub struct Sight {
     pub clusters: [Cluster; crate::state::CLUSTERS],
     pub envs: [u32; HOSTS],
     pub endpoints: Option<u8>,
+    /// The deployment that looks, and its ledger.
+    pub deployment: u8,
     pub ledger: u32,
+    pub owner: Option<crate::state::Record>,
     pub desired: u8,
+    pub max_zero: bool,
+    pub end: u8,
+    pub corrupt: bool,
     pub hidden: Option<u8>,
 }
 

@@ -12,6 +12,22 @@ use crate::state::{Invariant, Life, State};
 use crate::step::Step;
 use crate::tables::Tables;
 
+/// The second deployment that sees the group. Each of the two invocations of such a world is another deployment's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Second {
+    /// There is none.
+    #[default]
+    None,
+    /// It has no ledger, and would found or adopt a cluster.
+    Bare,
+    /// It has the ledger as it was before the ledger was moved to the first deployment.
+    Moved,
+    /// It has a ledger of this group about another cluster.
+    Stranger,
+    /// It is the same deployment, to which the group's tag names another cluster at times.
+    Renamed,
+}
+
 /// A world, bounded by how often each fault may happen in it.
 #[derive(Debug)]
 pub struct World {
@@ -20,6 +36,12 @@ pub struct World {
     pub runs: usize,
     pub guards: Guards,
     pub settings: Settings,
+    /// The second deployment that sees the group.
+    pub second: Second,
+    /// Whether the group retains an instance whose termination is abandoned.
+    pub retains: bool,
+    /// Whether the group takes instances back into its warm pool on scale-in.
+    pub reuses: bool,
     tables: Mutex<Tables>,
 }
 
@@ -34,7 +56,9 @@ impl World {
             leave_patience: Duration::from_secs(1800),
             ..Settings::default()
         };
-        Self { start, runs, guards, settings, tables: Mutex::new(tables) }
+        let second = Second::None;
+        let tables = Mutex::new(tables);
+        Self { start, runs, guards, settings, second, retains: false, reuses: false, tables }
     }
 
     /// The tables, for one user at a time.

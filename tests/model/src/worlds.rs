@@ -4,9 +4,11 @@ use membership::guard::Guards;
 
 use crate::explore::{Bounds, explore};
 use crate::mutants::MUTANTS;
-use crate::state::{Faults, State};
+use crate::owners::second_ledger;
+use crate::plans::WORLDS;
+use crate::state::{Faults, Record, State};
 use crate::tables::Tables;
-use crate::world::World;
+use crate::world::{Second, World};
 
 /// Where a world begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +30,12 @@ pub struct Plan {
     pub runs: usize,
     /// How often each fault may happen.
     pub faults: Faults,
+    /// The second deployment that sees the group.
+    pub second: Second,
+    /// Whether the group retains an instance whose termination is abandoned.
+    pub retains: bool,
+    /// Whether the group takes instances back into its warm pool on scale-in.
+    pub reuses: bool,
     /// Whether `make test` explores this world too, and not only `make model`.
     pub short: bool,
 }
@@ -39,12 +47,20 @@ impl Plan {
             empty if empty.is_empty() => "nothing goes wrong".to_owned(),
             budget => budget,
         };
-        let at_once = if self.runs == 1 { "one invocation" } else { "two invocations at once" };
-        format!("{} ({:?}, {at_once}, {faults})", self.name, self.begin)
+        let at_once = match (self.second, self.runs) {
+            (Second::None, 1) => "one invocation",
+            (Second::None, _) => "two invocations at once",
+            _ => "one invocation of each deployment",
+        };
+        let retains = if self.retains { ", the group retains" } else { "" };
+        let reuses = if self.reuses { ", the group's pool takes back" } else { "" };
+        format!("{} ({:?}, {at_once}{retains}{reuses}, {faults})", self.name, self.begin)
     }
 
     fn same(&self, other: &Plan) -> bool {
-        (self.begin, self.runs, self.faults) == (other.begin, other.runs, other.faults)
+        let group = |p: &Plan| (p.second, p.retains, p.reuses);
+        (self.begin, self.runs, self.faults, group(self))
+            == (other.begin, other.runs, other.faults, group(other))
     }
 }
 
@@ -68,12 +84,20 @@ pub struct Beginnings {
 impl Beginnings {
     /// The world of this plan.
     pub fn world(&mut self, plan: &Plan, guards: Guards) -> World {
-        let (mut start, tables) = match plan.begin {
+        let (mut start, mut tables) = match plan.begin {
             Begin::Launching(desired) => (World::launching(desired), Tables::default()),
             Begin::Formed(desired) => self.formed(desired),
         };
         start.faults = plan.faults;
-        World::new(start, plan.runs, guards, tables)
+        if plan.second != Second::None && start.ledger != 0 {
+            start.owner = Some(Record { deployment: 0, without_ledger: false, age: 3 });
+            let ledger = tables.ledgers.get(start.ledger);
+            let other = (*ledger).as_ref().and_then(|l| second_ledger(plan.second, l));
+            start.other = tables.ledgers.number(other);
+        }
+        let mut world = World::new(start, plan.runs, guards, tables);
+        (world.second, world.retains, world.reuses) = (plan.second, plan.retains, plan.reuses);
+        world
     }
 
     fn formed(&mut self, desired: u8) -> (State, Tables) {
@@ -107,144 +131,21 @@ pub(crate) const NONE: Faults = Faults {
     patience: 0,
     reuse: 0,
     scales: 0,
+    nights: 0,
+    ends: 0,
+    alarms: 0,
+    deletions: 0,
+    stale: 0,
 };
 
-use Begin::{Formed, Launching};
-
-/// The worlds that are explored with every guard in place.
-pub const WORLDS: &[Plan] = &[
-    Plan { name: "formation of 3", begin: Launching(3), runs: 2, faults: NONE, short: true },
-    Plan {
-        name: "formation of 3, an invocation dies, an answer is lost",
-        begin: Launching(3),
-        runs: 2,
-        faults: Faults { deaths: 1, answers: 1, ..NONE },
-        short: false,
-    },
-    Plan {
-        name: "the seed, or another, dies before it formed",
-        begin: Launching(3),
-        runs: 1,
-        faults: Faults { kills: 1, ..NONE },
-        short: false,
-    },
-    Plan {
-        name: "the seed, or its joiner, dies before it formed",
-        begin: Launching(2),
-        runs: 2,
-        faults: Faults { kills: 1, ..NONE },
-        short: false,
-    },
-    Plan {
-        name: "replacement of 1 of 3, an etcd crashes",
-        begin: Formed(3),
-        runs: 2,
-        faults: Faults { terminations: 1, crashes: 1, ..NONE },
-        short: false,
-    },
-    Plan {
-        name: "replacement of 1 of 3, an invocation dies",
-        begin: Formed(3),
-        runs: 2,
-        faults: Faults { terminations: 1, deaths: 1, ..NONE },
-        short: false,
-    },
-    Plan {
-        name: "2 terminations of 3 at once",
-        begin: Formed(3),
-        runs: 2,
-        faults: Faults { terminations: 2, ..NONE },
-        short: false,
-    },
-    Plan {
-        name: "a machine dies, its address is used again",
-        begin: Formed(3),
-        runs: 2,
-        faults: Faults { kills: 1, reuse: 1, ..NONE },
-        short: false,
-    },
-    Plan {
-        name: "story 1, the half-formed pair: a joiner dies, the seed freezes",
-        begin: Launching(2),
-        runs: 1,
-        faults: Faults { kills: 1, freezes: 1, ..NONE },
-        short: false,
-    },
-    Plan {
-        name: "story 10, after you, and 19, the silent new voter: one freezes, another leaves",
-        begin: Formed(3),
-        runs: 1,
-        faults: Faults { terminations: 1, freezes: 1, ..NONE },
-        short: false,
-    },
-    Plan {
-        name: "story 14, nobody's claim: a claimant dies, its generation is abandoned",
-        begin: Launching(2),
-        runs: 1,
-        faults: Faults { freezes: 1, deaths: 1, ..NONE },
-        short: false,
-    },
-    Plan {
-        name: "story 20, the letter handed on: two freeze, one after the other",
-        begin: Formed(3),
-        runs: 1,
-        faults: Faults { scales: 1, freezes: 2, ..NONE },
-        short: false,
-    },
-    Plan {
-        name: "story 21, the slow image: a machine boots more slowly than anybody's patience",
-        begin: Launching(2),
-        runs: 1,
-        faults: Faults { delays: 2, ..NONE },
-        short: true,
-    },
-    Plan {
-        name: "story 2, the race to a verdict: the seed dies while another invocation writes that it formed",
-        begin: Launching(1),
-        runs: 2,
-        faults: Faults { kills: 1, ..NONE },
-        short: false,
-    },
-    Plan {
-        name: "story 4, the late publisher: a call arrives late, a disk is lost",
-        begin: Launching(2),
-        runs: 1,
-        faults: Faults { late: 1, disks: 1, ..NONE },
-        short: false,
-    },
-    Plan {
-        name: "story 8, the replacement removed: one is given up, its removal lands late, another leaves",
-        begin: Formed(2),
-        runs: 1,
-        faults: Faults { terminations: 1, patience: 1, late: 1, ..NONE },
-        short: false,
-    },
-    Plan {
-        name: "story 11, in and out: a joiner's hook runs out, its patience is over",
-        begin: Launching(2),
-        runs: 1,
-        faults: Faults { timeouts: 1, patience: 1, ..NONE },
-        short: false,
-    },
-    Plan {
-        name: "story 12, the undead launch: one hangs for longer than its patience",
-        begin: Launching(2),
-        runs: 1,
-        faults: Faults { freezes: 1, patience: 1, ..NONE },
-        short: false,
-    },
-    Plan {
-        name: "story 15, seven silent seconds: a joiner does not answer the functions for a while",
-        begin: Launching(2),
-        runs: 2,
-        faults: Faults { deaf: 1, ..NONE },
-        short: false,
-    },
-    Plan {
-        name: "story 18, the abandoned who waits: one freezes and another is terminated before it formed",
-        begin: Launching(2),
-        runs: 1,
-        faults: Faults { freezes: 1, terminations: 1, ..NONE },
-        short: false,
-    },
-];
+/// A world in which one deployment sees a group that retains nothing and has no warm pool.
+pub(crate) const PLAIN: Plan = Plan {
+    name: "",
+    begin: Begin::Launching(1),
+    runs: 1,
+    faults: NONE,
+    second: Second::None,
+    retains: false,
+    reuses: false,
+    short: false,
+};

@@ -4,7 +4,8 @@
 use membership::guard::Guards;
 use model::explore::{Bounds, explore};
 use model::mutants::MUTANTS;
-use model::worlds::{Beginnings, WORLDS, every};
+use model::plans::WORLDS;
+use model::worlds::{Beginnings, every};
 use stateright::{Checker, Model};
 
 const ALL: Bounds = Bounds { states: 2_000_000, until_settled: false };

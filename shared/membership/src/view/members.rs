@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Servers, View};
 use crate::alarm::Alarm;
+use crate::change::Change;
 use crate::etcd::{Member, MemberList, Probe, Status};
 use crate::ids::{InstanceId, MemberId};
 use crate::instance::Instance;
@@ -67,6 +68,19 @@ impl<'a> View<'a> {
             };
             recorded.or_else(listed)
         })
+    }
+
+    /// Whether a learner is listed for this instance, also a learner that was added a moment ago and is not recorded
+    /// yet.
+    pub fn has_learner(&self, id: &InstanceId) -> bool {
+        self.list().is_some_and(|l| l.learners().any(|m| self.learner_owner(m).as_ref() == Some(id)))
+    }
+
+    /// Whether a claim to add this instance is open: it may be a learner in a moment. An add that got no answer is not
+    /// waited for. It makes a learner of an instance that leaves or is gone, and the rule `remove_dead` removes that
+    /// learner.
+    pub fn is_being_added(&self, id: &InstanceId) -> bool {
+        self.claimed().is_some_and(|c| matches!(c, Change::AddLearner { instance, .. } if instance == id))
     }
 
     /// Where the member's server is reached: at its instance's own address, else where it says itself.

@@ -55,7 +55,8 @@ pub fn found(obs: &Observation, group: &Group, guards: Guards, d: &mut Decision)
     }
 }
 
-/// An instance in service may hold data. So may an instance that leaves and was given an env: the ledger was lost.
+/// An instance in service may hold data. So may an instance that leaves or launches and was given an env: the ledger was
+/// lost, or another deployment founds a cluster here whose record of the owner was deleted.
 fn holds_no_data(
     obs: &Observation,
     group: &Group,
@@ -70,7 +71,8 @@ fn holds_no_data(
         Seen::Known(parameters) => parameters.envs.contains_key(&instance.id),
         Seen::Unknown(_) => true,
     };
-    guards.require(Guard::EnvMeansData, !(env && state.leaves()), || Refusal::EnvWithoutLedger)?;
+    let comes_or_goes = state.leaves() || state.launches();
+    guards.require(Guard::EnvMeansData, !(env && comes_or_goes), || Refusal::EnvWithoutLedger)?;
     let serves = matches!(state, InstanceState::InService | InstanceState::Standby);
     guards.require(Guard::NothingInService, !serves, || {
         Refusal::InServiceWithoutLedger(heard(obs, group, instance))

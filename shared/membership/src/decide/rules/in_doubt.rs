@@ -4,18 +4,21 @@
 //! The alarm's own word is not enough: etcd accuses whoever differs from the leader, 3.4 and 3.5 name nobody, a
 //! joiner's copy comes from the leader, and a majority may agree on the wrong data.
 
-use crate::change::{Change, Effect};
+use std::time::Duration;
+
+use crate::change::Effect;
 use crate::compare;
 use crate::decide::hooks::keep_every_hook_alive;
 use crate::decide::propose::propose_removal;
+use crate::decide::rules::hold::retain_before_the_end;
 use crate::decide::rules::{leave, publish, seal, without_list};
 use crate::decision::{Decision, Refusal, Subject, Wait};
 use crate::etcd::{Member, MemberList};
 use crate::guard::Guard;
 use crate::ids::InstanceId;
-use crate::instance::{Instance, Transition};
+use crate::instance::Instance;
 use crate::ledger::ConditionKey;
-use crate::view::{HOOK_MARGIN, View};
+use crate::view::View;
 
 /// Whether the copies are in doubt. Then it says so, and decides what may be done all the same: the member of an
 /// instance that is gone is removed, an instance without a member goes, and every hook is kept alive.
@@ -71,11 +74,9 @@ fn leaving(v: View<'_>, d: &mut Decision, instance: &Instance) {
     if v.member(id).is_none() && v.unowned_voter(instance).is_none() {
         return;
     }
-    let ends = v.hook_end(id, Transition::Terminate);
-    if !v.group.retains {
-        d.refuse(id, Refusal::DiesInDoubt { at: ends.plus(HOOK_MARGIN) });
+    // A warm pool stops an instance with its disk. A new root volume takes the old one's place under any policy.
+    if instance.comes_back() || instance.may_be_retained() && !v.group.retains {
+        d.refuse(id, Refusal::DiesInDoubt { at: v.termination_ends(id) });
     }
-    if v.now >= ends && v.allows(Guard::AbandonRetains, v.group.retains) {
-        d.propose(Change::RetainLeaving { instance: id.clone() }, None);
-    }
+    retain_before_the_end(v, d, instance, Duration::ZERO);
 }

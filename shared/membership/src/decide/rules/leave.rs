@@ -9,7 +9,6 @@ use crate::decide::rules::hold::{is_held, retain_before_the_end, tell_its_death}
 use crate::decision::{Decision, Refusal, Wait};
 use crate::etcd::Member;
 use crate::guard::Guard;
-use crate::ids::InstanceId;
 use crate::instance::{Instance, InstanceState};
 use crate::quorum::VoterChange;
 use crate::view::View;
@@ -45,23 +44,12 @@ pub fn leave(v: View<'_>, d: &mut Decision) {
 pub fn complete_if_out(v: View<'_>, d: &mut Decision, instance: &Instance) -> bool {
     let id = &instance.id;
     let unowned = v.unowned_voter(instance).is_some();
-    let out = v.member(id).is_none() && !has_learner(v, id) && !is_being_added(v, id) && !unowned;
+    let out = v.member(id).is_none() && !v.has_learner(id) && !v.is_being_added(id) && !unowned;
     let completes = v.allows(Guard::MemberIsOut, out) && instance.terminate_hook_waits();
     if completes {
         d.effects.push(Effect::ContinueTerminate(id.clone()));
     }
     completes
-}
-
-/// Whether a learner is listed for this instance, also a learner that was added a moment ago and is not recorded yet.
-fn has_learner(v: View<'_>, id: &InstanceId) -> bool {
-    v.list().is_some_and(|l| l.learners().any(|m| v.learner_owner(m).as_ref() == Some(id)))
-}
-
-/// Whether a claim to add this instance is open: it may be a learner in a moment. An add that got no answer is not
-/// waited for. It makes a learner of an instance that is gone, and the rule `remove_dead` removes that learner.
-fn is_being_added(v: View<'_>, id: &InstanceId) -> bool {
-    v.claimed().is_some_and(|c| matches!(c, Change::AddLearner { instance, .. } if instance == id))
 }
 
 /// Whether the instance was set unhealthy, runs a voter that has long been silent, and is still in service because

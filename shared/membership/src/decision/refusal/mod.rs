@@ -96,7 +96,8 @@ pub enum Refusal {
         /// Each voter with the hash of its keys.
         hashes: String,
     },
-    /// The instance of a voter is leaving while the copies are in doubt, and the group does not retain it.
+    /// The instance of a voter is leaving, or gets a new root volume, while the copies are in doubt, and nothing keeps
+    /// its disk.
     DiesInDoubt {
         /// When the hook is over, however often it is kept alive.
         at: Timestamp,
@@ -176,7 +177,7 @@ pub enum Refusal {
     Retained,
     /// The terminate hook ends, and the quorum needs this instance's voter.
     NeededAtDeadline,
-    /// There is no ledger, and an instance leaves that was given an env. It may hold the cluster's data.
+    /// There is no ledger, and an instance leaves or launches that was given an env. It may hold the cluster's data.
     EnvWithoutLedger,
     /// The group's warm pool takes instances back on scale-in.
     PoolTakesBack,

@@ -79,7 +79,7 @@ impl fmt::Display for Refusal {
             ),
             Refusal::DiesInDoubt { at } => write!(
                 f,
-                "it is leaving with its copy of the data while the copies are in doubt, and AWS terminates it at {at}; before that, save a snapshot of its etcd, or set the group's policy that retains it (TerminateHookAbandon: retain)"
+                "it is leaving with its copy of the data while the copies are in doubt, and AWS destroys that copy at {at}; before that, save a snapshot of its etcd, or, unless it only gets a new root volume, set the group's policy that retains it (TerminateHookAbandon: retain)"
             ),
             Refusal::NoSpace { members } => write!(
                 f,
@@ -149,7 +149,7 @@ impl fmt::Display for Refusal {
                 f.write_str("its time to leave is over, and without its voter the quorum would be lost")
             }
             Refusal::EnvWithoutLedger => f.write_str(
-                "its termination waits, it was given an env, and the cluster has no ledger, so it may hold the cluster's data; restore the ledger, or start its etcd so that its cluster is adopted; delete its parameter only if it is certain that nobody needs its data",
+                "it was given an env, and the cluster has no ledger, so it may hold the cluster's data; restore the ledger, or start its etcd so that its cluster is adopted; delete its parameter only if it is certain that nobody needs its data",
             ),
             Refusal::PoolTakesBack => f.write_str(
                 "the group's warm pool takes instances back on scale-in (ReuseOnScaleIn): a stopped member would come back with old data, so no cluster is founded or adopted, and a voter that goes to the pool is removed; set ReuseOnScaleIn to false",
