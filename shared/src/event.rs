@@ -147,9 +147,11 @@ pub enum LifecycleEvent {
 pub enum ReconcileEvent {
     /// Look at every tagged group.
     All {
-        /// Whether the schedule asks, and not an event of EC2: the schedule's runs alone watch over short hooks.
+        /// Whether the schedule asks. Its runs alone watch over short hooks.
         scheduled: bool,
     },
+    /// EC2 said something of this machine: look at its group, if that is tagged.
+    Machine(InstanceId),
     /// Auto Scaling tests the target of a hook. Nothing is to be done.
     TestNotification,
     /// Look at one cluster.
@@ -250,7 +252,7 @@ pub fn reconcile(body: &[u8]) -> Result<ReconcileEvent, EventError> {
             | "EC2 Instance Rebalance Recommendation",
         ) => {
             let detail: InstanceDetail = detail(event.detail)?;
-            instance_id("instance-id", &detail.instance_id)?;
+            return Ok(ReconcileEvent::Machine(instance_id("instance-id", &detail.instance_id)?));
         }
         ("aws.events" | "aws.scheduler" | "aws.ec2", _) => {
             let wanted =
@@ -262,7 +264,7 @@ pub fn reconcile(body: &[u8]) -> Result<ReconcileEvent, EventError> {
             return Err(EventError::WrongSource { found: event.source, wanted });
         }
     }
-    Ok(ReconcileEvent::All { scheduled: event.source != "aws.ec2" })
+    Ok(ReconcileEvent::All { scheduled: true })
 }
 
 fn json(body: &[u8]) -> Result<Value, EventError> {

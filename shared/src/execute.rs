@@ -7,7 +7,7 @@ use membership::codes;
 use membership::etcd::MemberList;
 use membership::ids::{InstanceId, MemberId, Timestamp};
 use membership::instance::Transition;
-use membership::invocation::{Answer, Retry};
+use membership::invocation::{Answer, Performed, Retry};
 use membership::observation::Group;
 use membership::owner;
 use serde_json::json;
@@ -166,6 +166,17 @@ impl Executor<'_> {
     }
 }
 
+/// What the core is to know of a call that needs no claim.
+pub fn performed(outcome: &Result<EffectOutcome, ExecuteError>) -> Performed {
+    match outcome {
+        // Another invocation, or the instance itself, was quicker; or the instance waits for another's hook.
+        Err(ExecuteError::AutoScaling(AutoScalingError::Gone { .. })) => Performed::Gone,
+        Err(error) if error.ended() == Ended::NotDone(Retry::OnceMended) => Performed::Refused(chain(error)),
+        Err(_) => Performed::Failed,
+        Ok(_) => Performed::Done,
+    }
+}
+
 /// What the core is to know of a call under a claim that was sent at this moment.
 pub fn answer(outcome: Result<EffectOutcome, ExecuteError>, sent: Timestamp) -> Answer {
     let deadline = sent.plus(Timeouts::default().longest_change() + SLACK);
@@ -197,7 +208,7 @@ mod tests {
     #[test]
     fn only_a_definite_refusal_counts_as_not_done() {
         let call = "PutParameter";
-        for retry in [Retry::Soon, Retry::Pointless] {
+        for retry in [Retry::Soon, Retry::OnceMended] {
             let (service_code, message) = ("C".to_owned(), "M".to_owned());
             let why = "PutParameter was refused: C: M".to_owned();
             let failure = AwsFailure::Refused { call, service_code, message, retry };

@@ -46,6 +46,8 @@ pub enum Warning {
     LedgerNotWritten,
     /// A heartbeat for a lifecycle action failed.
     HeartbeatFailed,
+    /// AWS refuses the heartbeats of a lifecycle action until an operator changes something: its hook will run out.
+    HeartbeatRefused,
     /// The last words of hosts could not be read.
     ReportsNotRead,
 }
@@ -54,6 +56,7 @@ codes!(Warning {
     Warning::CannotStart => "start-failed",
     Warning::LedgerNotWritten => "ledger-not-written",
     Warning::HeartbeatFailed => "heartbeat-failed",
+    Warning::HeartbeatRefused => "heartbeat-refused",
     Warning::ReportsNotRead => "reports-not-read",
 });
 
@@ -63,6 +66,7 @@ impl fmt::Display for Warning {
             Warning::CannotStart => "the function cannot start",
             Warning::LedgerNotWritten => "the ledger cannot be written",
             Warning::HeartbeatFailed => "the heartbeat failed",
+            Warning::HeartbeatRefused => "the heartbeat is refused, so the lifecycle hook will run out",
             Warning::ReportsNotRead => "the last words of hosts cannot be read",
         })
     }

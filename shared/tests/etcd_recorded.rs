@@ -103,7 +103,7 @@ fn class(error: &EtcdError) -> &'static str {
     match error {
         EtcdError::NotSent { .. } => "not sent",
         EtcdError::Refused { retry: Retry::Soon, .. } => "refused, soon",
-        EtcdError::Refused { retry: Retry::Pointless, .. } => "refused",
+        EtcdError::Refused { retry: Retry::Pointless | Retry::OnceMended, .. } => "refused",
         EtcdError::AlreadyDone { .. } => "already done",
         EtcdError::Unfinished { .. } => "unfinished",
         EtcdError::Unanswered { .. } => "unanswered",

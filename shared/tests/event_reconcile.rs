@@ -14,8 +14,9 @@ fn event(source: &str, kind: &str, detail: Value) -> Value {
 }
 
 #[test]
-fn ticks_and_wake_ups_mean_every_group() {
-    let instance = || json!({ "instance-id": "i-1234567890abcdef0", "state": "running" });
+fn a_tick_means_every_group_and_a_word_of_ec2_means_its_machine() {
+    let id = "i-1234567890abcdef0";
+    let instance = || json!({ "instance-id": id, "state": "running" });
     for event in [
         event("aws.events", "Scheduled Event", json!({})),
         event("aws.scheduler", "Scheduled Event", json!("{}")),
@@ -23,8 +24,11 @@ fn ticks_and_wake_ups_mean_every_group() {
         event("aws.ec2", "EC2 Spot Instance Interruption Warning", instance()),
         event("aws.ec2", "EC2 Instance Rebalance Recommendation", instance()),
     ] {
-        let scheduled = event["source"] != "aws.ec2";
-        assert_eq!(read(&event), Ok(ReconcileEvent::All { scheduled }), "{event}");
+        let meant = match event["source"] == "aws.ec2" {
+            true => ReconcileEvent::Machine(id.into()),
+            false => ReconcileEvent::All { scheduled: true },
+        };
+        assert_eq!(read(&event), Ok(meant), "{event}");
     }
 }
 

@@ -51,6 +51,7 @@ fn ledger(revision: u64) -> Ledger {
         failures: None,
         history: Vec::new(),
         hooks: membership::ledger::HookNames::default(),
+        refused: membership::ledger::RefusedCalls::default(),
         moved_to: None,
     }
 }
@@ -137,7 +138,7 @@ async fn a_ledger_that_this_version_cannot_read_is_refused_and_never_counts_as_a
         objects.put(&Path::from("ledgers/main/ledger.json"), payload).await.unwrap();
         let error = store.read(&cluster()).await.unwrap_err();
         assert!(matches!(error, LedgerStoreError::Unusable { .. }), "{text}: {error:?}");
-        assert_eq!(error.ended(), Ended::NotDone(Retry::Pointless));
+        assert_eq!(error.ended(), Ended::NotDone(Retry::OnceMended));
     }
 }
 

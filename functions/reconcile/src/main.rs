@@ -28,6 +28,7 @@ async fn handle(services: Arc<Services>, delivery: Delivery) -> Result<Value, Co
         ReconcileEvent::All { scheduled } => {
             json!({ "clusters": controller.reconcile_all(scheduled).await? })
         }
+        ReconcileEvent::Machine(id) => json!({ "clusters": controller.machine(&id).await? }),
         ReconcileEvent::One { cluster, dry_run: true } => controller.dry_run(&cluster).await?,
         ReconcileEvent::One { cluster, dry_run: false } => json!(controller.reconcile_one(&cluster).await?),
     })

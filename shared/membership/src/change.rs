@@ -82,6 +82,40 @@ impl Change {
     }
 }
 
+impl Change {
+    /// The call to AWS that the change comes to, or begins with, as [`Effect::call`] names it. `None` where etcd alone
+    /// is asked.
+    pub fn call(&self) -> Option<String> {
+        let overwrite = |i: &InstanceId| Some(overwriting(i));
+        match self {
+            Change::AddLearner { .. } | Change::Remove { .. } => None,
+            Change::Promote { instance, .. } | Change::Seal { instance } | Change::RepairEnv { instance } => {
+                overwrite(instance)
+            }
+            Change::AbandonLaunch { instance } => Some(Effect::AbandonLaunch(instance.clone()).call()),
+            Change::RetainLeaving { instance } => Some(Effect::AbandonTerminate(instance.clone()).call()),
+            Change::SetUnhealthy { instance } => Some(Effect::SetUnhealthy(instance.clone()).call()),
+        }
+    }
+}
+
+fn overwriting(instance: &InstanceId) -> String {
+    format!("overwrite the env of {instance}")
+}
+
+impl Effect {
+    /// What the call does, whatever the value that it writes: two calls with the same text stand and fall together.
+    pub fn call(&self) -> String {
+        match self {
+            Effect::OverwriteEnv { instance, .. } => overwriting(instance),
+            Effect::PutInitialCluster(_) => "put initial-cluster".to_owned(),
+            Effect::PutEndpoints(_) => "put endpoints".to_owned(),
+            Effect::CreateOwner(_) | Effect::TakeOwner(_) => "record the group's owner".to_owned(),
+            other => other.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

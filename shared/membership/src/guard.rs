@@ -215,6 +215,8 @@ guards! {
     SecondApart,
     /// While joins or foundings fail in a row, the next is tried after a pause.
     PausedAfterFailures,
+    /// A call that AWS refused for good is made again only a minute later.
+    RefusedCallsWait,
     /// A joiner is given up only after the join patience, or at its hook's end.
     JoinPatienceOver,
     /// A joiner to which the leader is sending a snapshot is not given up for ten join patiences.

@@ -62,6 +62,9 @@ impl MapTimestamps for Ledger {
         for condition in ledger.conditions.values_mut() {
             *condition = Condition { since: to(condition.since), ..*condition };
         }
+        for refused in ledger.refused.0.values_mut() {
+            (refused.since, refused.last) = (to(refused.since), to(refused.last));
+        }
         if let Some(failures) = &mut ledger.failures {
             failures.last = to(failures.last);
         }

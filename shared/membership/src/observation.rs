@@ -14,7 +14,7 @@ use crate::owner::Ownership;
 use crate::report::HostReport;
 use crate::settings::Settings;
 
-pub use crate::seen::Seen;
+pub use crate::seen::{Seen, Unseen};
 
 /// No lifecycle action waits longer, whatever its hook says (EC2 Auto Scaling user guide, lifecycle hooks).
 pub const LONGEST_WAIT: Duration = Duration::from_secs(48 * 3600);

@@ -9,21 +9,29 @@ use crate::map_timestamps::MapTimestamps;
 
 /// For how long a call is not repeated.
 const SEEN_BY_THEN: Duration = Duration::from_secs(3);
+/// For how long a call is not repeated that found nothing to be done it on: an instance whose own hook is over may
+/// wait for another's hook for an hour.
+const IN_VAIN: Duration = Duration::from_secs(20);
 
-/// The calls of the last seconds.
+/// The calls of the last seconds, each with the time until which it is not repeated.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Recent(Vec<(Effect, Timestamp)>);
 
 impl Recent {
     /// The calls among these that were not just made.
     pub fn without(&mut self, effects: &[Effect], now: Timestamp) -> Vec<Effect> {
-        self.0.retain(|(_, at)| now.since(*at) < SEEN_BY_THEN);
+        self.0.retain(|(_, until)| *until > now);
         effects.iter().filter(|e| self.0.iter().all(|(made, _)| made != *e)).cloned().collect()
     }
 
     /// Remembers that these calls are being made.
     pub fn made(&mut self, effects: &[Effect], now: Timestamp) {
-        self.0.extend(effects.iter().map(|e| (e.clone(), now)));
+        self.0.extend(effects.iter().map(|e| (e.clone(), now.plus(SEEN_BY_THEN))));
+    }
+
+    /// Remembers that this call found nothing to be done it on.
+    pub fn in_vain(&mut self, effect: &Effect, now: Timestamp) {
+        self.0.push((effect.clone(), now.plus(IN_VAIN)));
     }
 }
 
@@ -48,5 +56,8 @@ mod tests {
         let other = [Effect::PutInitialCluster("b".into())];
         assert_eq!(recent.without(&other, Timestamp(3_999)), other, "another value is another call");
         assert_eq!(recent.without(&put, Timestamp(4_000)), put);
+        recent.in_vain(&put[0], Timestamp(4_000));
+        assert_eq!(recent.without(&put, Timestamp(23_999)), []);
+        assert_eq!(recent.without(&put, Timestamp(24_000)), put);
     }
 }

@@ -53,7 +53,7 @@ pub enum AwsFailure {
         source: Box<dyn Error + Send + Sync>,
     },
     /// The service refused the call.
-    #[error("{call} was refused: {service_code}: {message}")]
+    #[error("{call} was refused: {service_code}: {message}{}", cure(.service_code))]
     Refused {
         /// The call.
         call: &'static str,
@@ -115,12 +115,45 @@ impl AwsFailure {
                 if status >= 500 && !passing {
                     AwsFailure::Unanswered { call, source: error.into() }
                 } else {
-                    let retry = if passing { Retry::Soon } else { Retry::Pointless };
+                    let retry = if passing { Retry::Soon } else { Retry::OnceMended };
                     AwsFailure::Refused { call, service_code, message, retry }
                 }
             }
             _ => AwsFailure::Unanswered { call, source: error.into() },
         }
+    }
+}
+
+/// What an operator can do about this error code, as the end of a sentence. Empty where AWS's own message says it.
+fn cure(service_code: &str) -> &'static str {
+    match service_code {
+        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "AuthFailure" => {
+            "; allow it in the functions' role, and look for what denies it elsewhere: a permissions boundary, a policy of the organization or of a VPC endpoint"
+        }
+        "ExpiredToken"
+        | "ExpiredTokenException"
+        | "InvalidClientTokenId"
+        | "UnrecognizedClientException"
+        | "SignatureDoesNotMatch"
+        | "RequestExpired" => {
+            "; the credentials or the clock of the functions are wrong: check the role, and that no fixed credentials are set"
+        }
+        // AWS Systems Manager API reference, PutParameter: errors.
+        "HierarchyTypeMismatchException" => {
+            "; somebody created the parameter with another type, and AWS never changes a type: delete that parameter, and the functions create it as it has to be"
+        }
+        "UnsupportedParameterType"
+        | "ParameterPatternMismatchException"
+        | "InvalidAllowedPatternException" => {
+            "; somebody created the parameter with demands on its value: delete that parameter, and the functions create it as it has to be"
+        }
+        "ParameterMaxVersionLimitExceeded" => {
+            "; a label holds the parameter's oldest version: move or delete the label"
+        }
+        "ParameterLimitExceeded" => {
+            "; the account has no room for another parameter in this region: delete what is not needed, or ask AWS for a higher quota"
+        }
+        _ => "",
     }
 }
 

@@ -6,9 +6,10 @@ use aws_sdk_ec2::types::{Filter, Instance, InstanceStateName};
 use membership::codes;
 use membership::ids::{InstanceId, Timestamp};
 use membership::instance::Ec2State;
+use membership::invocation::Retry;
 use thiserror::Error;
 
-use super::aws::AwsFailure;
+use super::{AwsFailure, Ended};
 
 /// At most this many values fit into one filter (EC2 API reference, DescribeInstances).
 const FILTER_VALUES: usize = 200;
@@ -31,6 +32,16 @@ codes!(Ec2Error {
     Ec2Error::Malformed(_) => "instance-malformed",
     ; Ec2Error::Call(failure) => failure,
 });
+
+impl Ec2Error {
+    /// What is known of the call.
+    pub fn ended(&self) -> Ended {
+        match self {
+            Ec2Error::Call(failure) => failure.ended(),
+            Ec2Error::Malformed(_) => Ended::NotDone(Retry::Pointless),
+        }
+    }
+}
 
 /// A machine as EC2 describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]

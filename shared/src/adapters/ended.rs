@@ -19,7 +19,7 @@ impl Ended {
     pub fn read_again(self) -> bool {
         match self {
             Ended::NotDone(Retry::Soon) | Ended::Unknown => true,
-            Ended::NotDone(Retry::Pointless) | Ended::Done => false,
+            Ended::NotDone(Retry::Pointless | Retry::OnceMended) | Ended::Done => false,
         }
     }
 }

@@ -140,7 +140,7 @@ impl LedgerStoreError {
             LedgerStoreError::Settings { .. }
             | LedgerStoreError::Unusable { .. }
             | LedgerStoreError::Denied { .. }
-            | LedgerStoreError::NoBucket { .. } => Ended::NotDone(Retry::Pointless),
+            | LedgerStoreError::NoBucket { .. } => Ended::NotDone(Retry::OnceMended),
         }
     }
 

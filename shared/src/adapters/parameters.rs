@@ -26,6 +26,14 @@ pub enum ParametersError {
     /// The call failed.
     #[error(transparent)]
     Call(#[from] AwsFailure),
+    /// A parameter could not be written.
+    #[error("the parameter {name} was not written")]
+    NotWritten {
+        /// The parameter's name.
+        name: String,
+        /// Why.
+        source: AwsFailure,
+    },
     /// The listing has more pages than are followed.
     #[error("GetParametersByPath of {0} answered more than {MOST_PAGES} pages")]
     Endless(String),
@@ -49,16 +57,18 @@ codes!(ParametersError {
     ParametersError::Endless(_) => "parameters-endless",
     ParametersError::NoOwner { .. } => "owner-unreadable",
     ParametersError::NoDate(_) => "owner-without-date",
-    ; ParametersError::Call(failure) => failure,
+    ; ParametersError::Call(failure) | ParametersError::NotWritten { source: failure, .. } => failure,
 });
 
 impl ParametersError {
     /// What is known of the call.
     pub fn ended(&self) -> Ended {
         match self {
-            ParametersError::Call(failure) => failure.ended(),
+            ParametersError::Call(failure) | ParametersError::NotWritten { source: failure, .. } => {
+                failure.ended()
+            }
             ParametersError::Endless(_) | ParametersError::NoOwner { .. } | ParametersError::NoDate(_) => {
-                Ended::NotDone(Retry::Pointless)
+                Ended::NotDone(Retry::OnceMended)
             }
         }
     }
@@ -170,7 +180,7 @@ impl ParameterStore {
         match call.overwrite(false).send().await.map_err(|e| AwsFailure::of("PutParameter", e)) {
             Ok(_) => Ok(Put::Created),
             Err(failure) if failure.service_code() == Some("ParameterAlreadyExists") => Ok(Put::Existed),
-            Err(failure) => Err(failure.into()),
+            Err(source) => Err(ParametersError::NotWritten { name: name.to_owned(), source }),
         }
     }
 
@@ -188,8 +198,9 @@ impl ParameterStore {
     async fn put(&self, name: &str, value: &str, kind: ParameterType) -> Result<(), ParametersError> {
         let call = self.client.put_parameter().name(name).value(value).r#type(kind).overwrite(true);
         let once = Config::builder().retry_config(RetryConfig::disabled());
-        call.customize().config_override(once).send().await.map_err(|e| AwsFailure::of("PutParameter", e))?;
-        Ok(())
+        let answer = call.customize().config_override(once).send().await;
+        let put = answer.map_err(|e| AwsFailure::of("PutParameter", e));
+        put.map(drop).map_err(|source| ParametersError::NotWritten { name: name.to_owned(), source })
     }
 
     /// Deletes a parameter, if it exists.

@@ -111,7 +111,7 @@ mod tests {
         Observation {
             cluster: "c".into(),
             group: Seen::Known(group),
-            owner: Seen::Unknown("not needed".to_owned()),
+            owner: Seen::unseen("not needed"),
             ledger: Seen::Known(None),
             parameters: Seen::Known(Parameters::default()),
             etcd: EtcdView::default(),
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn an_action_is_not_done_while_the_group_is_not_seen() {
-        let unseen = Observation { group: Seen::Unknown("throttled".to_owned()), ..seen(&[]) };
+        let unseen = Observation { group: Seen::unseen("throttled"), ..seen(&[]) };
         assert!(!done(Transition::Launch, &unseen));
         assert!(!done(Transition::Terminate, &unseen));
     }

@@ -9,10 +9,12 @@ use std::time::Duration;
 use membership::decision::{Coded, KeepAlive};
 use membership::ids::{ClusterName, Timestamp};
 use membership::instance::Transition;
+use membership::invocation::Retry;
 use membership::observation::Group;
 
-use crate::adapters::chain;
-use crate::execute::Executor;
+use crate::adapters::autoscaling::AutoScalingError;
+use crate::adapters::{Ended, chain};
+use crate::execute::{ExecuteError, Executor};
 use crate::telemetry::Warning;
 
 /// The period of the schedule that calls `reconcile` (`template.yaml`).
@@ -78,6 +80,14 @@ impl Heartbeats {
             self.0.insert(action.clone(), now);
             match executor.heartbeat(instance, action.transition).await {
                 Ok(()) => tracing::debug!(%cluster, %instance, "heartbeat"),
+                // The action has just ended, or the instance waits for another's hook.
+                Err(ExecuteError::AutoScaling(AutoScalingError::Gone { .. })) => {
+                    tracing::debug!(%cluster, %instance, outcome = "gone", "heartbeat");
+                }
+                Err(error) if error.ended() == Ended::NotDone(Retry::OnceMended) => {
+                    let (warning, cause, reason) = (Warning::HeartbeatRefused, error.code(), chain(&error));
+                    tracing::error!(%cluster, %instance, code = warning.code(), cause, reason, "{warning}");
+                }
                 Err(error) => {
                     let (warning, cause, reason) = (Warning::HeartbeatFailed, error.code(), chain(&error));
                     tracing::warn!(%cluster, %instance, code = warning.code(), cause, reason, "{warning}");

@@ -14,7 +14,7 @@ use membership::codes;
 use membership::decide::decide;
 use membership::decision::Decision;
 use membership::etcd::MISSES;
-use membership::ids::{ClusterName, RequestId, Timestamp};
+use membership::ids::{ClusterName, InstanceId, RequestId, Timestamp};
 use membership::ledger::Phase;
 use membership::observation::Observation;
 use membership::settings::tags::CLUSTER_TAG;
@@ -22,12 +22,14 @@ use membership::summary::Summary;
 use serde::Serialize;
 use serde_json::{Value, json};
 use thiserror::Error;
+use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
 pub(crate) use self::clock::{deadline, now};
 pub use self::report::{Ignored, Outcome, WrongInput};
 use self::run::{Cause, Run};
 use crate::adapters::autoscaling::{AutoScalingError, DescribedGroup};
+use crate::adapters::ec2::Machine;
 use crate::adapters::etcd::{EtcdClient, EtcdError};
 use crate::event::LifecycleAction;
 use crate::naming::Named;
@@ -36,6 +38,8 @@ use crate::services::Services;
 
 /// How much of its time an invocation keeps in reserve: the longest call, and its report.
 const MARGIN: Duration = Duration::from_secs(8);
+/// So many clusters at most are looked at at once. Who waits for something to happen looks at nothing meanwhile.
+const LOOKS_AT_ONCE: usize = 8;
 /// How long an invocation waits before it asks again for the groups.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -66,6 +70,7 @@ pub struct Controller<'a> {
     etcd: EtcdClient,
     request: RequestId,
     deadline: Timestamp,
+    looks: Semaphore,
 }
 
 /// The answer to a dry run. `observation` and `decision` are for experts and may change from version to version.
@@ -85,7 +90,8 @@ impl<'a> Controller<'a> {
         request: RequestId,
         deadline: Timestamp,
     ) -> Result<Self, ControllerError> {
-        Ok(Self { services, etcd: services.etcd()?, request, deadline })
+        let looks = Semaphore::new(LOOKS_AT_ONCE);
+        Ok(Self { services, etcd: services.etcd()?, request, deadline, looks })
     }
 
     /// Works on the group of this lifecycle action until the action's instance is done, nothing is left to do, or the
@@ -95,25 +101,59 @@ impl<'a> Controller<'a> {
         let Some(group) = self.insist(async || autoscaling.group(&action.group).await).await? else {
             return Ok(Outcome::ignored(&Ignored::NoSuchGroup(action.group)));
         };
-        let Some(mut named) = Named::of(&group.tags) else {
+        let Some(named) = self.name_of(&group).await? else {
             let LifecycleAction { instance, marked, .. } = action;
             return Ok(match marked {
                 true => Outcome::refused(&WrongInput::HookWithoutTag { group: group.name, instance }),
                 false => Outcome::ignored(&Ignored::NotTagged(group.name)),
             });
         };
-        if named.is_trimmed() {
-            contest(&mut named, &group, &self.groups().await?);
-        }
         Ok(self.run(group, named, Cause::Action(action)).await)
     }
 
-    /// Works on every tagged group. What happens to one does not stop another. A run of the schedule lingers beside
+    /// Works on every tagged group, on a few at a time. What happens to one does not stop another. A run of the schedule lingers beside
     /// groups whose hooks are short.
     pub async fn reconcile_all(&self, scheduled: bool) -> Result<Vec<Outcome>, ControllerError> {
         let cause = if scheduled { Cause::Schedule } else { Cause::Other };
         let named = named(self.groups().await?);
         Ok(join_all(named.into_iter().map(|(group, named)| self.run(group, named, cause.clone()))).await)
+    }
+
+    /// Works on the group of this machine, of which EC2 has said something. A machine of nobody's is ignored after one
+    /// call, a machine of another's group after two: an account may have thousands of them.
+    pub async fn machine(&self, id: &InstanceId) -> Result<Vec<Outcome>, ControllerError> {
+        // EC2 forgets a machine an hour after its end, and may not know a young one yet. It may be ours.
+        let Some(machine) = self.described_machine(id).await else {
+            return self.reconcile_all(false).await;
+        };
+        let Some(name) = machine.group else {
+            return Ok(vec![Outcome::ignored(&Ignored::NoGroup(id.clone()))]);
+        };
+        let (vpc, served) = (machine.vpc.unwrap_or_default(), self.services.config.vpc.clone());
+        if let Some(served) = served.filter(|served| !vpc.is_empty() && *served != vpc) {
+            return Ok(vec![Outcome::ignored(&Ignored::OtherVpc { group: name, vpc, served })]);
+        }
+        let autoscaling = &self.services.autoscaling;
+        let Some(group) = self.insist(async || autoscaling.group(&name).await).await? else {
+            return Ok(vec![Outcome::ignored(&Ignored::NoSuchGroup(name))]);
+        };
+        let Some(named) = self.name_of(&group).await? else {
+            return Ok(vec![Outcome::ignored(&Ignored::NotTagged(name))]);
+        };
+        Ok(vec![self.run(group, named, Cause::Other).await])
+    }
+
+    async fn described_machine(&self, id: &InstanceId) -> Option<Machine> {
+        self.services.ec2.of_ids(std::slice::from_ref(id)).await.ok()?.pop()
+    }
+
+    /// The cluster that this group's tags name.
+    async fn name_of(&self, group: &DescribedGroup) -> Result<Option<Named>, ControllerError> {
+        let Some(mut named) = Named::of(&group.tags) else { return Ok(None) };
+        if named.is_trimmed() {
+            contest(&mut named, group, &self.groups().await?);
+        }
+        Ok(Some(named))
     }
 
     /// Works on one cluster.
@@ -185,7 +225,7 @@ impl<'a> Controller<'a> {
 
     async fn run(&self, group: DescribedGroup, named: Named, cause: Cause) -> Outcome {
         Run::new(self.services, &self.etcd, &self.request, self.deadline, named, cause)
-            .finish(group)
+            .finish(group, &self.looks)
             .boxed()
             .await
     }

@@ -54,6 +54,9 @@ pub enum Ignored {
     /// The event's group is not managed by etcd-asg.
     #[error("the group {0} has no tag {CLUSTER_TAG}")]
     NotTagged(String),
+    /// An event is about a machine that no group launched.
+    #[error("{0} belongs to no Auto Scaling group")]
+    NoGroup(InstanceId),
     /// The group's instances are in a VPC that this deployment does not serve.
     #[error("the group {group} is in {vpc}, and this deployment serves {served}")]
     OtherVpc {
@@ -72,6 +75,7 @@ pub enum Ignored {
 codes!(Ignored {
     Ignored::NoSuchGroup(_) => "no-such-group",
     Ignored::NotTagged(_) => "group-not-tagged",
+    Ignored::NoGroup(_) => "machine-without-group",
     Ignored::OtherVpc { .. } => "group-in-other-vpc",
     Ignored::TestNotification => "test-notification",
 });

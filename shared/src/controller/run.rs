@@ -10,7 +10,8 @@ use membership::invocation::{Answer, Invocation, Next, Retry, TIME_FOR_A_CLAIM, 
 use membership::ledger::Ledger;
 use membership::observation::{Group, Observation};
 use membership::owner::Ownership;
-use tokio::time::sleep;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{sleep, timeout};
 
 use super::MARGIN;
 use super::clock::{nonce, now};
@@ -23,7 +24,7 @@ use crate::adapters::etcd::EtcdClient;
 use crate::adapters::ledger::Write;
 use crate::adapters::parameters::ParameterPath;
 use crate::event::LifecycleAction;
-use crate::execute::{EffectOutcome, ExecuteError, Executor, answer};
+use crate::execute::{EffectOutcome, ExecuteError, Executor, answer, performed};
 use crate::naming::Named;
 use crate::observe::{Observer, Round};
 use crate::services::Services;
@@ -109,14 +110,17 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Runs to the end, beginning with this description of the group.
-    pub async fn finish(mut self, described: DescribedGroup) -> Outcome {
+    /// Runs to the end, beginning with this description of the group. Whoever looks or acts has one of these permits.
+    pub async fn finish(mut self, described: DescribedGroup, looks: &Semaphore) -> Outcome {
         let mut observer =
             Observer::new(self.services, self.etcd, self.named.clone(), described.name.clone());
         let mut described = Some(described);
         let mut pause = SHORTEST_PAUSE;
         let mut changed = now();
         loop {
+            let Some(permit) = self.turn(looks).await else {
+                return self.outcome(End::Waiting);
+            };
             let mut round = observer.look(described.take()).await;
             if let Some(elsewhere) = elsewhere(&round.observation) {
                 return Outcome::ignored(&elsewhere);
@@ -130,6 +134,7 @@ impl<'a> Run<'a> {
             let followed = self.follow(next, &round).await;
             if let Some(end) = self.ending(&decision, &round.observation) {
                 if let Some(pause) = self.lingers(&round.observation) {
+                    drop(permit);
                     sleep(pause).await;
                     continue;
                 }
@@ -140,12 +145,23 @@ impl<'a> Run<'a> {
                 pause = SHORTEST_PAUSE;
                 changed = now();
             }
+            drop(permit);
             if followed == Followed::Idle {
                 sleep(pause).await;
                 let quiet = now().since(changed) >= QUIET;
                 pause = (pause * 3 / 2).min(self.longest_pause(quiet));
             }
         }
+    }
+
+    /// Waits for the turn to look; `None` where it does not come in time. Under a claim nobody else can act, so its
+    /// holder looks at once.
+    async fn turn<'p>(&self, looks: &'p Semaphore) -> Option<Option<SemaphorePermit<'p>>> {
+        if self.invocation.holds_claim() {
+            return Some(None);
+        }
+        let left = self.deadline.minus(MARGIN).since(now());
+        timeout(left, looks.acquire()).await.ok().map(Result::ok)
     }
 
     /// Compares the voters' copies where that is due, before anything is decided: whoever leaves after a promotion
@@ -281,7 +297,9 @@ impl<'a> Run<'a> {
         let mut followed = Followed::Idle;
         for effect in &effects {
             let change = effect.to_string();
-            match executor.execute(effect).await {
+            let outcome = executor.execute(effect).await;
+            self.invocation.performed(effect, performed(&outcome), now());
+            match outcome {
                 Ok(EffectOutcome::Already) => tracing::debug!(%cluster, change, outcome = "already"),
                 Ok(_) => {
                     tracing::info!(%cluster, change, outcome = "done");
@@ -289,7 +307,6 @@ impl<'a> Run<'a> {
                         followed = Followed::Progress;
                     }
                 }
-                // Another invocation, or the instance itself, was quicker. The next look tells.
                 Err(error @ ExecuteError::AutoScaling(AutoScalingError::Gone { .. })) => {
                     tracing::info!(%cluster, change, outcome = "gone", code = error.code());
                 }

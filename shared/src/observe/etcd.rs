@@ -125,7 +125,7 @@ async fn read_lists(
     let all = servers.into_iter().map(|(url, version)| async move {
         let list = match etcd.list(&url, Some(&version)).await {
             Ok(list) => Seen::Known(list),
-            Err(error) => Seen::Unknown(chain(&error)),
+            Err(error) => Seen::unseen(chain(&error)),
         };
         (url, list)
     });

@@ -6,7 +6,7 @@ use std::mem;
 use membership::ids::{InstanceId, Timestamp};
 use membership::instance::{Ec2State, Instance, Transition};
 use membership::ledger::{GroupIdentity, Ledger};
-use membership::observation::{END_TAG, Group};
+use membership::observation::{END_TAG, Group, Unseen};
 use membership::settings::Settings;
 
 use crate::adapters::autoscaling::{DescribedGroup, GroupHook, choose_hook};
@@ -18,7 +18,7 @@ pub struct Parts {
     /// The group, by Auto Scaling.
     pub group: DescribedGroup,
     /// The group's machines, by EC2, or why EC2 did not tell them.
-    pub machines: Result<Vec<Machine>, String>,
+    pub machines: Result<Vec<Machine>, Unseen>,
     /// The group's lifecycle hooks, whosever they are.
     pub hooks: Vec<GroupHook>,
     /// The settings, from the group's tags and the environment.

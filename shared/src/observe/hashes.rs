@@ -29,7 +29,7 @@ impl Hashes {
         let all = due.urls.iter().map(|url| async move {
             let hash = match etcd.hash(url, revision, limit).await {
                 Ok(hash) => Seen::Known(hash),
-                Err(error) => Seen::Unknown(chain(&error)),
+                Err(error) => Seen::unseen(chain(&error)),
             };
             (url.clone(), hash)
         });

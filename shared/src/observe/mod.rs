@@ -16,8 +16,9 @@ use std::time::Duration;
 use membership::compare;
 use membership::etcd::EtcdView;
 use membership::ids::{InstanceId, Timestamp};
+use membership::invocation::Retry;
 use membership::ledger::Ledger;
-use membership::observation::{Group, Observation, Parameters, Seen};
+use membership::observation::{Group, Observation, Parameters, Seen, Unseen};
 use membership::owner::{self, Ownership};
 use tokio::join;
 
@@ -26,11 +27,12 @@ use self::group::Parts;
 use self::hashes::Hashes;
 use self::parameters::Freshest;
 use self::reports::Reports;
-use crate::adapters::autoscaling::DescribedGroup;
-use crate::adapters::chain;
+use crate::adapters::autoscaling::{AutoScalingError, DescribedGroup};
+use crate::adapters::ec2::Ec2Error;
 use crate::adapters::etcd::EtcdClient;
-use crate::adapters::ledger::ETag;
-use crate::adapters::parameters::{ParameterPath, sorted_out};
+use crate::adapters::ledger::{ETag, LedgerStoreError};
+use crate::adapters::parameters::{ParameterPath, ParametersError, sorted_out};
+use crate::adapters::{Ended, chain};
 use crate::controller::now;
 use crate::execute::ExecuteError;
 use crate::naming::Named;
@@ -113,7 +115,7 @@ impl<'a> Observer<'a> {
         }
     }
 
-    async fn parts(&self, described: Option<DescribedGroup>) -> Result<Parts, String> {
+    async fn parts(&self, described: Option<DescribedGroup>) -> Result<Parts, Unseen> {
         let describe = async {
             match described {
                 Some(group) => Ok(Some(group)),
@@ -125,10 +127,11 @@ impl<'a> Observer<'a> {
             self.services.ec2.of_group(&self.group),
             self.services.autoscaling.hooks(&self.group)
         );
-        let group = group.map_err(text)?.ok_or_else(|| format!("there is no group {}", self.group))?;
+        let group = group.map_err(unseen)?;
+        let group = group.ok_or_else(|| Unseen::from(format!("there is no group {}", self.group)))?;
         let mut settings = self.services.config.settings(&group.tags);
         settings.problems.splice(0..0, self.named.problems.iter().cloned());
-        Ok(Parts { group, machines: machines.map_err(text), hooks: hooks.map_err(text)?, settings })
+        Ok(Parts { group, machines: machines.map_err(unseen), hooks: hooks.map_err(unseen)?, settings })
     }
 
     /// Whether the group's instances are in a VPC that this deployment does not serve.
@@ -142,13 +145,13 @@ impl<'a> Observer<'a> {
         if let Some(settled) = &self.owner {
             return Seen::Known(settled.clone());
         }
-        let Some(arn) = arn else { return Seen::Unknown("the group was not seen".to_owned()) };
+        let Some(arn) = arn else { return Seen::unseen("the group was not seen") };
         let Some(name) = owner::parameter(arn) else {
-            return Seen::Unknown(text(ExecuteError::OddArn(arn.to_owned())));
+            return Seen::Unknown(unseen(ExecuteError::OddArn(arn.to_owned())));
         };
         let record = match self.services.parameters.owner(&name).await {
             Ok(record) => record,
-            Err(error) => return Seen::Unknown(text(error)),
+            Err(error) => return Seen::Unknown(unseen(error)),
         };
         let (me, settles) =
             (self.services.config.owner(&self.named.cluster), self.services.config.owner_settles);
@@ -164,29 +167,29 @@ impl<'a> Observer<'a> {
         parts: Option<&Parts>,
     ) -> (Seen<Option<Ledger>>, Option<ETag>, Seen<Parameters>, Seen<Ownership>) {
         if self.named.is_hidden() {
-            let why = || "the cluster's name is not known".to_owned();
-            return (Seen::Unknown(why()), None, Seen::Unknown(why()), Seen::Unknown(why()));
+            let why = "the cluster's name is not known";
+            return (Seen::unseen(why), None, Seen::unseen(why), Seen::unseen(why));
         }
         let owner = self.owner(parts.map(|p| p.group.arn.as_str())).await;
         let (services, cluster, freshest) = (self.services, &self.named.cluster, &mut self.freshest);
         let parameters = async {
             match parts {
                 Some(parts) if parts.settings.is_unreadable("prefix") => {
-                    Seen::Unknown("their path cannot be read".to_owned())
+                    Seen::unseen("their path cannot be read")
                 }
                 Some(parts) => {
                     let path = ParameterPath::new(&parts.settings.prefix, cluster);
                     let read = services.parameters.read_all(&path).await;
                     seen(read.map(|read| sorted_out(&path, freshest.after(read))))
                 }
-                None => Seen::Unknown("the group was not seen".to_owned()),
+                None => Seen::unseen("the group was not seen"),
             }
         };
         let (ledger, parameters) = join!(services.ledgers.read(cluster), parameters);
         match ledger {
             Ok(Some(found)) => (Seen::Known(Some(found.ledger)), Some(found.etag), parameters, owner),
             Ok(None) => (Seen::Known(None), None, parameters, owner),
-            Err(error) => (Seen::Unknown(text(error)), None, parameters, owner),
+            Err(error) => (Seen::Unknown(unseen(error)), None, parameters, owner),
         }
     }
 
@@ -201,20 +204,37 @@ impl<'a> Observer<'a> {
         if !missing.is_empty() {
             match self.services.ec2.of_ids(&missing).await {
                 Ok(found) => machines.extend(found),
-                Err(error) => return (Seen::Unknown(text(error)), Some(parts.assemble(machines, ledger))),
+                Err(error) => return (Seen::Unknown(unseen(error)), Some(parts.assemble(machines, ledger))),
             }
         }
         (Seen::Known(parts.assemble(machines, ledger)), None)
     }
 }
 
-fn seen<T, E: Error>(result: Result<T, E>) -> Seen<T> {
+fn seen<T, E: Told>(result: Result<T, E>) -> Seen<T> {
     match result {
         Ok(fact) => Seen::Known(fact),
-        Err(error) => Seen::Unknown(text(error)),
+        Err(error) => Seen::Unknown(unseen(error)),
     }
 }
 
-fn text(error: impl Error) -> String {
-    chain(&error)
+/// Why something was not seen, and whether an operator has to change something before it can be.
+fn unseen(error: impl Told) -> Unseen {
+    Unseen { why: chain(&error), refused: error.ended() == Ended::NotDone(Retry::OnceMended) }
 }
+
+/// An error that tells what is known of its call.
+trait Told: Error {
+    fn ended(&self) -> Ended;
+}
+
+macro_rules! told {
+    ($($error:ty),+) => {
+        $(impl Told for $error {
+            fn ended(&self) -> Ended {
+                <$error>::ended(self)
+            }
+        })+
+    };
+}
+told!(AutoScalingError, Ec2Error, ExecuteError, LedgerStoreError, ParametersError);

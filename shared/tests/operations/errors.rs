@@ -37,6 +37,7 @@ pub fn ignored() -> Vec<Ignored> {
     vec![
         Ignored::NoSuchGroup(x()),
         Ignored::NotTagged(x()),
+        Ignored::NoGroup(instance()),
         Ignored::OtherVpc { group: x(), vpc: x(), served: x() },
         Ignored::TestNotification,
     ]
@@ -54,7 +55,13 @@ pub fn config() -> Vec<ConfigError> {
 }
 
 pub fn warnings() -> Vec<Warning> {
-    vec![Warning::CannotStart, Warning::LedgerNotWritten, Warning::HeartbeatFailed, Warning::ReportsNotRead]
+    vec![
+        Warning::CannotStart,
+        Warning::LedgerNotWritten,
+        Warning::HeartbeatFailed,
+        Warning::HeartbeatRefused,
+        Warning::ReportsNotRead,
+    ]
 }
 
 pub fn reports() -> Vec<ReportsError> {

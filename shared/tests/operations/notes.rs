@@ -94,6 +94,8 @@ pub fn refusals() -> Vec<Refusal> {
         Refusal::PeerScheme { url: x(), scheme: Scheme::Http },
         Refusal::PeerNameUnknown { url: x(), why: x() },
         Refusal::JoinsFail { row: N as u32, cause: FAILURE, said: None },
+        Refusal::CallRefused { call: x(), why: x() },
+        Refusal::ReadRefused { part: x(), why: x() },
         Refusal::UnclearState,
         Refusal::Retained,
         Refusal::NeededAtDeadline,

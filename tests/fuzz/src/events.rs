@@ -25,6 +25,7 @@ pub fn events(data: &[u8]) {
     }
     match reconcile(data) {
         Ok(ReconcileEvent::All { .. } | ReconcileEvent::TestNotification) => {}
+        Ok(ReconcileEvent::Machine(id)) => assert_eq!(InstanceId::parse(id.as_str()), Ok(id)),
         Ok(ReconcileEvent::One { cluster, .. }) => {
             assert_eq!(ClusterName::parse(cluster.as_str()), Ok(cluster));
         }

@@ -173,7 +173,7 @@ impl Step<'_> {
             let quorum = status.as_ref().is_some_and(|s| s.leader.is_some() && !s.learner);
             let list = match self.s.cluster(host.cluster).filter(|_| quorum) {
                 Some(cluster) => Seen::Known(list(cluster, host.member)),
-                None => Seen::Unknown("request timed out".to_owned()),
+                None => Seen::unseen("request timed out"),
             };
             let silent = || Probe::Silent { misses: 3, how: Silence::NoAnswer, why: "no answer".to_owned() };
             probes.insert(url.clone(), status.map_or_else(silent, Probe::Answered));

@@ -18,6 +18,7 @@
 //! | `founding` | `generation/founding.rs` | the seed's env, while the seed was not heard of | `OldEndpointsGo` |
 //! | `abandoned` | `generation/abandoned.rs` | abandons launches and replaces instances of a generation that never formed | `EnvOfTheGone` |
 //! | `ended` | `generation/ended.rs` | completes terminations of a cluster that was ended | `EnvOfTheGone` |
+//! | `refused_calls` | `rules/refused_calls.rs` | nothing; reports calls that AWS refuses until an operator changes something, and keeps them from being repeated at once | `RefusedCallsWait` |
 //! | `report_strangers` | `rules/strangers.rs` | nothing; reports servers of other clusters and unreadable servers | – |
 //! | `joins_fail` | `rules/joins_fail.rs` | nothing; reports joins that fail in a row, and quotes the hosts of joiners | – |
 //! | `hold` | `rules/hold.rs` | while the group wants no instance: keeps every voter, retains it near its hook's end | `VotersHeld`, `AbandonRetains` |
@@ -55,7 +56,7 @@ pub(crate) use self::calls::{Added, joiner_env_after_add};
 pub(crate) use self::generation::peers::host_of as peer_host;
 pub use self::hooks::every_waiting_hook;
 use self::ownership::Standing;
-use crate::decision::{Decision, Refusal, Subject, Verdict, Wait};
+use crate::decision::{Decision, Refusal, Subject, Unread, Verdict, Wait};
 use crate::env;
 use crate::guard::{Guard, Guards};
 use crate::ids::{Nonce, Timestamp};
@@ -77,8 +78,8 @@ pub fn decide_with(obs: &Observation, now: Timestamp, me: Option<&Nonce>, guards
     let mut d = Decision::default();
     let group = match &obs.group {
         Seen::Known(group) => group,
-        Seen::Unknown(why) => {
-            d.wait(Subject::Cluster, Wait::GroupNotSeen(why.clone()));
+        Seen::Unknown(unseen) => {
+            d.note(Subject::Cluster, Unread::Group.verdict(unseen));
             return d;
         }
     };
@@ -155,7 +156,7 @@ fn seen<'a>(
     let standing = ownership::standing(obs, group, evidence, now, guards)?;
     let ledger = match &obs.ledger {
         Seen::Known(ledger) => ledger.as_ref(),
-        Seen::Unknown(why) => return Err(Verdict::Waiting(Wait::LedgerNotSeen(why.clone()))),
+        Seen::Unknown(unseen) => return Err(Unread::Ledger.verdict(unseen)),
     };
     if let Some(to) = ledger.and_then(|l| l.moved_to.as_ref()) {
         guards.require(Guard::LedgerStays, false, || Verdict::Refused(Refusal::LedgerMoved(to.clone())))?;
@@ -196,6 +197,7 @@ fn with_ledger(read: View<'_>, me: Option<&Nonce>, d: &mut Decision) {
         return;
     }
     let v = View { ledger: &ledger, ..read };
+    rules::refused_calls::refused_calls(v, d);
     end_tag(v, d);
     match v.phase() {
         Phase::Abandoned => generation::abandoned::abandoned(v, d),
@@ -203,6 +205,7 @@ fn with_ledger(read: View<'_>, me: Option<&Nonce>, d: &mut Decision) {
         Phase::Opened if ledger.generation.identity.is_none() => generation::founding::founding(v, d),
         Phase::Opened | Phase::Formed => running(v, d),
     }
+    rules::refused_calls::not_yet_again(d);
     one_change_at_a_time(v, me, d);
     if let Some(proposal) = &d.proposal {
         d.calls = calls::calls(v, &proposal.change);

@@ -2,7 +2,7 @@
 
 use super::hooks;
 use crate::change::Effect;
-use crate::decision::{Decision, Refusal, Subject, Verdict, Wait};
+use crate::decision::{Decision, Refusal, Subject, Unread, Verdict, Wait};
 use crate::etcd::Probe;
 use crate::guard::{Guard, Guards};
 use crate::ids::{ClusterId, Timestamp};
@@ -35,7 +35,7 @@ pub fn standing(
 ) -> Result<Standing, Verdict> {
     let ownership = match &obs.owner {
         Seen::Known(ownership) => ownership,
-        Seen::Unknown(why) => return Err(Verdict::Waiting(Wait::OwnerNotSeen(why.clone()))),
+        Seen::Unknown(unseen) => return Err(Unread::Owner.verdict(unseen)),
     };
     let me = &ownership.me;
     let vpc = group.identity.vpc.as_str();

@@ -6,12 +6,14 @@ mod refusal;
 mod severity;
 mod wait;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 pub use self::code::Coded;
+pub(crate) use self::note::Unread;
 pub use self::note::{Note, Subject, Verdict};
 pub use self::refusal::Refusal;
 pub use self::severity::{Graded, Severity};
@@ -41,6 +43,9 @@ pub struct Decision {
     pub notes: Vec<Note>,
     /// The pending lifecycle actions whose hooks must not run out.
     pub keep_alive: Vec<KeepAlive>,
+    /// The calls that AWS refused so lately that they are not made again yet, as [`Effect::call`] names them.
+    #[serde(skip)]
+    pub waiting_calls: BTreeSet<String>,
 }
 
 impl Decision {
@@ -69,9 +74,10 @@ impl Decision {
         self.note(about, Verdict::Refused(reason));
     }
 
-    /// Proposes a change, unless an earlier rule has proposed one.
+    /// Proposes a change, unless an earlier rule has proposed one, or its call has to wait.
     pub(crate) fn propose(&mut self, change: Change, asked: Option<MemberId>) {
-        if self.proposal.is_none() {
+        let waits = change.call().is_some_and(|call| self.waiting_calls.contains(&call));
+        if self.proposal.is_none() && !waits {
             self.proposal = Some(Proposal { change, asked });
         }
     }

@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::{Coded, Graded, Refusal, Wait};
 use crate::ids::{InstanceId, MemberId};
+use crate::seen::Unseen;
 
 /// What a note is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +100,46 @@ impl Verdict {
             Verdict::Waiting(on) => on.code(),
             Verdict::Refused(reason) => reason.code(),
         }
+    }
+}
+
+/// What could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unread {
+    /// The group, its hooks or its machines.
+    Group,
+    /// The record of the group's owner.
+    Owner,
+    /// The ledger.
+    Ledger,
+    /// The cluster's parameters.
+    Parameters,
+}
+
+impl Unread {
+    /// A wait where the next look may read it, a refusal where an operator has to change something first.
+    pub(crate) fn verdict(self, unseen: &Unseen) -> Verdict {
+        let why = unseen.why.clone();
+        if unseen.refused {
+            return Verdict::Refused(Refusal::ReadRefused { part: self.to_string(), why });
+        }
+        Verdict::Waiting(match self {
+            Unread::Group => Wait::GroupNotSeen(why),
+            Unread::Owner => Wait::OwnerNotSeen(why),
+            Unread::Ledger => Wait::LedgerNotSeen(why),
+            Unread::Parameters => Wait::ParametersNotSeen(why),
+        })
+    }
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Unread::Group => "the group",
+            Unread::Owner => "the record of the group's owner",
+            Unread::Ledger => "the ledger",
+            Unread::Parameters => "the parameters",
+        })
     }
 }
 

@@ -76,6 +76,8 @@ impl Graded for Refusal {
             | Refusal::OtherCluster(_)
             | Refusal::Unreadable { .. }
             | Refusal::JoinsFail { .. }
+            | Refusal::CallRefused { .. }
+            | Refusal::ReadRefused { .. }
             | Refusal::Corrupt { .. }
             | Refusal::HashesDiffer { .. }
             | Refusal::DiesInDoubt { .. }

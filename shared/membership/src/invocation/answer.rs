@@ -19,6 +19,22 @@ pub enum Retry {
     Soon,
     /// It will fail in the same way.
     Pointless,
+    /// It will fail in the same way until an operator changes something: a permission, a quota, or what stands in the
+    /// call's way.
+    OnceMended,
+}
+
+/// What came of a call that needs no claim.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Performed {
+    /// It was done, or had been done before.
+    Done,
+    /// It failed, or got no answer: the next look tells.
+    Failed,
+    /// There was nothing to be done it on: somebody else was quicker, or waits in its place.
+    Gone,
+    /// The service refused it, and will go on refusing until an operator changes something. The text is the service's.
+    Refused(String),
 }
 
 /// What came of a call under the claim.

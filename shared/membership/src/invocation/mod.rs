@@ -10,11 +10,11 @@ mod outcome;
 use std::mem;
 use std::time::Duration;
 
-pub use self::answer::{Answer, Retry, Written};
+pub use self::answer::{Answer, Performed, Retry, Written};
 use self::outcome::{decided_instead, done, ended, lands_late, unanswered};
 use crate::change::{Change, Effect, Proposal};
 use crate::decide::{Added, decide_with, joiner_env_after_add};
-use crate::decision::Decision;
+use crate::decision::{Decision, Refusal, Subject};
 use crate::etcd::MemberList;
 use crate::guard::{Guard, Guards};
 use crate::ids::{MemberId, Nonce, RequestId, Timestamp};
@@ -89,6 +89,8 @@ pub struct Invocation {
     seen: Option<Ledger>,
     pending: Vec<Effect>,
     recent: Recent,
+    /// What came of calls since the last look, for the ledger.
+    news: Vec<Edit>,
 }
 
 impl Invocation {
@@ -99,8 +101,16 @@ impl Invocation {
 
     /// [`Invocation::new`], with one guard taken away: for tests.
     pub fn with_guards(request: RequestId, deadline: Timestamp, guards: Guards) -> Self {
-        let (state, pending, recent) = (State::Free, Vec::new(), Recent::default());
-        Self { request, deadline, guards, state, seen: None, pending, recent }
+        Self {
+            request,
+            deadline,
+            guards,
+            state: State::Free,
+            seen: None,
+            pending: Vec::new(),
+            recent: Recent::default(),
+            news: Vec::new(),
+        }
     }
 
     /// Whether it holds, or may hold, the claim.
@@ -112,7 +122,8 @@ impl Invocation {
     pub fn look(&mut self, obs: &Observation, now: Timestamp, nonce: Nonce) -> (Decision, Next) {
         self.seen = obs.ledger.known().cloned().flatten();
         self.drop_a_lost_claim(obs);
-        let decision = decide_with(obs, now, self.nonce(), self.guards);
+        let mut decision = decide_with(obs, now, self.nonce(), self.guards);
+        self.tell_news(&mut decision);
         let at = Moment { now, nonce };
         let next = match mem::replace(&mut self.state, State::Free) {
             State::Free => self.act_freely(obs, &decision, at),
@@ -146,6 +157,46 @@ impl Invocation {
             return None;
         }
         decide_with(obs, now, Some(&held.claim.nonce), self.guards).calls.next(held.sealed)
+    }
+
+    /// A call that needs no claim came to this.
+    pub fn performed(&mut self, effect: &Effect, came_to: Performed, now: Timestamp) {
+        match came_to {
+            Performed::Done => self.call_done(effect.call()),
+            Performed::Failed => {}
+            Performed::Gone => self.recent.in_vain(effect, now),
+            Performed::Refused(why) => self.news.push(Edit::CallRefused(effect.call(), why)),
+        }
+    }
+
+    fn call_done(&mut self, call: String) {
+        let refused = self.seen.as_ref().is_some_and(|ledger| ledger.refused.0.contains_key(&call));
+        let done = Edit::CallNotRefused(call, "it was done");
+        if refused && !self.news.contains(&done) {
+            self.news.push(done);
+        }
+    }
+
+    /// What came of the calls goes into the ledger. Where there is no ledger, a refusal is told in this look alone.
+    fn tell_news(&mut self, decision: &mut Decision) {
+        if self.holds_claim() {
+            return;
+        }
+        let mut news = mem::take(&mut self.news);
+        if let Some(ledger) = &self.seen {
+            // A call that was done is not made again, so its news is kept until it stands in the ledger.
+            let stands = |call: &String| !ledger.refused.0.contains_key(call);
+            news.retain(|edit| !matches!(edit, Edit::CallNotRefused(call, _) if stands(call)));
+            let lasts = |edit: &&Edit| matches!(edit, Edit::CallNotRefused(..));
+            self.news = news.iter().filter(lasts).cloned().collect();
+            decision.edits.splice(0..0, news);
+            return;
+        }
+        for edit in news {
+            if let Edit::CallRefused(call, why) = edit {
+                decision.refuse(Subject::Cluster, Refusal::CallRefused { call, why });
+            }
+        }
     }
 
     /// The call under the claim came to this.
@@ -239,6 +290,11 @@ impl Invocation {
 
     fn claimed_answer(&mut self, answer: Answer, obs: &Observation, held: Held, at: Moment) -> Next {
         let change = &held.claim.proposal.change;
+        if answer == Answer::Done
+            && let Some(call) = change.call()
+        {
+            self.call_done(call);
+        }
         let sealing = matches!(change, Change::Promote { .. }) && !self.was_sealed(&held);
         match answer {
             Answer::Done if sealing => {
@@ -254,6 +310,10 @@ impl Invocation {
                 let refusals = held.refusals + 1;
                 self.state = State::Claimed(Held { refusals, ..held });
                 Next::Rest
+            }
+            Answer::Refused { why, retry: Retry::OnceMended } => {
+                let call = change.call().unwrap_or_else(|| change.to_string());
+                self.close(held.claim, vec![Edit::ClaimedCallRefused(call, why)], at)
             }
             Answer::Refused { why, .. } => {
                 let outcome = vec![ended(change, &format!("refused: {why}"))];

@@ -7,6 +7,7 @@ use super::document::{
 };
 use super::edit::{Adoption, Edit};
 use super::failures::Failures;
+use super::refused::RefusedCalls;
 use crate::change::Change;
 use crate::ids::{ClusterName, InstanceId, MemberId, Timestamp};
 use crate::instance::Transition;
@@ -72,6 +73,7 @@ fn open(
         conditions,
         failures: before.as_ref().and_then(|l| l.failures.clone()),
         hooks: before.as_ref().map(|l| l.hooks.clone()).unwrap_or_default(),
+        refused: before.as_ref().map(|l| l.refused.clone()).unwrap_or_default(),
         history: before.map(|l| l.history).unwrap_or_default(),
         moved_to: None,
     };
@@ -105,6 +107,7 @@ fn adopt(adoption: &Adoption, writer: &Writer, now: Timestamp) -> Ledger {
         failures: None,
         history: Vec::new(),
         hooks: HookNames::default(),
+        refused: RefusedCalls::default(),
         moved_to: None,
     };
     ledger.remember(now, format!("cluster {} adopted as generation {number}", adoption.identity.cluster));
@@ -223,11 +226,28 @@ impl Ledger {
             Edit::ConditionEnded(key) => {
                 self.conditions.remove(key);
             }
+            Edit::CallRefused(call, why) => self.call_refused(call, why, now),
+            Edit::ClaimedCallRefused(call, why) => {
+                self.claim = None;
+                self.call_refused(call, why, now);
+            }
+            Edit::CallNotRefused(call, how) => {
+                if self.refused.0.remove(call).is_some() {
+                    self.remember(now, format!("AWS no longer refuses to {call}: {how}"));
+                }
+            }
             Edit::RememberHook(transition, name) => self.remember_hook(*transition, name, now),
             Edit::Forget(instance) => {
                 self.instances.remove(instance);
                 self.conditions.retain(|key, _| key.instance() != Some(instance));
             }
+        }
+    }
+
+    /// The history tells a refusal that is repeated in the same words only once.
+    fn call_refused(&mut self, call: &str, why: &str, now: Timestamp) {
+        if self.refused.refused(call, why, now) {
+            self.remember(now, format!("AWS refuses to {call}: {why}"));
         }
     }
 

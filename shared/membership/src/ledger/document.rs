@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use super::conditions::{ConditionKey, Conditions};
 use super::failures::Failures;
+use super::refused::RefusedCalls;
 use crate::change::{Change, Proposal};
 use crate::ids::{ClusterId, InstanceId, MemberId, Nonce, RequestId, Timestamp};
 use crate::instance::Transition;
@@ -52,6 +53,9 @@ pub struct Ledger {
     /// Which lifecycle hooks of the group are etcd-asg's. Others may stand beside them.
     #[serde(default, skip_serializing_if = "HookNames::is_empty")]
     pub hooks: HookNames,
+    /// The calls to AWS that were refused until an operator changes something.
+    #[serde(default, skip_serializing_if = "RefusedCalls::is_empty")]
+    pub refused: RefusedCalls,
     /// Where an operator moved this ledger to. Nobody acts on the document that was left behind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved_to: Option<String>,

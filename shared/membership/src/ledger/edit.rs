@@ -103,6 +103,12 @@ pub enum Edit {
     Forget(InstanceId),
     /// This lifecycle hook is etcd-asg's from now on.
     RememberHook(Transition, String),
+    /// AWS refused this call, and will until an operator changes something. The second text has its words.
+    CallRefused(String, String),
+    /// [`Edit::CallRefused`], where the call was made under the claim: the claim is over.
+    ClaimedCallRefused(String, String),
+    /// This call was done, or is not needed any more. The second text says which.
+    CallNotRefused(String, &'static str),
 }
 
 impl Edit {
@@ -175,6 +181,10 @@ impl fmt::Display for Edit {
             Edit::HashesDiffer(hashes) => write!(f, "the copies differ: {hashes}"),
             Edit::ConditionEnded(key) => write!(f, "clear {key}"),
             Edit::Forget(instance) => write!(f, "forget {instance}"),
+            Edit::CallRefused(call, why) | Edit::ClaimedCallRefused(call, why) => {
+                write!(f, "refused: {call}: {why}")
+            }
+            Edit::CallNotRefused(call, how) => write!(f, "refused no longer, {how}: {call}"),
             Edit::RememberHook(transition, name) => {
                 write!(f, "remember the {} hook {name}", transition.name())
             }

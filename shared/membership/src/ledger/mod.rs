@@ -5,6 +5,7 @@ mod conditions;
 mod document;
 mod edit;
 mod failures;
+mod refused;
 
 pub use apply::apply;
 pub use conditions::{Condition, ConditionKey, Conditions};
@@ -14,3 +15,4 @@ pub use document::{
 };
 pub use edit::{Adoption, Edit};
 pub use failures::{Failure, Failures, Origin};
+pub use refused::{RefusedCall, RefusedCalls};

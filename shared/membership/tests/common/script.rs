@@ -10,6 +10,8 @@
 //! > a writes lost                   its write never reaches the ledger, and there is no answer
 //! > a answer done                   how its call ended; one of:
 //!   done | added 4 | refused WHY | refused-again WHY | unanswered WHY     unanswered: the request lives 2 s more
+//!   refused-for-good WHY           an operator has to change something before it can succeed
+//! > a performs done                how the calls that need no claim ended: done | gone | refused WHY
 //! > +5                              five seconds pass
 //! ```
 //!
@@ -21,7 +23,7 @@ use std::time::Duration;
 
 use membership::guard::Guards;
 use membership::ids::{MemberId, Nonce, RequestId, Timestamp};
-use membership::invocation::{Answer, Invocation, Next, Retry, Written};
+use membership::invocation::{Answer, Invocation, Next, Performed, Retry, Written};
 use membership::ledger::Ledger;
 use membership::observation::{Observation, Seen};
 
@@ -85,6 +87,7 @@ impl Script {
             }
             [name, "look"] => self.look(name),
             [name, "writes", how @ ..] => self.writes(name, how.first().copied()),
+            [name, "performs", came_to @ ..] => self.performs(name, came_to),
             [name, "answer", answer @ ..] => self.answer(name, answer),
             _ => panic!("{step:?} is no step of a script"),
         }
@@ -140,6 +143,24 @@ impl Script {
         self.then(name, next);
     }
 
+    /// All calls of the last step came to this.
+    fn performs(&mut self, name: &str, words: &[&str]) {
+        let actor = self.actors.get_mut(name).unwrap();
+        let Next::Perform(effects) = actor.next.clone() else {
+            return self.say(&format!("{name} has nothing to perform"));
+        };
+        let came_to = match words[0] {
+            "done" => Performed::Done,
+            "gone" => Performed::Gone,
+            "refused" => Performed::Refused(words[1..].join(" ")),
+            other => panic!("{other:?} is nothing that a call comes to"),
+        };
+        for effect in &effects {
+            actor.invocation.performed(effect, came_to.clone(), self.now);
+        }
+        self.say(&format!("{name} performs: {}", words.join(" ")));
+    }
+
     fn answer(&mut self, name: &str, words: &[&str]) {
         let why = || words[1..].join(" ");
         let answer = match words[0] {
@@ -150,6 +171,7 @@ impl Script {
                 Answer::Added(MemberId(words[1].parse().unwrap()), list)
             }
             "refused" => Answer::Refused { why: why(), retry: Retry::Pointless },
+            "refused-for-good" => Answer::Refused { why: why(), retry: Retry::OnceMended },
             "refused-again" => Answer::Refused { why: why(), retry: Retry::Soon },
             "unanswered" => {
                 Answer::Unanswered { why: why(), deadline: self.now.plus(Duration::from_secs(2)) }

@@ -112,10 +112,10 @@ impl World {
         let nothing = || "not looked at yet".to_owned();
         Observation {
             cluster: "c".into(),
-            group: Seen::Unknown(nothing()),
-            owner: Seen::Unknown(nothing()),
-            ledger: Seen::Unknown(nothing()),
-            parameters: Seen::Unknown(nothing()),
+            group: Seen::unseen(nothing()),
+            owner: Seen::unseen(nothing()),
+            ledger: Seen::unseen(nothing()),
+            parameters: Seen::unseen(nothing()),
             etcd: EtcdView::default(),
             names: BTreeMap::new(),
             reports: BTreeMap::new(),

@@ -32,7 +32,7 @@ pub struct Halves {
 impl World {
     fn missed<T>(&mut self, outage: u64) -> Option<Seen<T>> {
         let missed = self.now < outage || self.hostile() && self.rng.chance(15);
-        missed.then(|| Seen::Unknown("timed out".to_owned()))
+        missed.then(|| Seen::unseen("timed out"))
     }
 
     pub fn see_group(&mut self) -> Seen<Group> {
@@ -167,7 +167,7 @@ impl World {
     }
 
     fn linearizable_list(&mut self, url: &str) -> Seen<membership::etcd::MemberList> {
-        let unknown = || Seen::Unknown("request timed out".to_owned());
+        let unknown = || Seen::unseen("request timed out");
         let Some(data) = self.answering(url).filter(|h| h.well(self.now)).and_then(|h| h.data) else {
             return unknown();
         };

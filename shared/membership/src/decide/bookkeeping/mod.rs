@@ -8,6 +8,7 @@ mod hook_names;
 mod identity;
 mod joining;
 mod phase;
+mod refused;
 mod unanswered;
 
 pub use self::hook_names::remember;
@@ -20,7 +21,7 @@ type Stage<'a> = &'a dyn Fn(View<'_>) -> Vec<Edit>;
 /// All edits that this observation calls for, and the ledger with the edits applied. An edit that opens a generation
 /// comes last and alone decides the round; it is not applied here.
 pub fn bring_up_to_date(read: View<'_>, me: Option<&Nonce>) -> (Vec<Edit>, Ledger) {
-    let stages: [Stage<'_>; 10] = [
+    let stages: [Stage<'_>; 11] = [
         &|v| claims::close_expired(v, me),
         &identity::identity,
         &identity::foreigners,
@@ -31,6 +32,7 @@ pub fn bring_up_to_date(read: View<'_>, me: Option<&Nonce>) -> (Vec<Edit>, Ledge
         &phase::phase,
         &forget::forget,
         &hook_names::hook_names,
+        &refused::refused,
     ];
     let mut all = Vec::new();
     let mut ledger = read.ledger.clone();

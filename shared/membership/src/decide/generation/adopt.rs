@@ -7,7 +7,7 @@ use super::peers;
 use crate::decide::bookkeeping::remember;
 use crate::decide::fit::is_fit;
 use crate::decide::hooks::keep_joiners_and_leavers_alive;
-use crate::decision::{Decision, Refusal, Subject, Wait};
+use crate::decision::{Decision, Refusal, Subject, Unread, Wait};
 use crate::env;
 use crate::etcd::{Member, MemberList, Probe, Status, leader_among};
 use crate::guard::{Guard, Guards};
@@ -86,8 +86,8 @@ fn one_identity(found: Find<'_>, d: &mut Decision) -> Option<Identity> {
 fn adoption<'a>(found: Find<'a>, identity: Identity, d: &mut Decision) -> Option<(&'a MemberList, Adoption)> {
     let parameters = match &found.obs.parameters {
         Seen::Known(parameters) => parameters,
-        Seen::Unknown(why) => {
-            d.wait(Subject::Cluster, Wait::ParametersNotSeen(why.clone()));
+        Seen::Unknown(unseen) => {
+            d.note(Subject::Cluster, Unread::Parameters.verdict(unseen));
             return None;
         }
     };

@@ -4,7 +4,7 @@ use crate::change::Effect;
 use crate::decide::hooks::{end_termination, keep_alive, waits_to_join};
 use crate::decide::parameters::old_endpoints;
 use crate::decide::rules::joins_fail::{host_says, joins_fail};
-use crate::decision::{Decision, Refusal, Wait};
+use crate::decision::{Decision, Refusal, Unread, Wait};
 use crate::env::{self, EnvFor};
 use crate::ids::InstanceId;
 use crate::instance::Transition;
@@ -16,7 +16,7 @@ pub fn founding(v: View<'_>, d: &mut Decision) {
     let Some(seed) = v.ledger.seed() else { return };
     match &v.obs.parameters {
         Seen::Known(parameters) => seed_env(v, d, seed, parameters),
-        Seen::Unknown(why) => d.wait(seed, Wait::ParametersNotSeen(why.clone())),
+        Seen::Unknown(unseen) => d.note(seed, Unread::Parameters.verdict(unseen)),
     }
     joins_fail(v, d);
     d.wait(seed, Wait::Seed);

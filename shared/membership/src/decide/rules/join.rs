@@ -117,7 +117,7 @@ fn no_late_twin(v: View<'_>, peer_url: &str) -> Result<(), Wait> {
 fn address_is_unpublished(v: View<'_>, instance: &Instance) -> Result<(), Wait> {
     let parameters = match &v.obs.parameters {
         Seen::Known(parameters) => parameters,
-        Seen::Unknown(why) => return Err(Wait::ParametersNotSeen(why.clone())),
+        Seen::Unknown(unseen) => return Err(Wait::ParametersNotSeen(unseen.to_string())),
     };
     let client_url = instance.client_url(&v.group.settings);
     let named = env::names(parameters.endpoints.as_ref(), client_url.as_ref());

@@ -12,6 +12,7 @@ pub mod leave;
 pub mod ports;
 pub mod promote;
 pub mod publish;
+pub mod refused_calls;
 pub mod remove_dead;
 pub mod seal;
 pub mod strangers;

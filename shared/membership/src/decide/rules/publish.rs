@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::change::Effect;
 use crate::decide::parameters::{delete_envs, old_endpoints};
-use crate::decision::{Decision, Subject, Wait};
+use crate::decision::{Decision, Subject, Unread, Wait};
 use crate::env;
 use crate::etcd::{Member, MemberList};
 use crate::guard::Guard;
@@ -20,8 +20,8 @@ pub fn publish(v: View<'_>, d: &mut Decision) {
     let Some(list) = v.list() else { return };
     let parameters = match &v.obs.parameters {
         Seen::Known(parameters) => parameters,
-        Seen::Unknown(why) => {
-            d.wait(Subject::Cluster, Wait::ParametersNotSeen(why.clone()));
+        Seen::Unknown(unseen) => {
+            d.note(Subject::Cluster, Unread::Parameters.verdict(unseen));
             return;
         }
     };

@@ -171,6 +171,20 @@ pub enum Refusal {
         /// What the host of the last one said, quoted.
         said: Option<String>,
     },
+    /// AWS refuses a call that the cluster needs, until an operator changes something.
+    CallRefused {
+        /// What the call does.
+        call: String,
+        /// AWS's words.
+        why: String,
+    },
+    /// Something cannot be read until an operator changes something.
+    ReadRefused {
+        /// What cannot be read.
+        part: String,
+        /// Why.
+        why: String,
+    },
     /// Auto Scaling reports a lifecycle state that this version does not know.
     UnclearState,
     /// The group retained the instance when its termination was abandoned.
@@ -251,6 +265,8 @@ codes!(Refusal {
     Refusal::PeerScheme { .. } => "peer-scheme",
     Refusal::PeerNameUnknown { .. } => "peer-name-unknown",
     Refusal::JoinsFail { .. } => "joins-fail",
+    Refusal::CallRefused { .. } => "call-refused",
+    Refusal::ReadRefused { .. } => "read-refused",
     Refusal::UnclearState => "unknown-state",
     Refusal::Retained => "retained",
     Refusal::NeededAtDeadline => "needed-at-deadline",

@@ -135,6 +135,13 @@ impl fmt::Display for Refusal {
                 f,
                 "the name in its peer URL {url} leads nowhere in the functions' network ({why}), so no joiner could be sure to reach it; update the URL to an address (etcdctl member update) before the cluster is adopted"
             ),
+            Refusal::CallRefused { call, why } => write!(
+                f,
+                "AWS refuses to {call}, and will until an operator changes something; it is tried again every minute: {why}"
+            ),
+            Refusal::ReadRefused { part, why } => {
+                write!(f, "{part} cannot be read until an operator changes something: {why}")
+            }
             Refusal::JoinsFail { row, cause, said } => {
                 write!(f, "{row} tries to join have failed in a row, the last because {cause}; until the launch template, the image or a tag of the group changes, a try is made every few minutes")?;
                 said.iter().try_for_each(|said| write!(f, "; {said}"))

@@ -7,7 +7,7 @@ use membership::env::{self, EnvFor, Minors};
 use membership::etcd::{EtcdView, MemberList, Probe};
 use membership::ids::{ClusterName, MemberId};
 use membership::ledger::Phase;
-use membership::observation::{Observation, Parameters, Resolved, Seen};
+use membership::observation::{Observation, Parameters, Resolved, Seen, Unseen};
 use membership::version::Minor;
 
 use super::{Building, Env, OURS, Scene};
@@ -43,8 +43,13 @@ impl Building {
         }
         let lists = lists.into_iter().map(|(url, list)| (url, Seen::Known(list))).collect();
         let parameters = self.parameters(list(leader.unwrap_or(MemberId(1))));
-        let unknown = |what: &str| self.unknown.iter().any(|u| u == what).then(|| "timed out".to_owned());
-        let seen = |what: &str| unknown(what);
+        let seen = |what: &str| {
+            let (_, how) = self.unknown.iter().find(|(unknown, _)| unknown == what)?;
+            Some(match how.as_str() {
+                "refused" => Unseen { why: "access denied".to_owned(), refused: true },
+                _ => Unseen::from("timed out"),
+            })
+        };
         let obs = Observation {
             cluster: ClusterName::from("c"),
             group: seen("group").map_or(Seen::Known(self.group.clone()), Seen::Unknown),

@@ -62,7 +62,16 @@ impl Building {
             "list-misses" => self.list_misses = text.split_whitespace().nth(1).unwrap().parse().unwrap(),
             "alarm" => self.alarm_line(&Line::parse(text, 3)),
             "hash" => self.hash_line(&Line::parse(text, 3)),
-            "unknown" => self.unknown.push(text.split_whitespace().nth(1).unwrap().to_owned()),
+            "unknown" => {
+                let words: Vec<&str> = text.split_whitespace().collect();
+                self.unknown
+                    .push((words[1].to_owned(), words.get(2).copied().unwrap_or_default().to_owned()));
+            }
+            "refused" => {
+                let (ago, call) = text.trim_start_matches("refused ").split_once(' ').unwrap();
+                let at = NOW.minus(Duration::from_secs(ago.parse().unwrap()));
+                self.ledger().refused.refused(call, "access denied", at);
+            }
             "endpoints" => {
                 let who = text.split_whitespace().nth(1).unwrap();
                 let ids = who.split(',').filter(|w| *w != "none");
@@ -119,7 +128,7 @@ impl Building {
         line.allow(&["at", "compacted", "cluster"]);
         let member = MemberId(line.words[1].parse().unwrap());
         let hash = match line.words[2] {
-            "none" => Seen::Unknown("no answer".to_owned()),
+            "none" => Seen::unseen("no answer"),
             digits => Seen::Known(KeysHash {
                 cluster: line.number("cluster").map_or(OURS, ClusterId),
                 member,

@@ -40,6 +40,8 @@
 //! alarm CORRUPT 3 | alarm NOSPACE none | alarm FIRE 1     an alarm that every server of ours tells
 //! hash 2 a1b2 at=90 compacted=50 | hash 2 none            the hash of a member's keys, in hexadecimal
 //! unknown group | unknown owner | unknown ledger | unknown parameters     what could not be read
+//! unknown group refused                what will not be told until an operator changes something
+//! refused 10 put endpoints             this call was refused 10 s ago
 //! owner none                           no record of the group's owner; otherwise this deployment's of long ago, or
 //!   owner bucket=b2 prefix=/p2 vpc=vpc-2 cluster=old age=5 unproven     the record, and how many seconds ago it was written
 //! name it's                             the group's name; otherwise g
@@ -58,7 +60,7 @@ use membership::alarm::Alarm;
 use membership::etcd::{KeysHash, Member, Probe};
 use membership::ids::{ClusterId, InstanceId, MemberId, Nonce, Timestamp};
 use membership::ledger::{
-    FORMAT, Generation, GroupIdentity, HookNames, Identity, Ledger, Phase, Seed, Source, Writer,
+    FORMAT, Generation, GroupIdentity, HookNames, Identity, Ledger, Phase, RefusedCalls, Seed, Source, Writer,
 };
 use membership::observation::{Group, Hook, Observation, Seen};
 use membership::owner::{self, Owner, OwnerRecord, Ownership};
@@ -106,7 +108,8 @@ struct Building {
     served_by: Option<Vec<MemberId>>,
     odd_lists: Vec<OddList>,
     list_misses: u32,
-    unknown: Vec<String>,
+    /// What could not be read, and how.
+    unknown: Vec<(String, String)>,
     endpoints: Option<Vec<String>>,
     owner: Ownership,
     stale_initial_cluster: bool,
@@ -190,6 +193,7 @@ impl Building {
             unanswered: Vec::new(),
             conditions: BTreeMap::new(),
             failures: None,
+            refused: RefusedCalls::default(),
             history: Vec::new(),
             hooks: HookNames { launch: Some("launch".into()), terminate: Some("terminate".into()) },
             moved_to: None,

@@ -129,7 +129,7 @@ fn ledger(parts: &Parts, cluster: &ClusterName) -> Seen<Option<Ledger>> {
     match last.map(|text| Ledger::from_json(text.as_bytes())) {
         None => Seen::Known(None),
         Some(Ok(ledger)) => Seen::Known(Some(ledger)),
-        Some(Err(error)) => Seen::Unknown(error.to_string()),
+        Some(Err(error)) => Seen::unseen(error.to_string()),
     }
 }
 
