@@ -34,6 +34,7 @@ mod partition;
 mod pool;
 mod ports;
 mod refresh;
+mod refused;
 mod scale;
 mod silence;
 mod support;

@@ -33,6 +33,18 @@ async fn creating_is_refused_where_it_exists_and_overwriting_counts_versions() {
 }
 
 #[tokio::test]
+async fn a_parameter_keeps_its_type() {
+    let fixture = Fixture::start(options()).await;
+    assert_eq!(put(&fixture, "/etcd-asg/c/x", "1", false).await, Ok(1));
+    let list = || fixture.ssm.put_parameter().name("/etcd-asg/c/x").value("1,2").overwrite(true);
+    let refused = list().r#type(ParameterType::StringList).send().await.map_err(|error| what(&error).0);
+    assert_eq!(refused.err().as_deref(), Some("HierarchyTypeMismatchException"));
+    let kept = list().send().await.map(|answer| answer.version()).map_err(|error| what(&error));
+    assert_eq!(kept, Ok(2), "without a type it keeps the one that it has");
+    fixture.region.shutdown().await;
+}
+
+#[tokio::test]
 async fn values_that_are_too_long_or_hold_braces_are_refused() {
     let fixture = Fixture::start(options()).await;
     assert_eq!(put(&fixture, "/a", &"x".repeat(4_096), false).await, Ok(1));

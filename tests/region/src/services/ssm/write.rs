@@ -49,6 +49,9 @@ pub fn put(site: &Site, store: &mut Store, put: Put) -> Result<Value, ApiError> 
     if present.is_some() && !put.overwrite {
         return Err(already_exists());
     }
+    if present.is_some_and(|version| version.kind != kind) {
+        return Err(another_type());
+    }
     if slot.is_some_and(|slot| slot.deleted_within(site.options.ssm_reuse_delay)) {
         // The guide only says to wait. A put that does not wait is taken to meet the deletion still under
         // way.
@@ -106,6 +109,15 @@ fn already_exists() -> ApiError {
     ApiError::bad_request(
         "ParameterAlreadyExists",
         "The parameter already exists. To overwrite this value, set the overwrite option in the request to true.",
+    )
+}
+
+/// Systems Manager API, PutParameter, errors.
+fn another_type() -> ApiError {
+    ApiError::bad_request(
+        "HierarchyTypeMismatchException",
+        "Parameter Store does not support changing a parameter type in a hierarchy. For example, you can't change a \
+         parameter from a String type to a SecureString type. You must create a new, unique parameter.",
     )
 }
 
