@@ -107,7 +107,8 @@ fn a_group_whose_name_is_a_pattern_takes_nothing_of_its_neighbour() {
             let group = Cluster::create(account.clone(), name, 0, &[]).await?;
             group.tag("cluster", &cluster).await?;
             group.scale(1).await?;
-            let formed = until(&format!("{name} has formed a cluster of its own"), LIMIT, || async {
+            let what = format!("{name} has formed a cluster of its own");
+            let formed = until(&what, LIMIT, || async {
                 let nodes = group.nodes().await?;
                 ensure!(nodes.len() == 1 && nodes[0].lifecycle == "InService", "{nodes:?}");
                 let ledger = ledger_of(&account, &cluster).await?;
