@@ -71,6 +71,7 @@ async fn history_says(cluster: &Cluster, words: &[&str]) -> Result<String> {
 /// The words of a joiner's host stand in a note while it is waited for, and in the history once it was given up. They
 /// are cleaned, and nothing is done because of them.
 #[test]
+#[ignore = "make matrix"]
 fn the_last_words_of_a_joiner_are_told() {
     let images = Images::with(FATAL);
     on_a_stage(
