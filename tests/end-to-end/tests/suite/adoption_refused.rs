@@ -88,7 +88,7 @@ async fn is_refused(scene: &Scene, cluster: &Cluster, code: &str) -> Result<Stri
 fn prepared(arguments: &str) -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     image(directory.path(), LONE).unwrap();
-    fs::write(directory.path().join("arguments"), arguments).unwrap();
+    fs::write(directory.path().join("arguments"), format!("{arguments}\n")).unwrap();
     directory
 }
 
