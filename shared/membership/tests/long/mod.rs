@@ -5,11 +5,11 @@ mod table;
 
 use std::time::{Duration, Instant};
 
-use membership::guard::Guards;
+use membership::guard::{Guard, Guards};
 
 use crate::number;
 use crate::world::tally::Tally;
-use crate::world::years::{Life, live};
+use crate::world::years::{Life, live, live_with};
 use crate::world::{Outcome, run};
 use table::Table;
 
@@ -59,6 +59,22 @@ fn the_same_seed_lives_the_same_life() {
     let (one, two) = (live(2, 3, DAYS), live(2, 3, DAYS));
     assert_eq!((one.trace, &one.tally, one.story), (two.trace, &two.tally, two.story));
     assert_ne!(one.trace, live(3, 3, DAYS).trace, "another seed lives another life");
+}
+
+/// How many days a cluster lives at most until it meets a broken template.
+const DAYS_WITHOUT_PAUSE: u64 = 200;
+
+#[test]
+fn without_the_pause_the_joiners_of_a_broken_template_are_tried_too_fast() {
+    let breaks = |seed: &u64| {
+        let guards = Guards::without(Guard::PausedAfterFailures);
+        let life = live_with(*seed, 3, DAYS_WITHOUT_PAUSE, guards);
+        life.broken == Some("I9")
+            && life.story.iter().any(|line| line.contains("joiners of a broken template"))
+    };
+    let seed = (0..20).find(breaks);
+    println!("without PausedAfterFailures: life {seed:?}");
+    assert!(seed.is_some(), "no life notices that the pause is missing");
 }
 
 /// Each line has `short SEED` or `life SEED SIZE DAYS`, and what the seed found.

@@ -2,7 +2,7 @@
 
 use membership::change::{Change, Effect};
 use membership::env;
-use membership::ids::Timestamp;
+use membership::ids::{InstanceId, Timestamp};
 use membership::invocation::Answer;
 
 use super::World;
@@ -113,6 +113,7 @@ impl World {
     fn env_written(&mut self, run: u64, instance: &str, env: &str) {
         let state = if env::is_sealed(env) { "sealed" } else { "open" };
         self.tell(format!("r{run} writes the {state} env of {instance}"));
+        self.tried(&InstanceId::from(instance));
         self.check_env(instance, env);
     }
 

@@ -151,6 +151,7 @@ impl World {
             zone,
             template,
             version: etcd,
+            broken: self.launches_broken(),
             foreign: false,
             doomed_at: None,
             frozen_until: 0,
@@ -180,6 +181,12 @@ impl World {
             }
             Some(Lifecycle::PendingProceed) if age >= 1_000 => self.goes(id, Lifecycle::InService),
             Some(Lifecycle::Terminating) if age >= 1_000 => self.goes(id, Lifecycle::TerminatingWait),
+            Some(Lifecycle::TerminatingWait) if self.runs_out_needlessly(&host) => {
+                self.broken(
+                    "I8",
+                    format!("the terminate hook of {id} ran out, although it could be kept alive"),
+                );
+            }
             // A hook that ends too early could cost a majority, which no promise covers: see `may_be_lost`.
             Some(Lifecycle::TerminatingWait)
                 if now >= host.hook_deadline.min(host.hook_cap) && self.may_be_lost(id) =>
@@ -208,6 +215,17 @@ impl World {
             }
         }
         self.advance_ec2(id, &host);
+    }
+
+    /// Whether the hook of a voter's termination is over before its time, although functions ran all the while.
+    fn runs_out_needlessly(&self, host: &Host) -> bool {
+        let cluster =
+            host.data.as_ref().and_then(|data| Some((self.clusters.get(&data.cluster)?, data.member)));
+        let votes = cluster.is_some_and(|(c, member)| c.formed && c.voters().contains(&member));
+        let since = host.since.max(self.outage.of_calls());
+        let well = !self.hostile() && self.now >= self.rough_until + self.heartbeat;
+        let over = self.now >= host.hook_deadline && self.now < host.hook_cap;
+        self.years && votes && well && over && self.now >= since + self.heartbeat
     }
 
     fn advance_ec2(&mut self, id: &InstanceId, host: &Host) {

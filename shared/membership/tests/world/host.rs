@@ -43,6 +43,8 @@ pub struct Host {
     /// The version of the launch template that launched the instance, and the version of its etcd.
     pub template: u32,
     pub version: &'static str,
+    /// Whether its template is broken: its etcd never runs.
+    pub broken: bool,
     /// Whether something else created its member and starts it.
     pub foreign: bool,
     /// When EC2 takes the machine away, if that was announced.
@@ -132,6 +134,9 @@ impl World {
     }
 
     fn boot(&mut self, id: &InstanceId) {
+        if self.hosts.get(id).is_some_and(|h| h.broken) {
+            return;
+        }
         let unreachable = self.now < self.outage.parameters;
         let started_elsewhere = self.hosts.get(id).is_some_and(|h| h.foreign);
         if unreachable || started_elsewhere {

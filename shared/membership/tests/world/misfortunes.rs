@@ -30,6 +30,8 @@ enum Misfortune {
     Scaling,
     Ordered,
     Night,
+    BrokenTemplate,
+    UnreadableSetting,
 }
 
 /// How many happen in a year, to each instance (`EACH`) and to the whole cluster (`ALL`).
@@ -42,7 +44,7 @@ const EACH: [(Misfortune, u64); 7] = [
     (Misfortune::SpotReclaim, 6),
     (Misfortune::RootVolume, 1),
 ];
-const ALL: [(Misfortune, u64); 11] = [
+const ALL: [(Misfortune, u64); 13] = [
     (Misfortune::LostZone, 2),
     (Misfortune::NoGroupApi, 4),
     (Misfortune::NoLedger, 3),
@@ -54,6 +56,8 @@ const ALL: [(Misfortune, u64); 11] = [
     (Misfortune::Scaling, 8),
     (Misfortune::Ordered, 8),
     (Misfortune::Night, 12),
+    (Misfortune::BrokenTemplate, 4),
+    (Misfortune::UnreadableSetting, 6),
 ];
 
 /// Each misfortune, and how many happen in a year to a cluster of this size.
@@ -95,6 +99,11 @@ impl World {
             Misfortune::NoParameters => self.outage.parameters = self.lasting(20 * MINUTE),
             Misfortune::NoFunctions => self.outage.functions = self.lasting(10 * MINUTE),
             Misfortune::CrashingFunctions => self.outage.crashes = self.lasting(20 * MINUTE),
+            Misfortune::BrokenTemplate => {
+                let until = self.lasting(360 * MINUTE);
+                self.break_template(until);
+            }
+            Misfortune::UnreadableSetting => self.outage.settings = self.lasting(200 * MINUTE),
             Misfortune::Deployment => (0..3).for_each(|_| self.invoke()),
         }
         self.troubled_until()
@@ -191,6 +200,11 @@ impl World {
         };
         let hosts = self.hosts.values().map(of).max().unwrap_or(0);
         let night = if self.group.desired == 0 { self.group.morning } else { 0 };
-        hosts.max(night).max(self.outage.end()).max(self.group.lost_zone.1).max(self.now)
+        hosts
+            .max(night)
+            .max(self.broken_until())
+            .max(self.outage.end())
+            .max(self.group.lost_zone.1)
+            .max(self.now)
     }
 }

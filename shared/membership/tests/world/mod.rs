@@ -18,6 +18,7 @@ mod owners;
 mod rng;
 mod ssm;
 pub mod tally;
+mod templates;
 mod versions;
 pub mod years;
 
@@ -40,6 +41,7 @@ use owners::Deployments;
 use rng::Rng;
 use ssm::Ssm;
 use tally::Tally;
+use templates::Broken;
 use versions::{STEPS, USUAL};
 
 const TICK: u64 = 250;
@@ -85,12 +87,15 @@ pub struct World {
     /// Whether the world lives for years with few faults, and not for minutes with many.
     years: bool,
     outage: Outage,
+    broken_template: Broken,
     tally: Tally,
     /// How often faults happen (0 to 4), and whether invocations are often held up.
     fury: u64,
     sluggish: bool,
     /// Whether the faults have stopped.
     quiet: bool,
+    /// Until when calls and looks failed last.
+    rough_until: u64,
     /// Whether the last decision was settled.
     settled: bool,
     /// Whether the time to settle is almost over: the story then tells what each decision waits for.
@@ -162,10 +167,12 @@ impl World {
             upgrades,
             years: false,
             outage: Outage::default(),
+            broken_template: Broken::default(),
             tally: Tally::default(),
             fury,
             sluggish,
             quiet: false,
+            rough_until: 0,
             settled: false,
             last_words: false,
             stillborn: false,
@@ -226,6 +233,7 @@ impl World {
         self.etcd_tick();
         self.operator_tick();
         self.doom_tick();
+        self.template_tick();
         if self.hostile() {
             if !self.years {
                 self.faults_tick();

@@ -5,6 +5,7 @@ use membership::ids::{ClusterId, InstanceId, MemberId, Timestamp};
 use membership::instance::{Ec2State, Instance};
 use membership::ledger::GroupIdentity;
 use membership::observation::{Group, Hook, Observation, Parameters, Seen};
+use membership::settings::Settings;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -64,8 +65,17 @@ impl World {
             units: None,
             weights: BTreeMap::new(),
             instances,
-            settings: self.settings.clone(),
+            settings: self.see_settings(),
         })
+    }
+
+    /// The settings, or for a while a value that nobody can read.
+    fn see_settings(&self) -> Settings {
+        let mut settings = self.settings.clone();
+        if self.now < self.outage.settings {
+            settings.take("paused", "perhaps", "the group's tag etcd-asg:paused");
+        }
+        settings
     }
 
     pub fn see_store(&mut self, run: &mut Run) {
@@ -189,6 +199,6 @@ fn instance(host: &Host, at: u64) -> Instance {
         address: (!fresh && host.ec2 != Ec2State::Terminated).then(|| host.address.clone()),
         launched_at: Timestamp(host.launched),
         healthy: host.healthy,
-        origin: String::new(),
+        origin: format!("lt:{}", host.template),
     }
 }

@@ -15,11 +15,18 @@ pub struct Outage {
     pub functions: u64,
     /// Lambda: functions often die.
     pub crashes: u64,
+    /// A setting of the group cannot be read.
+    pub settings: u64,
 }
 
 impl Outage {
     /// When the last outage is over.
     pub fn end(&self) -> u64 {
+        self.of_calls().max(self.settings)
+    }
+
+    /// When the last outage is over that keeps hooks from being kept alive.
+    pub fn of_calls(&self) -> u64 {
         let all = [self.group, self.store, self.parameters, self.functions, self.crashes];
         all.into_iter().max().unwrap_or(0)
     }

@@ -44,7 +44,12 @@ struct Years {
 
 /// Lives for this many days with a cluster of this size.
 pub fn live(seed: u64, size: usize, days: u64) -> Life {
-    let mut world = World::for_years(seed, size);
+    live_with(seed, size, days, Guards::all())
+}
+
+/// [`live`], with one guard taken away.
+pub fn live_with(seed: u64, size: usize, days: u64, guards: Guards) -> Life {
+    let mut world = World::for_years(seed, size, guards);
     let end = START + days * DAY;
     let mut years =
         Years { size, next: START, trouble_ends: START, rough_until: 0, silent_since: None, trace: 0 };
@@ -58,8 +63,8 @@ pub fn live(seed: u64, size: usize, days: u64) -> Life {
 }
 
 impl World {
-    fn for_years(seed: u64, size: usize) -> World {
-        let mut world = World::new(seed, Guards::all());
+    fn for_years(seed: u64, size: usize, guards: Guards) -> World {
+        let mut world = World::new(seed, guards);
         world.rng = Rng::new(hash(&format!("years {seed} {size}")));
         let etcd = if world.rng.chance(500) { STEPS[0] } else { USUAL };
         world.group = Group {
@@ -75,7 +80,7 @@ impl World {
         if world.rng.chance(300) {
             world.settings.leave_patience = Duration::from_secs(*world.rng.pick(&[0, 300]).unwrap_or(&0));
         }
-        world.heartbeat = 300_000;
+        world.heartbeat = *world.rng.pick(&[60_000, 90_000, 300_000]).unwrap_or(&300_000);
         world.boots = Boots { shortest: 20_000, longest: 90_000, slow: 30 };
         (world.fury, world.sluggish, world.quiet) = (1, false, true);
         (world.events, world.years) = (true, true);
@@ -110,6 +115,7 @@ impl World {
         years.next = self.now + self.rng.between(1_000, gap);
         if self.rng.chance(200) {
             years.rough_until = self.now + self.rng.between(MINUTE, 10 * MINUTE);
+            self.rough_until = years.rough_until;
             years.trouble_ends = years.trouble_ends.max(years.rough_until);
         }
     }
