@@ -100,7 +100,7 @@ impl Step<'_> {
             Action::Crash(h) => spend(&mut self.s.faults.crashes) && self.crash(h.into()),
             Action::LoseDisk(h) => spend(&mut self.s.faults.disks) && self.lose_disk(h.into()),
             Action::Terminate(h) => {
-                let left_over = self.ended();
+                let left_over = self.ended() && self.s.hosts[usize::from(h)].life == Life::InService;
                 (left_over || spend(&mut self.s.faults.terminations)) && self.terminate(h.into())
             }
             Action::HookTimeout(h) => {
