@@ -53,7 +53,10 @@ pub struct Answer {
     pub applied: Value,
     pub learner: bool,
     pub version: Value,
-    size: Value,
+    pub size: Value,
+    pub in_use: Value,
+    /// Told by 3.6 and newer.
+    pub quota: Value,
     pub errors: Value,
     /// The member list as this member knows it: not a linearizable read.
     pub list: Vec<Listed>,
@@ -108,6 +111,8 @@ impl Asker {
             learner: status["isLearner"] == true,
             version: status["version"].clone(),
             size: status["dbSize"].clone(),
+            in_use: status["dbSizeInUse"].clone(),
+            quota: status["dbSizeQuota"].clone(),
             errors: status["errors"].clone(),
             list: listed.collect(),
             confirmed: leads && self.is_confirmed(url, &status["version"]).await,

@@ -194,7 +194,11 @@ fn status(answer: &Answer) -> Option<Status> {
         revision: 0,
         alarms: texts(&answer.errors).iter().filter_map(|words| Alarm::parse(words)).collect(),
         troubles: Vec::new(),
-        size: DbSize::default(),
+        size: DbSize {
+            file: number(&answer.size).unwrap_or(0),
+            in_use: number(&answer.in_use).unwrap_or(0),
+            quota: number(&answer.quota),
+        },
         downgrade: None,
     })
 }
