@@ -39,7 +39,7 @@ fn cases() -> Vec<(String, &'static str)> {
     let plain = "http://ADDRESS:2380";
     vec![
         (format!("--peer-auto-tls {}", peers("https://ADDRESS:2380", "https://ADDRESS:2380")), "peer-scheme"),
-        (peers(plain, "http://etcd-1.example.internal:2380"), "peer-name-unknown"),
+        (peers(plain, "http://etcd-1.invalid:2380"), "peer-name-unknown"),
         (peers(plain, "http://localhost:2380"), "peer-url-unreachable"),
         (
             format!(
