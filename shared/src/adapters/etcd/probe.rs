@@ -15,8 +15,9 @@ use serde::Deserialize;
 use super::{EtcdClient, EtcdError};
 use crate::adapters::chain;
 
-/// The time of the second question, which is asked where the first answer was no status.
-const SECOND_QUESTION: Duration = Duration::from_millis(500);
+/// The time of the second question, which is asked where the first answer was no status. A function of 128 MB has a
+/// small part of a CPU, and its first TLS handshake takes some hundred milliseconds.
+const SECOND_QUESTION: Duration = Duration::from_millis(1_500);
 /// The statuses with which a proxy says that the server behind it does not answer (RFC 9110, 15.6). etcd's own answers
 /// of these statuses have words of etcd.
 const GATEWAY: [u16; 3] = [502, 503, 504];
