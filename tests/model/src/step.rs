@@ -143,11 +143,14 @@ impl Step<'_> {
         (*self.ledger()).as_ref().is_some_and(|l| l.generation.phase == Phase::Ended)
     }
 
-    /// A launch hook at its cap, which no heartbeat moves, ends soon: its timeout is then no fault.
+    /// A launch hook at its cap, which no heartbeat moves, ends soon: its timeout is then no fault. In a cluster that the
+    /// operator ended, no member's launch is kept alive.
     fn launch_hook_is_over(&self, host: usize) -> bool {
         let key = ConditionKey::LaunchWaiting(id(host));
         let since = (*self.ledger()).as_ref().and_then(|l| l.since(&key));
-        self.s.hosts[host].life == Life::Pending && since == Some(ANCIENT)
+        let ended =
+            self.ended() && (*self.ledger()).as_ref().is_some_and(|l| l.instances.contains_key(&id(host)));
+        self.s.hosts[host].life == Life::Pending && (since == Some(ANCIENT) || ended)
     }
 
     /// Makes a condition of the ledger as old as a condition can be. Time does this and not a write, so a write of an
