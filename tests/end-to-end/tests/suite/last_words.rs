@@ -148,7 +148,7 @@ fn keys_of_v2_from_3_4_are_told_by_the_3_6_that_cannot_start() {
         let cluster = on_3_5_with_keys_of_v2(&scene).await?;
         cluster.launches_with("3.6.16").await?;
         cluster.scale(2).await?;
-        noticed_and_mended(&cluster, "v2store", "3.5.35").await
+        noticed_and_mended(&cluster, "disallowed v2 WAL", "3.5.35").await
     });
 }
 
