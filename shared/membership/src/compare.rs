@@ -32,8 +32,8 @@ pub struct Comparison {
     pub urls: BTreeSet<String>,
 }
 
-/// The comparison that is due, if any: after each promotion, once a day, when a voter has fallen silent, and in each
-/// invocation while the copies are in doubt.
+/// The comparison that is due, if any: after each promotion, once a day, when a voter has fallen silent, is back, or is to
+/// leave, and in each invocation while the copies are in doubt.
 pub fn due(obs: &Observation, now: Timestamp) -> Option<Comparison> {
     let (Seen::Known(group), Seen::Known(Some(ledger))) = (&obs.group, &obs.ledger) else { return None };
     if group.settings.paused {
@@ -72,13 +72,13 @@ pub(crate) fn corrupt_alarm(v: View<'_>) -> bool {
 pub(crate) fn is_due(v: View<'_>) -> bool {
     let Some(last) = v.ledger.conditions.get(&ConditionKey::Compared) else { return true };
     let span = if last.applied.is_some() { AGAIN } else { RETRY };
-    // The voters that are left are compared before the silent voter is replaced from their copies.
-    let fell_silent = v
-        .ledger
-        .conditions
-        .iter()
-        .any(|(key, condition)| matches!(key, ConditionKey::Unproven(_)) && condition.since > last.since);
-    v.now.since(last.since) >= span || fell_silent
+    // The voters that are left are compared before the silent voter is replaced from their copies, and all voters before
+    // a leaving voter takes its copy away: a scale-in promotes nobody.
+    let begun = v.ledger.conditions.iter().any(|(key, condition)| {
+        let goes = matches!(key, ConditionKey::Unproven(_) | ConditionKey::TerminateWaiting(_));
+        goes && condition.since > last.since
+    });
+    v.now.since(last.since) >= span || begun
 }
 
 /// What a comparison says.

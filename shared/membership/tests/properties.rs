@@ -7,7 +7,7 @@ mod long;
 mod world;
 
 use membership::guard::{Guard, Guards};
-use world::{Outcome, run, run_contested};
+use world::{Outcome, run, run_contested, run_corrupt};
 
 /// How many seeds an ordinary run takes.
 const SEEDS: u64 = 100;
@@ -89,6 +89,45 @@ fn without_a_guard_of_the_owner_both_deployments_act() {
         println!("without {guard:?}: seed {seed:?}");
         assert!(seed.is_some(), "without {guard:?}, no seed breaks I2");
     }
+}
+
+/// How many seeds of a world with a wrong copy an ordinary run takes.
+const CORRUPT: u64 = 40;
+
+#[test]
+fn a_wrong_copy_costs_no_right_one_and_the_operator_ends_it() {
+    if let Some(seed) = number("SEED") {
+        let outcome = run_corrupt(seed, Guards::all());
+        println!("{}", tell(&outcome, usize::MAX));
+        assert_eq!(outcome.broken, None, "seed {seed}");
+        return;
+    }
+    let seeds = number("SEEDS").unwrap_or(CORRUPT);
+    let first = number("FIRST").unwrap_or(0);
+    let outcomes: Vec<Outcome> =
+        (first..first + seeds).map(|seed| run_corrupt(seed, Guards::all())).collect();
+    for outcome in outcomes.iter().filter(|o| o.broken.is_some()) {
+        println!("seed {} breaks {:?}", outcome.seed, outcome.broken);
+    }
+    if let Some(shortest) = outcomes.iter().filter(|o| o.broken.is_some()).min_by_key(|o| o.story.len()) {
+        panic!("{}", tell(shortest, LINES));
+    }
+    let told =
+        |what: &str| outcomes.iter().filter(|o| o.story.iter().any(|line| line.contains(what))).count();
+    let by_hand = told("the operator removes member");
+    println!(
+        "{} of {seeds} worlds had a wrong copy, an operator ended {by_hand}",
+        told("is wrong from now on")
+    );
+    assert!(by_hand * 2 > outcomes.len(), "too few to prove anything");
+}
+
+#[test]
+fn without_the_doubt_wrong_copies_outlive_the_right_ones() {
+    let breaks = |seed: &u64| run_corrupt(*seed, Guards::without(Guard::CopiesAgree)).broken == Some("I4");
+    let seed = (0..TRIES).find(breaks);
+    println!("without CopiesAgree: seed {seed:?}");
+    assert!(seed.is_some(), "without CopiesAgree, none of {TRIES} seeds breaks I4");
 }
 
 /// Guards; invariants, one of which breaks on some seed without the guard; and the seed that is tried first.

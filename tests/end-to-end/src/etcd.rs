@@ -112,6 +112,25 @@ impl Etcd {
         Ok((text(&answer["hash"]), text(&answer["compact_revision"])))
     }
 
+    /// Reads a key from this one member's own copy.
+    pub async fn own_copy(&self, url: &str, key: &str) -> Result<String> {
+        let body = json!({"key": STANDARD.encode(key), "serializable": true});
+        let answer = self.post(url, "/v3/kv/range", body).await?;
+        let value = answer["kvs"][0]["value"].as_str().context("the member does not have the key")?;
+        Ok(String::from_utf8(STANDARD.decode(value)?)?)
+    }
+
+    /// Deletes a key.
+    pub async fn delete(&self, url: &str, key: &str) -> Result<()> {
+        self.post(url, "/v3/kv/deleterange", json!({"key": STANDARD.encode(key)})).await.map(drop)
+    }
+
+    /// Forgets what was written over or deleted before this revision.
+    pub async fn compact(&self, url: &str, revision: i64) -> Result<()> {
+        let body = json!({"revision": revision.to_string(), "physical": true});
+        self.post(url, "/v3/kv/compaction", body).await.map(drop)
+    }
+
     /// Reads the revision of the store, linearizably.
     pub async fn revision(&self, url: &str) -> Result<i64> {
         let body = json!({"key": STANDARD.encode("\0"), "count_only": true});

@@ -225,6 +225,10 @@ impl Ledger {
             }
             Edit::ConditionEnded(key) => {
                 self.conditions.remove(key);
+                // The copy of a voter that is back after a silence was not compared with the others.
+                if matches!(key, ConditionKey::Unproven(_)) {
+                    self.conditions.remove(&ConditionKey::Compared);
+                }
             }
             Edit::CallRefused(call, why) => self.call_refused(call, why, now),
             Edit::ClaimedCallRefused(call, why) => {

@@ -26,7 +26,7 @@ impl World {
             }
             self.edit(&host, |h| {
                 (h.foreign, h.etcd, h.lifecycle) = (true, Etcd::Running, Some(Lifecycle::InService));
-                h.data = Some(Data { cluster: id, member, log: 1 });
+                h.data = Some(Data { cluster: id, member, log: 1, wrong: false });
             });
             if let Some(cluster) = self.clusters.get_mut(&id) {
                 let name = format!("etcd-{number}");

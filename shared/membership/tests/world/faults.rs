@@ -27,7 +27,7 @@ pub enum Silence {
 impl World {
     /// Whether the promise allows the loss of this host's disk.
     pub fn may_be_lost(&self, id: &InstanceId) -> bool {
-        if self.awaits_adoption() {
+        if self.awaits_adoption() || self.has_a_last_right_copy(id) {
             return false;
         }
         let Some(data) = self.hosts.get(id).and_then(|h| h.data.clone()) else { return true };

@@ -56,6 +56,8 @@ pub struct Data {
     pub cluster: u64,
     pub member: u64,
     pub log: u64,
+    /// Whether some key has a wrong value.
+    pub wrong: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -184,7 +186,7 @@ impl World {
         let cluster = hash(&format!("cluster {member}"));
         self.check_founding(id, token, cluster);
         self.new_cluster(cluster, member, token, &url);
-        self.runs(id, Data { cluster, member, log: 1 });
+        self.runs(id, Data { cluster, member, log: 1, wrong: false });
         self.tell(format!("{id} founds cluster {cluster:x} of {token} as member {member:x}"));
     }
 
@@ -214,7 +216,8 @@ impl World {
             return;
         }
         self.check_version(id, cluster);
-        self.runs(id, Data { cluster, member, log: 0 });
+        let wrong = self.is_fed_wrong(cluster);
+        self.runs(id, Data { cluster, member, log: 0, wrong });
         self.tell(format!("{id} starts as member {member:x}"));
     }
 

@@ -106,6 +106,7 @@ impl World {
             let how = format!("{} leaves {} healthy of the {} needed", call.change, left.0, left.1);
             self.broken("I3", how);
         }
+        self.check_doubt(call, before);
         let Change::Remove { member, voter: true, .. } = &call.change else { return };
         let unwell = before.unwell_at.get(&member.0).copied().unwrap_or(0);
         let live = unwell + CERTAINLY < call.basis.since && healthy.contains(&member.0);
@@ -124,6 +125,9 @@ impl World {
             return;
         };
         let Some(cluster) = self.clusters.get(&data.cluster).filter(|c| c.formed) else { return };
+        if self.in_doubt_since(basis.since) && cluster.members.contains_key(&data.member) {
+            return self.broken("I4", format!("{effect} while the copies are in doubt"));
+        }
         let mut healthy = cluster.well_since(basis.since);
         let voters = cluster.voters();
         let count = |healthy: &BTreeSet<u64>| voters.intersection(healthy).count();
@@ -250,6 +254,9 @@ impl World {
         if well != self.group.desired || hosts.len() != well || cluster.members.len() != well {
             let all = (hosts.len(), cluster.members.len(), self.group.desired);
             return Some(format!("{well} voters serve; instances, members and desired capacity are {all:?}"));
+        }
+        if hosts.iter().any(|h| h.data.as_ref().is_some_and(|d| d.wrong)) {
+            return Some("a voter has a wrong copy".to_owned());
         }
         let endpoints = self.ssm.at("endpoints", self.now).unwrap_or_default();
         if endpoints.split(',').count() != well {

@@ -3,7 +3,7 @@
 
 use membership::change::{Change, Effect};
 use membership::decision::Decision;
-use membership::etcd::EtcdView;
+use membership::etcd::{EtcdView, KeysHash};
 use membership::ids::{InstanceId, Nonce, RequestId, Timestamp};
 use membership::invocation::{Answer, Invocation, Next, Written};
 use membership::ledger::{ConditionKey, Ledger};
@@ -39,6 +39,8 @@ pub struct Run {
     pub deployment: usize,
     /// The record of the owner, once it has settled.
     pub owner: Option<Ownership>,
+    /// The hashes that were asked for last, by client URL.
+    pub hashes: BTreeMap<String, Seen<KeysHash>>,
 }
 
 #[derive(Clone, Debug)]
@@ -104,6 +106,7 @@ impl World {
             awaiting: None,
             deployment,
             owner: None,
+            hashes: BTreeMap::new(),
         };
         self.runs.insert(id, run);
     }
@@ -161,7 +164,8 @@ impl World {
             }
             Stage::EtcdFirst => {
                 let (probes, lists) = self.split_urls(&run.obs);
-                run.obs.etcd = EtcdView { list_misses: run.obs.etcd.list_misses, ..EtcdView::default() };
+                let (list_misses, hashes) = (run.obs.etcd.list_misses, run.hashes.clone());
+                run.obs.etcd = EtcdView { list_misses, hashes, ..EtcdView::default() };
                 let silent = self.see_etcd(run, &probes.first, &lists.first);
                 run.stage = Stage::EtcdRest(probes.second, lists.second);
                 run.wake = self.now + if silent { silence } else { quick };
@@ -172,6 +176,9 @@ impl World {
                 run.obs.etcd.list_misses = if none { run.obs.etcd.list_misses + 1 } else { 0 };
                 run.stage = Stage::Decide;
                 run.wake = self.now + if silent { silence } else { quick };
+            }
+            Stage::Decide if self.compares(run) => {
+                (run.stage, run.wake) = (Stage::Group, self.now + silence);
             }
             Stage::Decide => return self.decide(id, run),
             Stage::AwaitWrite | Stage::Written(Written::Unclear) => {
@@ -191,7 +198,7 @@ impl World {
         true
     }
 
-    fn clock(&self, run: &Run) -> Timestamp {
+    pub fn clock(&self, run: &Run) -> Timestamp {
         Timestamp(self.now.saturating_add_signed(run.clock))
     }
 

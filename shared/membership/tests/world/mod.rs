@@ -3,6 +3,7 @@
 //! and the world must settle. All times are virtual milliseconds.
 
 mod adopted;
+mod corruption;
 mod effects;
 mod etcd;
 mod faults;
@@ -30,6 +31,7 @@ use membership::guard::Guards;
 use membership::ids::InstanceId;
 use membership::settings::Settings;
 
+use corruption::Corruption;
 use etcd::Cluster;
 use group::{Boots, Group};
 use host::Host;
@@ -61,6 +63,7 @@ pub struct World {
     clusters: BTreeMap<u64, Cluster>,
     ssm: Ssm,
     deployments: Deployments,
+    corruption: Corruption,
     runs: BTreeMap<u64, Run>,
     landings: BTreeMap<(u64, u64), Landing>,
     /// Changes of the membership that were sent and may still happen.
@@ -149,6 +152,7 @@ impl World {
             clusters: BTreeMap::new(),
             ssm: Ssm::default(),
             deployments: Deployments::default(),
+            corruption: Corruption::default(),
             runs: BTreeMap::new(),
             landings: BTreeMap::new(),
             calls: BTreeMap::new(),
@@ -209,6 +213,13 @@ impl World {
         world
     }
 
+    /// A world in which the copy of a voter becomes wrong.
+    fn corrupt(seed: u64, guards: Guards) -> Self {
+        let mut world = Self::new(seed, guards);
+        world.plan_corruption();
+        world
+    }
+
     fn step(&mut self) {
         let run = self.runs.iter().map(|(id, r)| (r.wake.min(r.deadline), *id)).min();
         let landing = self.landings.keys().next().copied();
@@ -231,6 +242,7 @@ impl World {
         self.group_tick();
         self.hosts_tick();
         self.etcd_tick();
+        self.corruption_tick();
         self.operator_tick();
         self.doom_tick();
         self.template_tick();
@@ -269,6 +281,11 @@ pub fn run(seed: u64, guards: Guards) -> Outcome {
 /// Runs one seed of a world in which two deployments see the group.
 pub fn run_contested(seed: u64, guards: Guards) -> Outcome {
     live(seed, World::contested(seed, guards))
+}
+
+/// Runs one seed of a world in which the copy of a voter becomes wrong.
+pub fn run_corrupt(seed: u64, guards: Guards) -> Outcome {
+    live(seed, World::corrupt(seed, guards))
 }
 
 fn live(seed: u64, mut world: World) -> Outcome {

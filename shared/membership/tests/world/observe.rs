@@ -169,7 +169,7 @@ impl World {
             learner: listed.is_some_and(|m| m.learner),
             version: host.version.to_owned(),
             revision: 1,
-            alarms: Vec::new(),
+            alarms: self.alarms(data.cluster),
             troubles: Vec::new(),
             size: DbSize::default(),
             downgrade: None,

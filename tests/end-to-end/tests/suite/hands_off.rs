@@ -1,23 +1,11 @@
 //! A setting that cannot be read. Where it says whether or where anything is to be done, nothing is done and no hook
 //! runs out; where it is a time, its default counts.
 
-use anyhow::{Result, ensure};
-use end_to_end::cluster::{Cluster, LIMIT};
+use anyhow::ensure;
+use end_to_end::cluster::LIMIT;
 use end_to_end::wait::until;
-use serde_json::Value;
 
-use crate::support::{brisk, every_second, is_kept, on_a_stage};
-
-/// Some line of the log has this level and this code.
-async fn is_said(cluster: &Cluster, level: &str, code: &str) -> Result<()> {
-    let log = cluster.account.logs().await?;
-    let said = |line: &str| {
-        let line: Option<Value> = line.get(line.find('{')?..).and_then(|l| serde_json::from_str(l).ok());
-        line.filter(|l| l["level"] == level && l["code"] == code)
-    };
-    ensure!(log.lines().any(|line| said(line).is_some()), "no {level} line says {code}:\n{log}");
-    Ok(())
-}
+use crate::support::{brisk, every_second, is_kept, is_said, on_a_stage};
 
 /// Each unreadable value in turn, while a voter waits to leave: its hook is kept alive and its voter stays.
 #[test]

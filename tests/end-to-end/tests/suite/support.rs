@@ -14,6 +14,7 @@ use end_to_end::wait::until;
 use end_to_end::witness;
 use membership::ids::InstanceId;
 use region::Options;
+use serde_json::Value;
 
 /// Runs a test on a region of its own. The region ends also if the test fails.
 pub fn on_a_stage<F, Fut>(change: impl FnOnce(&mut Options), test: F)
@@ -124,6 +125,20 @@ pub async fn is_kept(cluster: &Cluster, instance: &str, state: &str) -> Result<(
     let is = nodes.iter().find(|n| n.id == instance).map(|n| n.lifecycle.as_str());
     ensure!(is == Some(state), "{instance} is {is:?}");
     Ok(())
+}
+
+/// The functions log a line with this level and this code.
+pub async fn is_said(cluster: &Cluster, level: &str, code: &str) -> Result<()> {
+    let said = until("the functions say it", LIMIT, || async {
+        let log = cluster.account.logs().await?;
+        let said = |line: &str| {
+            let line: Option<Value> = line.get(line.find('{')?..).and_then(|l| serde_json::from_str(l).ok());
+            line.filter(|l| l["level"] == level && l["code"] == code)
+        };
+        ensure!(log.lines().any(|line| said(line).is_some()), "no {level} line says {code}");
+        Ok(())
+    });
+    cluster.explained(said.await).await
 }
 
 /// The group's policy retains an instance whose terminate hook is abandoned.
