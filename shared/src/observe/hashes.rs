@@ -6,6 +6,8 @@ use std::time::Duration;
 use futures::future::join_all;
 use membership::compare::Comparison;
 use membership::etcd::KeysHash;
+use membership::ids::Timestamp;
+use membership::ledger::{ConditionKey, Ledger};
 use membership::observation::Seen;
 
 use crate::adapters::chain;
@@ -15,11 +17,26 @@ use crate::adapters::etcd::EtcdClient;
 #[derive(Debug, Default)]
 pub struct Hashes {
     asked: BTreeSet<String>,
+    /// Since when the copies were known to differ when the hashes were asked.
+    doubted: Option<Timestamp>,
     /// The hash of each voter that was asked, by its client URL.
-    pub told: BTreeMap<String, Seen<KeysHash>>,
+    told: BTreeMap<String, Seen<KeysHash>>,
+}
+
+/// Since when the ledger says that the copies differ.
+fn doubted(ledger: Option<&Ledger>) -> Option<Timestamp> {
+    ledger?.since(&ConditionKey::HashesDiffer)
 }
 
 impl Hashes {
+    /// The hashes. What was told before another invocation found a difference does not end that doubt, and is forgotten.
+    pub fn told(&mut self, ledger: Option<&Ledger>) -> BTreeMap<String, Seen<KeysHash>> {
+        if doubted(ledger) > self.doubted {
+            *self = Self { doubted: doubted(ledger), ..Self::default() };
+        }
+        self.told.clone()
+    }
+
     /// Asks the voters for their hashes, all at once. Returns whether it did: the same voters are asked once.
     pub async fn ask(&mut self, etcd: &EtcdClient, due: Comparison, limit: Duration) -> bool {
         if due.urls == self.asked {

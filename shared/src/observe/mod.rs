@@ -86,7 +86,7 @@ impl<'a> Observer<'a> {
             Seen::Known(group) if self.is_elsewhere(group) => EtcdView::default(),
             Seen::Known(group) => {
                 let ledger = ledger.known().and_then(Option::as_ref);
-                let hashes = self.hashes.told.clone();
+                let hashes = self.hashes.told(ledger);
                 EtcdView { hashes, ..self.misses.look(self.etcd, group, ledger).await }
             }
             Seen::Unknown(_) => EtcdView::default(),

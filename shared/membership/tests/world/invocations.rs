@@ -41,6 +41,8 @@ pub struct Run {
     pub owner: Option<Ownership>,
     /// The hashes that were asked for last, by client URL.
     pub hashes: BTreeMap<String, Seen<KeysHash>>,
+    /// Since when the copies were known to differ when the hashes were asked.
+    pub doubted: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug)]
@@ -107,6 +109,7 @@ impl World {
             deployment,
             owner: None,
             hashes: BTreeMap::new(),
+            doubted: None,
         };
         self.runs.insert(id, run);
     }
@@ -164,6 +167,12 @@ impl World {
             }
             Stage::EtcdFirst => {
                 let (probes, lists) = self.split_urls(&run.obs);
+                let ledger = run.obs.ledger.known().and_then(Option::as_ref);
+                let doubted = ledger.and_then(|l| l.since(&ConditionKey::HashesDiffer));
+                // What was told before another invocation found a difference does not end that doubt.
+                if doubted > run.doubted {
+                    (run.doubted, run.hashes) = (doubted, BTreeMap::new());
+                }
                 let (list_misses, hashes) = (run.obs.etcd.list_misses, run.hashes.clone());
                 run.obs.etcd = EtcdView { list_misses, hashes, ..EtcdView::default() };
                 let silent = self.see_etcd(run, &probes.first, &lists.first);

@@ -15,7 +15,7 @@ use region::Options;
 use serde_json::json;
 
 use crate::runbook::Runbook;
-use crate::support::{Scene, brisk, is_kept, is_said, nothing_lost, on_a_stage, only_removed};
+use crate::support::{Scene, brisk, is_kept, is_said, nothing_lost, on_a_stage, only_removed, retains};
 
 const KEY: &str = "marker";
 /// The two values differ in one byte.
@@ -290,6 +290,38 @@ fn a_follower_with_wrong_data_outlives_nobody_and_an_operator_removes_it() {
         decided(&page, &cluster, &[wrong], &leader).await?;
         sound(&page, &cluster).await?;
         only_removed(&cluster, &[leaves]).await?;
+        nothing_lost(&cluster, load).await
+    });
+}
+
+/// The leader has the wrong data and hands it to the first joiner of a refresh, as a snapshot.
+#[test]
+fn a_leader_with_wrong_data_costs_no_right_copy_and_the_refresh_ends_after_the_operator() {
+    with_files(usual(), &[], |scene, site| async move {
+        let (cluster, load) = scene.three_under_load().await?;
+        retains(&cluster).await?;
+        let wrong = cluster.follower().await?;
+        site.corrupt(&cluster, &wrong).await?;
+        leads(&cluster, &wrong).await?;
+        cluster.refresh().await?;
+        told(&cluster, "hashes-differ", true).await?;
+        frozen(&cluster).await?;
+        // Either the first joiner voted and an old instance is to leave, or the joiners still wait for their turn.
+        let nodes = cluster.nodes().await?;
+        let state_of = |state: &str| nodes.iter().find(|n| n.lifecycle == state);
+        let waits = state_of("Terminating:Wait").or(state_of("Pending:Wait"));
+        let waits = waits.with_context(|| format!("none of {nodes:?} waits for a hook"))?;
+        println!("{} is {}", waits.id, waits.lifecycle);
+        is_kept(&cluster, &waits.id, &waits.lifecycle).await?;
+        only_removed(&cluster, &[]).await?;
+        ensure!(cluster.leader().await? == wrong, "the lead was moved");
+        let (wrong_ones, right) = sorted(&cluster).await?;
+        println!("wrong: {wrong_ones:?}, right: {right:?}");
+        let page = site.runbook()?;
+        inspected(&page, &cluster, &wrong, &right[0]).await?;
+        decided(&page, &cluster, &wrong_ones, &right[0]).await?;
+        cluster.refreshes(3).await?;
+        sound(&page, &cluster).await?;
         nothing_lost(&cluster, load).await
     });
 }
