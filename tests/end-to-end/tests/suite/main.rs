@@ -44,5 +44,6 @@ mod support;
 mod tags;
 mod termination;
 mod together;
+mod unreadable;
 mod upgrade;
 mod versions;
