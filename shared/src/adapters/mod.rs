@@ -5,6 +5,7 @@ mod aws;
 pub mod ec2;
 mod ended;
 pub mod etcd;
+pub mod hooks;
 pub mod ledger;
 pub mod parameters;
 pub mod reports;

@@ -133,7 +133,7 @@ impl<'a> Run<'a> {
             self.keep_alive(&decision, &round, false).await;
             let followed = self.follow(next, &round).await;
             if let Some(end) = self.ending(&decision, &round.observation) {
-                if let Some(pause) = self.lingers(&round.observation) {
+                if let Some(pause) = self.lingers(&round) {
                     drop(permit);
                     sleep(pause).await;
                     continue;
@@ -199,8 +199,8 @@ impl<'a> Run<'a> {
 
     /// How long to wait before another look, where nothing is left to do and the group's hooks are so short that they
     /// would run out unseen before the next tick. A crashed tick of the schedule is not made up for.
-    fn lingers(&self, observation: &Observation) -> Option<Duration> {
-        let pause = watch(observation.group.known()?)?;
+    fn lingers(&self, round: &Round) -> Option<Duration> {
+        let pause = watch(round.observation.group.known().or(round.listed.as_ref())?)?;
         let until = self.began.plus(LINGERS).min(self.deadline.minus(MARGIN));
         let left = until.since(now());
         let lingers = matches!(self.cause, Cause::Schedule) && !self.invocation.holds_claim();
@@ -325,7 +325,7 @@ impl<'a> Run<'a> {
         let every_hook;
         let (group, wanted) = match (round.observation.group.known(), &round.listed) {
             (Some(group), _) => (group, &decision.keep_alive),
-            // Without EC2 nothing can be decided, and nothing must be lost meanwhile.
+            // Without EC2 or the hooks nothing can be decided, and nothing must be lost meanwhile.
             (None, Some(listed)) => {
                 every_hook = every_waiting_hook(listed);
                 (listed, &every_hook)

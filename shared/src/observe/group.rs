@@ -6,11 +6,12 @@ use std::mem;
 use membership::ids::{InstanceId, Timestamp};
 use membership::instance::{Ec2State, Instance, Transition};
 use membership::ledger::{GroupIdentity, Ledger};
-use membership::observation::{END_TAG, Group, Unseen};
+use membership::observation::{END_TAG, Group, Hook, SHORTEST_HEARTBEAT, Unseen};
 use membership::settings::Settings;
 
-use crate::adapters::autoscaling::{DescribedGroup, GroupHook, choose_hook};
+use crate::adapters::autoscaling::DescribedGroup;
 use crate::adapters::ec2::Machine;
+use crate::adapters::hooks::{GroupHook, choose_hook};
 
 /// What the services said of one group.
 #[derive(Clone, Debug)]
@@ -19,8 +20,8 @@ pub struct Parts {
     pub group: DescribedGroup,
     /// The group's machines, by EC2, or why EC2 did not tell them.
     pub machines: Result<Vec<Machine>, Unseen>,
-    /// The group's lifecycle hooks, whosever they are.
-    pub hooks: Vec<GroupHook>,
+    /// The group's lifecycle hooks, whosever they are, or why Auto Scaling did not tell them.
+    pub hooks: Result<Vec<GroupHook>, Unseen>,
     /// The settings, from the group's tags and the environment.
     pub settings: Settings,
 }
@@ -37,9 +38,16 @@ impl Parts {
 
     /// Every instance that the group or these machines list, in the order of their IDs.
     ///
-    /// The ledger tells which of several hooks are ours.
+    /// The ledger tells which of several hooks are ours. Where the hooks could not be read, the ledger's are taken, as
+    /// short as a hook may be: that is enough for heartbeats.
     pub fn assemble(self, machines: Vec<Machine>, ledger: Option<&Ledger>) -> Group {
-        let hook = |t| choose_hook(&self.hooks, t, ledger.and_then(|l| l.hooks.of(t)));
+        let hook = |t| {
+            let remembered = ledger.and_then(|l| l.hooks.of(t));
+            match &self.hooks {
+                Ok(hooks) => choose_hook(hooks, t, remembered),
+                Err(unseen) => remembered.map(of_the_ledger).ok_or_else(|| unseen.to_string()),
+            }
+        };
         let (launch_hook, terminate_hook) = (hook(Transition::Launch), hook(Transition::Terminate));
         let vpc = machines.iter().filter_map(|m| m.vpc.clone()).min().unwrap_or_default();
         let mut instances: BTreeMap<InstanceId, Instance> =
@@ -67,6 +75,10 @@ impl Parts {
             settings: self.settings,
         }
     }
+}
+
+fn of_the_ledger(name: &str) -> Hook {
+    Hook { name: name.to_owned(), heartbeat: SHORTEST_HEARTBEAT }
 }
 
 fn unlisted_by_the_group(machine: Machine) -> Instance {
@@ -138,7 +150,7 @@ mod tests {
                 machine("i-aaaaaaaa", Ec2State::Running),
                 machine("i-cccccccc", Ec2State::Terminated),
             ]),
-            hooks: Vec::new(),
+            hooks: Ok(Vec::new()),
             settings: Settings::default(),
         }
     }

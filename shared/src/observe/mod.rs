@@ -59,7 +59,8 @@ pub struct Round {
     pub observation: Observation,
     /// The ETag of the ledger that was read. `None` where there is no ledger, or it could not be read.
     pub etag: Option<ETag>,
-    /// The group as Auto Scaling alone lists it, where EC2 did not answer: enough for heartbeats, and for no decision.
+    /// The group as Auto Scaling alone lists it, where EC2 did not answer or the hooks could not be read: enough for
+    /// heartbeats, and for no decision.
     pub listed: Option<Group>,
 }
 
@@ -131,7 +132,7 @@ impl<'a> Observer<'a> {
         let group = group.ok_or_else(|| Unseen::from(format!("there is no group {}", self.group)))?;
         let mut settings = self.services.config.settings(&group.tags);
         settings.problems.splice(0..0, self.named.problems.iter().cloned());
-        Ok(Parts { group, machines: machines.map_err(unseen), hooks: hooks.map_err(unseen)?, settings })
+        Ok(Parts { group, machines: machines.map_err(unseen), hooks: hooks.map_err(unseen), settings })
     }
 
     /// Whether the group's instances are in a VPC that this deployment does not serve.
@@ -194,11 +195,14 @@ impl<'a> Observer<'a> {
     }
 
     /// Asks EC2 by ID for each instance that the group or the ledger names and that EC2 did not list under the
-    /// group's tag. Where EC2 does not answer, the group is not seen, and what Auto Scaling listed comes second.
+    /// group's tag. Where EC2 does not answer, or the hooks could not be read, the group is not seen, and what is known
+    /// of it comes second.
     async fn complete(&self, parts: Parts, ledger: Option<&Ledger>) -> (Seen<Group>, Option<Group>) {
-        let mut machines = match &parts.machines {
-            Ok(machines) => machines.clone(),
-            Err(why) => return (Seen::Unknown(why.clone()), Some(parts.assemble(Vec::new(), ledger))),
+        let mut machines = match (&parts.machines, &parts.hooks) {
+            (Ok(machines), Ok(_)) => machines.clone(),
+            (Err(unseen), _) | (_, Err(unseen)) => {
+                return (Seen::Unknown(unseen.clone()), Some(parts.assemble(Vec::new(), ledger)));
+            }
         };
         let missing: Vec<InstanceId> = parts.unlisted(&machines, ledger);
         if !missing.is_empty() {

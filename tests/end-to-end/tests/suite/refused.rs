@@ -78,20 +78,39 @@ fn a_hook_that_may_not_be_completed_is_told_and_completed_later() {
 }
 
 /// A read that is denied is a refusal with the words of the service, and no wait; hooks are kept alive meanwhile.
-#[test]
-fn a_ledger_that_may_not_be_read_is_refused_and_hooks_are_kept() {
-    on_a_stage(brisk, |scene| async move {
+fn hooks_are_kept_without(
+    service: &'static str,
+    operation: &'static str,
+    code: &'static str,
+    part: &'static str,
+) {
+    on_a_stage(brisk, move |scene| async move {
         let (cluster, load) = scene.three_under_load().await?;
-        let fault = scene.account.lasting_fault(denial("s3", "GetObject", "AccessDenied")).await?;
+        let fault = scene.account.lasting_fault(denial(service, operation, code)).await?;
         let leaving = cluster.follower().await?;
         cluster.terminate(&leaving).await?;
-        cluster.reports_fact("read-refused", "the ledger").await?;
+        cluster.reports_fact("read-refused", part).await?;
         is_kept(&cluster, &leaving, "Terminating:Wait").await?;
         scene.account.fault(json!({"fault": "clear", "id": fault})).await?;
         cluster.replaces(&leaving, 3).await?;
         has_no_note(&cluster, "read-refused").await?;
         nothing_lost(&cluster, load).await
     });
+}
+
+#[test]
+fn a_ledger_that_may_not_be_read_is_refused_and_hooks_are_kept() {
+    hooks_are_kept_without("s3", "GetObject", "AccessDenied", "the ledger");
+}
+
+#[test]
+fn machines_that_may_not_be_described_are_refused_and_hooks_are_kept() {
+    hooks_are_kept_without("ec2", "DescribeInstances", "UnauthorizedOperation", "the group");
+}
+
+#[test]
+fn hooks_that_may_not_be_described_are_refused_and_kept_all_the_same() {
+    hooks_are_kept_without("autoscaling", "DescribeLifecycleHooks", "AccessDenied", "the group");
 }
 
 async fn state_change(scene: &Scene, instance: &str) -> Result<Value> {
