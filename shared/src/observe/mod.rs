@@ -7,6 +7,7 @@ mod group;
 mod hashes;
 mod names;
 mod parameters;
+mod record;
 mod reports;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ use self::etcd::Misses;
 use self::group::Parts;
 use self::hashes::Hashes;
 use self::parameters::Freshest;
+use self::record::NewestRecord;
 use self::reports::Reports;
 use crate::adapters::autoscaling::{AutoScalingError, DescribedGroup};
 use crate::adapters::ec2::Ec2Error;
@@ -49,6 +51,7 @@ pub struct Observer<'a> {
     hashes: Hashes,
     reports: Reports,
     freshest: Freshest,
+    record: NewestRecord,
     owner: Option<Ownership>,
 }
 
@@ -68,8 +71,8 @@ impl<'a> Observer<'a> {
     /// Makes an observer that has seen nothing yet.
     pub fn new(services: &'a Services, etcd: &'a EtcdClient, named: Named, group: String) -> Self {
         let (misses, hashes, reports) = (Misses::default(), Hashes::default(), Reports::default());
-        let freshest = Freshest::default();
-        Self { services, etcd, named, group, misses, hashes, reports, freshest, owner: None }
+        let (freshest, record) = (Freshest::default(), NewestRecord::default());
+        Self { services, etcd, named, group, misses, hashes, reports, freshest, record, owner: None }
     }
 
     /// Looks at everything. `described` is a description of the group from just now, where there is one.
@@ -151,7 +154,7 @@ impl<'a> Observer<'a> {
             return Seen::Unknown(unseen(ExecuteError::OddArn(arn.to_owned())));
         };
         let record = match self.services.parameters.owner(&name).await {
-            Ok(record) => record,
+            Ok(record) => self.record.after(record),
             Err(error) => return Seen::Unknown(unseen(error)),
         };
         let (me, settles) =

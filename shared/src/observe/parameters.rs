@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use crate::adapters::parameters::Versioned;
 
 /// So many reads in a row without a parameter, or with an older version of it, show that it was deleted or made anew.
-const BELIEVED: u32 = 3;
+pub const BELIEVED: u32 = 3;
 
 /// The newest version of each parameter that this invocation has seen.
 #[derive(Debug, Default)]

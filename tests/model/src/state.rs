@@ -75,7 +75,7 @@ pub struct Record {
     pub deployment: u8,
     /// Whether it was written without a ledger.
     pub without_ledger: bool,
-    /// How old it is, in the steps that the rules distinguish (see [`crate::owners`]).
+    /// How old it is, in the steps that the rules distinguish (`owners.rs`).
     pub age: u8,
 }
 
