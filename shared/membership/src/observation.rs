@@ -149,3 +149,11 @@ pub struct Observation {
     /// The last words of hosts that are waited for, or were given up. They are only quoted.
     pub reports: BTreeMap<InstanceId, HostReport>,
 }
+
+impl Observation {
+    /// Whether the services told everything that they were asked for. What etcd told is another matter.
+    pub fn is_whole(&self) -> bool {
+        let documents = self.ledger.known().is_some() && self.parameters.known().is_some();
+        documents && self.group.known().is_some() && self.owner.known().is_some()
+    }
+}

@@ -1,6 +1,6 @@
 //! What an invocation answers and logs.
 
-use std::fmt;
+use std::{fmt, mem};
 
 use membership::codes;
 use membership::decision::{Coded, Decision, Graded, Note, Severity};
@@ -131,44 +131,50 @@ impl Outcome {
 
     pub(super) fn settled(cluster: ClusterName, notes: &Notes) -> Self {
         tracing::info!(%cluster, outcome = "settled", notes = notes.codes());
-        Self::Settled { cluster, notes: notes.0.clone() }
+        Self::Settled { cluster, notes: notes.last.clone() }
     }
 
     pub(super) fn waiting(cluster: ClusterName, notes: &Notes) -> Self {
         tracing::info!(%cluster, outcome = "waiting", notes = notes.codes());
-        Self::Waiting { cluster, notes: notes.0.clone() }
+        Self::Waiting { cluster, notes: notes.last.clone() }
     }
 }
 
 /// The notes of the last look. Each note is logged when it appears, at its own level, so each invocation says
 /// what stands at least once.
 #[derive(Debug, Default)]
-pub struct Notes(Vec<Note>);
+pub struct Notes {
+    last: Vec<Note>,
+    /// What the last look that saw everything told, without its words.
+    kinds: Vec<(String, &'static str)>,
+}
 
 impl Notes {
     /// Takes the notes of this decision and logs the new ones. Returns whether a note has come or gone. A note whose
-    /// words alone differ, such as a number that grows, is no news.
-    pub fn tell(&mut self, cluster: &ClusterName, decision: &Decision) -> bool {
+    /// words alone differ, such as a number that grows, is no news. Neither is what a look tells that did not see
+    /// everything: where a service throttles, whoever hurries after each refusal is throttled all the more.
+    pub fn tell(&mut self, cluster: &ClusterName, decision: &Decision, saw_everything: bool) -> bool {
         let mut notes: Vec<Note> = Vec::new();
         for note in &decision.notes {
             if !notes.contains(note) {
                 notes.push(note.clone());
             }
         }
-        let kinds = |of: &[Note]| -> Vec<(String, &'static str)> {
-            of.iter().map(|n| (n.about.to_string(), n.verdict.code())).collect()
-        };
-        let changed = kinds(&notes) != kinds(&self.0);
-        for note in notes.iter().filter(|note| !self.0.contains(note)) {
+        for note in notes.iter().filter(|note| !self.last.contains(note)) {
             let (about, verdict, code) = (&note.about, note.verdict.name(), note.verdict.code());
             log_at!(note.verdict.severity(), %cluster, %about, verdict, code, note = %note.verdict);
         }
-        self.0 = notes;
-        changed
+        self.last = notes;
+        if !saw_everything {
+            return false;
+        }
+        let kinds = self.last.iter().map(|n| (n.about.to_string(), n.verdict.code())).collect();
+        mem::replace(&mut self.kinds, kinds) != self.kinds
     }
 
     fn codes(&self) -> String {
-        let each: Vec<String> = self.0.iter().map(|n| format!("{}: {}", n.about, n.verdict.code())).collect();
+        let each: Vec<String> =
+            self.last.iter().map(|n| format!("{}: {}", n.about, n.verdict.code())).collect();
         each.join("; ")
     }
 }
@@ -184,16 +190,18 @@ mod tests {
         let note = |wait| Note { about: Subject::Cluster, verdict: Verdict::Waiting(wait) };
         let with = |notes| Decision { notes, ..Decision::default() };
         let (cluster, mut notes) = ("c".into(), Notes::default());
-        assert!(!notes.tell(&cluster, &with(vec![])));
-        assert!(notes.tell(&cluster, &with(vec![note(Wait::List), note(Wait::List)])));
+        assert!(!notes.tell(&cluster, &with(vec![]), true));
+        assert!(notes.tell(&cluster, &with(vec![note(Wait::List), note(Wait::List)]), true));
         assert_eq!(notes.codes(), "cluster: no-member-list");
-        assert!(!notes.tell(&cluster, &with(vec![note(Wait::List)])));
+        assert!(!notes.tell(&cluster, &with(vec![note(Wait::List)]), true));
         let seen = |why: &str| note(Wait::LedgerNotSeen(why.to_owned()));
-        assert!(notes.tell(&cluster, &with(vec![seen("after 1 s")])));
-        assert!(!notes.tell(&cluster, &with(vec![seen("after 2 s")])), "only its words differ");
-        assert!(notes.tell(&cluster, &with(vec![note(Wait::List)])));
-        assert!(notes.tell(&cluster, &with(vec![note(Wait::Formation)])));
-        assert!(notes.tell(&cluster, &with(vec![])));
+        assert!(notes.tell(&cluster, &with(vec![seen("after 1 s")]), true));
+        assert!(!notes.tell(&cluster, &with(vec![seen("after 2 s")]), true), "only its words differ");
+        assert!(notes.tell(&cluster, &with(vec![note(Wait::List)]), true));
+        assert!(notes.tell(&cluster, &with(vec![note(Wait::Formation)]), true));
+        assert!(!notes.tell(&cluster, &with(vec![seen("throttled")]), false), "it did not see everything");
+        assert!(!notes.tell(&cluster, &with(vec![note(Wait::Formation)]), true), "nothing has changed since");
+        assert!(notes.tell(&cluster, &with(vec![]), true));
     }
 
     #[test]

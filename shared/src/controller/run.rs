@@ -129,7 +129,7 @@ impl<'a> Run<'a> {
                 round = observer.look(None).await;
             }
             let (decision, next) = self.invocation.look(&round.observation, now(), nonce());
-            let news = self.notes.tell(&self.cluster, &decision);
+            let news = self.notes.tell(&self.cluster, &decision, round.observation.is_whole());
             self.keep_alive(&decision, &round, false).await;
             let followed = self.follow(next, &round).await;
             if let Some(end) = self.ending(&decision, &round.observation) {

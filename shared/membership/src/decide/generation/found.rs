@@ -4,7 +4,7 @@ use super::seed::choose_seed;
 use crate::decide::bookkeeping::remember;
 use crate::decide::fit::is_fit;
 use crate::decide::hooks::{end_termination, keep_alive, waits_to_join};
-use crate::decision::{Decision, Refusal, Subject, Wait};
+use crate::decision::{Decision, Refusal, Subject, Unread, Wait};
 use crate::guard::{Guard, Guards};
 use crate::instance::{Instance, InstanceState, Transition};
 use crate::ledger::{Edit, HookNames};
@@ -13,7 +13,7 @@ use crate::view::heard;
 
 /// Opens the first generation only if every instance is launching or on its way out. Silence alone is never evidence.
 pub fn found(obs: &Observation, group: &Group, guards: Guards, d: &mut Decision) {
-    let mut free = true;
+    let mut free = envs_are_known(obs, group, guards, d);
     for instance in &group.instances {
         if let Err(why) = holds_no_data(obs, group, instance, guards) {
             d.refuse(&instance.id, why);
@@ -55,6 +55,21 @@ pub fn found(obs: &Observation, group: &Group, guards: Guards, d: &mut Decision)
     }
 }
 
+fn comes_or_goes(instance: &Instance) -> bool {
+    let state = instance.state();
+    state.leaves() || state.launches()
+}
+
+/// Without the parameters nobody knows which instances were given an env.
+fn envs_are_known(obs: &Observation, group: &Group, guards: Guards, d: &mut Decision) -> bool {
+    let Seen::Unknown(unseen) = &obs.parameters else { return true };
+    if !group.instances.iter().any(comes_or_goes) || !guards.enforces(Guard::EnvMeansData) {
+        return true;
+    }
+    d.note(Subject::Cluster, Unread::Parameters.verdict(unseen));
+    false
+}
+
 /// An instance in service may hold data. So may an instance that leaves or launches and was given an env: the ledger was
 /// lost, or another deployment founds a cluster here whose record of the owner was deleted.
 fn holds_no_data(
@@ -67,12 +82,8 @@ fn holds_no_data(
     if state == InstanceState::Unclear {
         return Err(Refusal::UnclearState);
     }
-    let env = match &obs.parameters {
-        Seen::Known(parameters) => parameters.envs.contains_key(&instance.id),
-        Seen::Unknown(_) => true,
-    };
-    let comes_or_goes = state.leaves() || state.launches();
-    guards.require(Guard::EnvMeansData, !(env && comes_or_goes), || Refusal::EnvWithoutLedger)?;
+    let env = obs.parameters.known().is_some_and(|parameters| parameters.envs.contains_key(&instance.id));
+    guards.require(Guard::EnvMeansData, !(env && comes_or_goes(instance)), || Refusal::EnvWithoutLedger)?;
     let serves = matches!(state, InstanceState::InService | InstanceState::Standby);
     guards.require(Guard::NothingInService, !serves, || {
         Refusal::InServiceWithoutLedger(heard(obs, group, instance))
