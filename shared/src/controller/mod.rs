@@ -111,8 +111,8 @@ impl<'a> Controller<'a> {
         Ok(self.run(group, named, Cause::Action(action)).await)
     }
 
-    /// Works on every tagged group, on a few at a time. What happens to one does not stop another. A run of the schedule lingers beside
-    /// groups whose hooks are short.
+    /// Works on every tagged group, on a few at a time. What happens to one does not stop another. A run of the schedule
+    /// lingers beside groups whose hooks are short.
     pub async fn reconcile_all(&self, scheduled: bool) -> Result<Vec<Outcome>, ControllerError> {
         let cause = if scheduled { Cause::Schedule } else { Cause::Other };
         let named = named(self.groups().await?);
