@@ -43,6 +43,8 @@ pub fn draw(kind: Kind, chance: &mut ChaCha8Rng) -> (Fault, Duration) {
         Kind::Refreshed => {
             (Fault::Refresh { launch_first: below(chance, 3) > 0 }, millis(chance, 20_000, 40_000))
         }
+        Kind::Night => (Fault::Night, millis(chance, 5_000, 20_000)),
+        Kind::Unreadable => (Fault::Unreadable, millis(chance, 5_000, 20_000)),
         Kind::EventsDisturbed
         | Kind::ScheduleStopped
         | Kind::FunctionsKilled

@@ -80,6 +80,10 @@ pub enum Fault {
         /// Whether it launches a replacement before it terminates an instance, or terminates first.
         launch_first: bool,
     },
+    /// The group's minimum, maximum and desired size are 0 for a while, and no tag means the end of the cluster.
+    Night,
+    /// The group's tag `etcd-asg:paused` has a value for a while that nobody can read.
+    Unreadable,
 }
 
 /// How a call of an API is disturbed.
@@ -125,6 +129,8 @@ impl Fault {
             },
             Self::Scale(_) => Kind::Scaled,
             Self::Refresh { .. } => Kind::Refreshed,
+            Self::Night => Kind::Night,
+            Self::Unreadable => Kind::Unreadable,
         }
     }
 
@@ -148,14 +154,26 @@ impl Fault {
             | Self::KillFunctions { .. }
             | Self::Api { .. }
             | Self::Scale(_)
-            | Self::Refresh { .. } => Some(0),
+            | Self::Refresh { .. }
+            | Self::Night
+            | Self::Unreadable => Some(0),
         }
     }
 
     /// Whether no second fault of this kind may begin while it lasts, because the end of the first would undo
     /// the second.
     pub fn is_single(&self) -> bool {
-        matches!(self, Self::Events(_) | Self::StopSchedule | Self::Scale(_) | Self::Refresh { .. })
+        matches!(self, Self::Events(_) | Self::StopSchedule | Self::Refresh { .. } | Self::Unreadable)
+            || self.sets_the_size()
+    }
+
+    /// Whether neither may begin while the other lasts.
+    pub fn excludes(&self, other: &Fault) -> bool {
+        self.is_single() && self.kind() == other.kind() || self.sets_the_size() && other.sets_the_size()
+    }
+
+    fn sets_the_size(&self) -> bool {
+        matches!(self, Self::Scale(_) | Self::Night)
     }
 }
 

@@ -10,6 +10,11 @@ use super::roles::{Roles, can_be_lost};
 use crate::cluster::Cluster;
 use crate::wait::until;
 
+/// A setting with a value that nobody can read.
+const UNREADABLE: (&str, &str) = ("paused", "perhaps");
+/// The group's maximum size.
+pub const MAX: i32 = 9;
+
 /// How long a fault that loses data waits for a moment at which the cluster can lose it.
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -31,6 +36,10 @@ pub enum Cure {
     Region(Value),
     /// The desired capacity to set.
     Scale(i32),
+    /// The desired capacity to set, with room to grow, after a night at size 0.
+    Morning(i32),
+    /// The group's setting to take away.
+    Untag(&'static str),
 }
 
 /// Injects faults into one cluster.
@@ -94,6 +103,15 @@ impl Injector {
                 Ok(Injected { target: format!("{} desired", self.size + more), cure: Cure::Scale(self.size) })
             }
             Fault::Refresh { launch_first } => self.refresh(launch_first).await,
+            Fault::Night => {
+                self.cluster.resize(0, 0).await?;
+                Ok(Injected { target: "0 wanted".to_owned(), cure: Cure::Morning(self.size) })
+            }
+            Fault::Unreadable => {
+                self.cluster.tag(UNREADABLE.0, UNREADABLE.1).await?;
+                let target = format!("{}={}", UNREADABLE.0, UNREADABLE.1);
+                Ok(Injected { target, cure: Cure::Untag(UNREADABLE.0) })
+            }
             Fault::Events(_) | Fault::StopSchedule | Fault::KillFunctions { .. } | Fault::Api { .. } => {
                 self.disturb_functions(fault).await
             }
@@ -106,6 +124,8 @@ impl Injector {
             Cure::None => Ok(()),
             Cure::Region(fault) => self.cluster.account.fault(fault).await,
             Cure::Scale(to) => self.cluster.scale(to).await,
+            Cure::Morning(to) => self.cluster.resize(MAX, to).await,
+            Cure::Untag(setting) => self.cluster.untag(&format!("etcd-asg:{setting}")).await,
             Cure::Faults(faults) => {
                 for (instances, fault) in faults {
                     if let Err(error) = self.cluster.account.fault(fault).await

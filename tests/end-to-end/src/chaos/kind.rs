@@ -47,11 +47,15 @@ pub enum Kind {
     Scaled,
     /// An instance refresh replaces every instance.
     Refreshed,
+    /// The group's sizes are 0 for a while.
+    Night,
+    /// A setting of the group cannot be read for a while.
+    Unreadable,
 }
 
 impl Kind {
     /// Every kind, in the order of the report.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::EtcdKilled,
         Self::Paused,
         Self::MajorityFrozen,
@@ -74,6 +78,8 @@ impl Kind {
         Self::AnswersLost,
         Self::Scaled,
         Self::Refreshed,
+        Self::Night,
+        Self::Unreadable,
     ];
 
     /// The name of the kind in the account and in the report.
@@ -101,6 +107,8 @@ impl Kind {
             Self::AnswersLost => "answers lost",
             Self::Scaled => "scaled",
             Self::Refreshed => "refreshed",
+            Self::Night => "night at size 0",
+            Self::Unreadable => "setting unreadable",
         }
     }
 }

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::clients::Clients;
 use super::fault::Step;
-use super::injector::{Cure, Injector};
+use super::injector::{Cure, Injector, MAX};
 use super::plan::Plan;
 use super::report::{Report, Tally};
 use super::verdict::judge;
@@ -33,6 +33,9 @@ const REFRESH_LIMIT: Duration = Duration::from_secs(900);
 /// How long the cluster may take to settle: several instances may have to be given up and replaced one after
 /// the other, on a busy machine.
 const SETTLE_LIMIT: Duration = Duration::from_secs(600);
+
+/// The name of a second deployment, and of its bucket.
+const SECOND: &str = "second";
 
 /// What a run prints.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +65,8 @@ pub async fn run(account: &Account, plan: &Plan, watch: Watch) -> Result<Report>
     let cluster = Cluster::create(account.clone(), "chaos", size, &SETTINGS).await?;
     let narrator = watch.closely.then(|| Narrator::start(cluster.clone(), watch.begun));
     cluster.settles_within(plan.size, SETTLE_LIMIT).await?;
+    // Another deployment tries the group all the while. The record of the owner keeps it away.
+    account.deploy(SECOND, &json!({ "ETCD_ASG_BUCKET": SECOND, "ETCD_ASG_DEPLOYMENT": SECOND })).await?;
     let endpoints = Endpoints::default();
     let follower = AbortOnDrop(tokio::spawn(follow(cluster.clone(), endpoints.clone())));
     let clients = Clients::start(Arc::clone(&endpoints), plan.seed)?;
@@ -84,8 +89,21 @@ pub async fn run(account: &Account, plan: &Plan, watch: Watch) -> Result<Report>
     }
     say(watch.begun, "READ everything back, and check every promise");
     judge(&mut report, &cluster, clients, load).await;
+    if let Err(error) = other_stayed_away(account).await {
+        report.violations.push(format!("the second deployment: {error:#}"));
+    }
     drop(follower);
     Ok(report)
+}
+
+/// Succeeds if the second deployment refuses the group, and has no ledger of it.
+async fn other_stayed_away(account: &Account) -> Result<()> {
+    let event = json!({"cluster": "chaos", "dryRun": true}).to_string();
+    let told = account.invoke(&format!("{SECOND}--reconcile"), event.into_bytes()).await?;
+    let (notes, ledger) = (told["decision"]["notes"].to_string(), told["observation"]["ledger"].to_string());
+    ensure!(notes.contains("other-owner"), "it does not refuse the group: {notes}");
+    ensure!(!ledger.contains("generation"), "it has a ledger: {ledger}");
+    Ok(())
 }
 
 /// A plan in execution.
@@ -170,7 +188,7 @@ async fn heal_all(cluster: &Cluster, size: i32) -> Result<()> {
         // An instance may be leaving at this moment, and then cannot be resumed.
         let _gone = cluster.account.resume(&machine).await;
     }
-    cluster.scale(size).await
+    cluster.resize(MAX, size).await
 }
 
 /// Waits until the instance refresh is over, the cluster is settled, and the clients get answers.
