@@ -11,6 +11,7 @@ import yaml
 from template import CLUSTER, FUNCTIONS, REPOSITORY, Template, actions, allows, listed, of_the_instance, statements
 
 ADAPTERS = REPOSITORY / "shared" / "src" / "adapters"
+TAGS = REPOSITORY / "shared" / "membership" / "src" / "settings" / "tags.rs"
 #: Read in files that a package of the functions cannot hold yet, or (scheme) of no use without them.
 NOT_PASSED_YET = {"ETCD_ASG_SCHEME", "ETCD_ASG_TLS_CA_FILE", "ETCD_ASG_TLS_CERT_FILE", "ETCD_ASG_TLS_KEY_FILE"}
 #: How long the record of a group's owner settles: only tests change it.
@@ -83,7 +84,7 @@ class Functions(unittest.TestCase):
         self.assertTrue(all(":Describe" in name for name in names), names)
 
     def test_groups_without_the_tag_cannot_be_acted_on(self):
-        tag = re.search(r'CLUSTER_TAG: &str = "(.*)"', source(ADAPTERS / "autoscaling.rs")).group(1)
+        tag = re.search(r'CLUSTER_TAG: &str = "(.*)"', source(TAGS)).group(1)
         acting = [s for s in statements(self.role, "clusters") if "autoscaling:SetInstanceHealth" in listed(s["Action"])]
         self.assertEqual([s["Condition"] for s in acting], [{"Null": {f"autoscaling:ResourceTag/{tag}": "false"}}])
 

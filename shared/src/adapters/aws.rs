@@ -111,11 +111,10 @@ impl AwsFailure {
                 let status = answer.raw().status().as_u16();
                 let service_code = answer.err().code().unwrap_or("no error code").to_owned();
                 let message = answer.err().message().unwrap_or("no message").to_owned();
-                let passing = is_passing(&service_code);
-                if status >= 500 && !passing {
+                let retry = retry(&service_code);
+                if status >= 500 && retry != Retry::Soon {
                     AwsFailure::Unanswered { call, source: error.into() }
                 } else {
-                    let retry = if passing { Retry::Soon } else { Retry::OnceMended };
                     AwsFailure::Refused { call, service_code, message, retry }
                 }
             }
@@ -157,9 +156,20 @@ fn cure(service_code: &str) -> &'static str {
     }
 }
 
-/// Whether AWS documents of this error code that nothing was done and that the call may be repeated.
+/// What another try of a call is worth that was refused with this error code.
+fn retry(service_code: &str) -> Retry {
+    match service_code {
+        _ if is_passing(service_code) => Retry::Soon,
+        // Auto Scaling says so of a group, an instance or an action that is not there any more. The next look tells.
+        "ValidationError" => Retry::Pointless,
+        _ => Retry::OnceMended,
+    }
+}
+
+/// Whether AWS documents of this error code that nothing was done and that the call may be repeated. A listing whose
+/// token has become invalid begins anew.
 fn is_passing(service_code: &str) -> bool {
-    const PASSING: [&str; 11] = [
+    const PASSING: [&str; 12] = [
         "Throttling",
         "ThrottlingException",
         "ThrottledException",
@@ -171,6 +181,7 @@ fn is_passing(service_code: &str) -> bool {
         "ResourceContentionFault",
         "ServiceUnavailable",
         "RequestThrottledException",
+        "InvalidNextToken",
     ];
     PASSING.contains(&service_code)
 }
@@ -204,6 +215,18 @@ pub fn chain(error: &dyn Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_there_any_more_needs_no_operator() {
+        assert_eq!(retry("ThrottlingException"), Retry::Soon);
+        assert_eq!(retry("InvalidNextToken"), Retry::Soon);
+        assert_eq!(retry("ValidationError"), Retry::Pointless);
+        for code in
+            ["AccessDenied", "HierarchyTypeMismatchException", "ParameterLimitExceeded", "a code of tomorrow"]
+        {
+            assert_eq!(retry(code), Retry::OnceMended, "{code}");
+        }
+    }
 
     #[test]
     fn the_chain_of_causes_is_kept() {
