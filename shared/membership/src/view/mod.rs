@@ -13,6 +13,7 @@ use std::time::Duration;
 
 pub use self::instances::{heard, probe_of};
 pub use self::members::reached_at;
+pub use self::pace::LONGEST_PAUSE;
 pub use self::servers::Servers;
 pub use self::voters::{QuorumGone, recorded_voters};
 pub use crate::etcd::MISSES;

@@ -20,7 +20,7 @@ const ANY: u32 = 6;
 /// The pause after the third failure. It doubles with each further failure.
 const FIRST_PAUSE: Duration = Duration::from_secs(60);
 /// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 /// The longest pause where the loss of one more voter would cost the quorum.
 const PAUSE_AT_RISK: Duration = Duration::from_secs(120);
 

@@ -7,7 +7,7 @@ use crate::ids::InstanceId;
 use crate::instance::{Instance, InstanceState, Lifecycle, Transition};
 use crate::ledger::{ConditionKey, Edit, Phase};
 use crate::version::{Minor, WRITES_NEW_ENTRIES};
-use crate::view::{MISSES, View, versions};
+use crate::view::{LONGEST_PAUSE, MISSES, View, versions};
 
 /// All conditions that began or ended.
 pub fn conditions(v: View<'_>) -> Vec<Edit> {
@@ -120,11 +120,14 @@ fn stalled(v: View<'_>, edits: &mut Vec<Edit>) {
     keep(v, edits, ConditionKey::Stalled, holds);
 }
 
-/// The group has all the voters that it wants, perhaps because the operator wants fewer now. No further join tells
-/// whether joins still fail.
+/// The group has had all the voters that it wants for a while, perhaps because the operator wants fewer now. No further
+/// join tells whether joins still fail. A group that replaces its instances one by one wants nobody for the moment
+/// between two joiners, although each of them fails.
 fn none_is_missing(v: View<'_>) -> Option<Edit> {
+    let failures = v.ledger.failures.as_ref()?;
+    let for_a_while = v.now.since(failures.last) >= LONGEST_PAUSE;
     let all_vote = v.staying().all(|i| v.votes(&i.id)) && v.staying().count() >= v.group.desired;
-    (v.ledger.failures.is_some() && v.phase() == Phase::Formed && all_vote).then_some(Edit::NoneIsMissing)
+    (v.phase() == Phase::Formed && all_vote && for_a_while).then_some(Edit::NoneIsMissing)
 }
 
 /// Remembers where the log stood when every member was first seen at a minor whose entries 3.7 reads. The index is
