@@ -23,7 +23,9 @@ fn nothing_breaks_and_everything_settles() {
         if let Some(story) = found.dead_end {
             panic!("{}: {} dead ends; the nearest:\n{}", plan.summary(), found.dead_ends, story.join("\n"));
         }
-        assert!(found.settled > 0 && found.states > 10, "{}: nothing happens", plan.summary());
+        // With its guard, a mutant's world may be at rest from the start: the group is somebody else's.
+        let at_rest = plan.summary().starts_with("a mutant's world");
+        assert!(found.settled > 0 && (at_rest || found.states > 10), "{}: nothing happens", plan.summary());
     }
 }
 
