@@ -2,7 +2,7 @@
 //! read. Nothing is changed, and an instance that launches beside them waits.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use aws_sdk_autoscaling::types::LaunchTemplateSpecification;
@@ -85,6 +85,17 @@ async fn is_refused(scene: &Scene, cluster: &Cluster, code: &str) -> Result<Stri
     Ok(second)
 }
 
+/// A region whose instances run an etcd with these arguments. Its data is in the folder that the test is given.
+fn with_an_etcd<Fut: Future<Output = Result<()>>>(arguments: &str, test: impl FnOnce(Scene, PathBuf) -> Fut) {
+    let directory = prepared(arguments);
+    let (place, instance_dir) = (directory.path().to_owned(), directory.path().to_owned());
+    let options = |o: &mut region::Options| {
+        every_second(o);
+        o.instance_dir = instance_dir;
+    };
+    on_a_stage(options, |scene| test(scene, place));
+}
+
 fn prepared(arguments: &str) -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     image(directory.path(), LONE).unwrap();
@@ -95,16 +106,11 @@ fn prepared(arguments: &str) -> tempfile::TempDir {
 #[test]
 fn what_nobody_could_join_or_read_is_not_adopted() {
     for (arguments, code) in cases() {
-        let directory = prepared(&arguments);
-        let (place, instance_dir) = (directory.path().to_owned(), directory.path().to_owned());
-        let options = |o: &mut region::Options| {
-            every_second(o);
-            o.instance_dir = instance_dir;
-        };
-        on_a_stage(options, |scene| async move {
+        let told = arguments.clone();
+        with_an_etcd(&arguments, |scene, place| async move {
             let cluster = lone(&scene, &place).await?;
-            is_refused(&scene, &cluster, code).await.with_context(|| arguments.clone())?;
-            ensure!(place.join("data/member/snap/db").is_file(), "{arguments}: the data is gone");
+            is_refused(&scene, &cluster, code).await.with_context(|| told.clone())?;
+            ensure!(place.join("data/member/snap/db").is_file(), "{told}: the data is gone");
             Ok(())
         });
     }
@@ -115,13 +121,7 @@ fn what_nobody_could_join_or_read_is_not_adopted() {
 #[test]
 fn a_peer_url_that_was_updated_is_adopted() {
     let (arguments, _) = cases().remove(1);
-    let directory = prepared(&arguments);
-    let (place, instance_dir) = (directory.path().to_owned(), directory.path().to_owned());
-    let options = |o: &mut region::Options| {
-        every_second(o);
-        o.instance_dir = instance_dir;
-    };
-    on_a_stage(options, |scene| async move {
+    with_an_etcd(&arguments, |scene, place| async move {
         let cluster = lone(&scene, &place).await?;
         let first = cluster.ids().await?.remove(0);
         let url = cluster.client_url(&first).await?;
