@@ -9,7 +9,7 @@ use membership::guard::{Guard, Guards};
 
 use crate::number;
 use crate::world::tally::Tally;
-use crate::world::years::{Life, live, live_with};
+use crate::world::years::{Life, live, live_with, living_after_an_unattended_night, unattended_is_noticed};
 use crate::world::{Outcome, run};
 use table::Table;
 
@@ -59,6 +59,23 @@ fn the_same_seed_lives_the_same_life() {
     let (one, two) = (live(2, 3, DAYS), live(2, 3, DAYS));
     assert_eq!((one.trace, &one.tally, one.story), (two.trace, &two.tally, two.story));
     assert_ne!(one.trace, live(3, 3, DAYS).trace, "another seed lives another life");
+}
+
+#[test]
+fn a_cluster_that_never_settles_is_noticed() {
+    for size in SIZES {
+        assert!(unattended_is_noticed(1, size), "a group of {size} never formed, and nothing said so");
+    }
+}
+
+/// The world is no worse than the promise allows, even where every hook runs out in the same moment.
+#[test]
+fn a_majority_lives_when_all_hooks_run_out_at_once() {
+    for size in SIZES {
+        let (living, voters) = living_after_an_unattended_night(1, size);
+        assert!(living > voters / 2, "{living} of {voters} voters live");
+        assert!(living < voters, "no hook ran out: {living} of {voters} voters live");
+    }
 }
 
 /// Each line has `short SEED` or `life SEED SIZE DAYS`, and what the seed found.

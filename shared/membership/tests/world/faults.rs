@@ -44,8 +44,9 @@ impl World {
             }
             worlds.extend(changed);
         }
-        let lives =
-            |m: &&u64| **m != data.member && self.host_of(data.cluster, **m).is_some_and(Host::machine);
+        // A machine whose termination goes on dies at the next tick.
+        let stays = |h: &Host| h.machine() && h.lifecycle != Some(Lifecycle::TerminatingProceed);
+        let lives = |m: &&u64| **m != data.member && self.host_of(data.cluster, **m).is_some_and(stays);
         worlds.iter().all(|voters| voters.iter().filter(lives).count() >= majority(voters.len()))
     }
 

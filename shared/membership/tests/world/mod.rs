@@ -266,7 +266,7 @@ impl World {
             self.next_schedule = self.now + gap;
             if self.deployments.contested {
                 self.contested_schedule();
-            } else if self.hostile() || self.runs.len() < 2 {
+            } else if self.years || self.hostile() || self.runs.len() < 2 {
                 self.invoke();
             }
         }

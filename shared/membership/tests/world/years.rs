@@ -7,6 +7,7 @@ use membership::guard::Guards;
 use membership::settings::Settings;
 
 use super::group::{Boots, Group};
+use super::host::Host;
 use super::misfortunes::yearly;
 use super::rng::{Rng, hash};
 use super::tally::Tally;
@@ -51,8 +52,7 @@ pub fn live(seed: u64, size: usize, days: u64) -> Life {
 pub fn live_with(seed: u64, size: usize, days: u64, guards: Guards) -> Life {
     let mut world = World::for_years(seed, size, guards);
     let end = START + days * DAY;
-    let mut years =
-        Years { size, next: START, trouble_ends: START, rough_until: 0, silent_since: None, trace: 0 };
+    let mut years = Years::begin(size);
     while world.broken.is_none() && world.now < end {
         world.live_on(&mut years, end);
     }
@@ -62,7 +62,47 @@ pub fn live_with(seed: u64, size: usize, days: u64, guards: Guards) -> Life {
     Life { seed, size, tally, broken, story, trace: years.trace }
 }
 
+/// Whether a cluster is said not to settle when no function ever runs.
+pub fn unattended_is_noticed(seed: u64, size: usize) -> bool {
+    let mut world = World::for_years(seed, size, Guards::all());
+    let mut years = Years::begin(size);
+    world.no_function_runs();
+    while world.broken.is_none() && world.now < START + 2 * BOUND {
+        world.live_on(&mut years, START + 2 * BOUND);
+    }
+    world.broken == Some("I9")
+}
+
+/// A formed cluster's group is emptied while no function runs, so that all hooks run out at once. Returns how many of
+/// how many voters live in the end.
+pub fn living_after_an_unattended_night(seed: u64, size: usize) -> (usize, usize) {
+    let mut world = World::for_years(seed, size, Guards::all());
+    while world.unsettled().is_some() {
+        world.step();
+    }
+    world.no_function_runs();
+    world.empty_the_group(DAY, false);
+    let end = world.now + DAY / 2;
+    while world.now < end {
+        world.step();
+    }
+    let voters = world.ledger_cluster().map(|c| (c.id, c.voters())).expect("the cluster formed");
+    let lives = |member: &&u64| world.host_of(voters.0, **member).is_some_and(Host::machine);
+    (voters.1.iter().filter(lives).count(), voters.1.len())
+}
+
+impl Years {
+    fn begin(size: usize) -> Self {
+        Self { size, next: START, trouble_ends: START, rough_until: 0, silent_since: None, trace: 0 }
+    }
+}
+
 impl World {
+    fn no_function_runs(&mut self) {
+        self.runs.clear();
+        (self.events, self.next_schedule) = (false, u64::MAX);
+    }
+
     fn for_years(seed: u64, size: usize, guards: Guards) -> World {
         let mut world = World::new(seed, guards);
         world.rng = Rng::new(hash(&format!("years {seed} {size}")));
@@ -130,9 +170,13 @@ impl World {
         }
     }
 
-    /// Checks I9: the cluster settles within the bound.
-    fn check_bound(&mut self, years: &Years) {
-        let over = years.trouble_ends.max(self.troubled_until()) + BOUND;
+    /// Checks I9: the cluster settles within the bound after the last trouble was over.
+    fn check_bound(&mut self, years: &mut Years) {
+        let troubled = self.troubled_until();
+        if troubled > self.now {
+            years.trouble_ends = years.trouble_ends.max(troubled);
+        }
+        let over = years.trouble_ends + BOUND;
         self.last_words = self.now + MINUTE > over;
         if self.now > over
             && let Some(why) = self.unsettled()
