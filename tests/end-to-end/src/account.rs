@@ -100,6 +100,16 @@ impl Account {
         self.fault(json!({"fault": "resume", "instance": instance})).await
     }
 
+    /// Lets through so many KiB a second of what one instance sends to another.
+    pub async fn slow_link(&self, from: &str, to: &str, kib: u32) -> Result<()> {
+        self.fault(json!({"fault": "slow-link", "from": from, "to": to, "kib_per_second": kib})).await
+    }
+
+    /// Mends the link between two instances.
+    pub async fn mend_link(&self, from: &str, to: &str) -> Result<()> {
+        self.fault(json!({"fault": "mend-link", "from": from, "to": to})).await
+    }
+
     /// Cuts an instance's power; returns when all its processes are dead.
     pub async fn cut_power(&self, instance: &str) -> Result<()> {
         self.fault(json!({"fault": "kill-instance", "instance": instance})).await

@@ -58,8 +58,7 @@ async fn allowed(bench: &Bench, fault: &Value, hint: &str) -> bool {
 }
 
 async fn cut_links(bench: &Bench) -> usize {
-    let (cut, _) = bench.region.parts().links.state().await;
-    cut.len()
+    bench.region.parts().links.state().await.cut.len()
 }
 
 #[tokio::test]
@@ -75,6 +74,23 @@ async fn a_link_is_cut_in_both_directions_or_in_one_and_mended() {
         assert_eq!(cut_links(&bench).await, 1);
         each_sees(&seen, ["down", "down", "up"]).await;
         bench.set(json!({ "fault": "clear" })).await;
+        each_sees(&seen, ["up", "up", "up"]).await;
+    }
+    bench.region.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_slow_link_lets_little_through_until_it_is_mended() {
+    let (bench, seen) = neighbours().await;
+    let [a, b, _] = INSTANCES;
+    let slow = json!({ "fault": "slow-link", "from": b, "to": a, "kib_per_second": 1 });
+    if allowed(&bench, &slow, "cannot be cut here").await {
+        // A few small answers fit into what goes through at once.
+        each_sees(&seen, ["up", "up", "up"]).await;
+        until("the link is full", || text(&seen[0]).ends_with("down\n")).await;
+        assert_eq!(bench.region.parts().links.state().await.slow.len(), 1);
+        bench.set(json!({ "fault": "mend-link", "from": a, "to": b })).await;
+        assert_eq!(bench.region.parts().links.state().await.slow.len(), 0);
         each_sees(&seen, ["up", "up", "up"]).await;
     }
     bench.region.shutdown().await;
@@ -122,11 +138,13 @@ async fn faults_of_links_that_make_no_sense_are_refused() {
     let nobody = json!({ "fault": "isolate", "instance": INSTANCES[0], "peers": false });
     let unknown = json!({ "fault": "cut-link", "from": INSTANCES[0], "to": "i-00000000000000fff" });
     let itself = json!({ "fault": "cut-link", "from": INSTANCES[0], "to": INSTANCES[0] });
+    let nothing = json!({ "fault": "slow-link", "from": INSTANCES[0], "to": "i-1", "kib_per_second": 0 });
     let no_disk = json!({ "fault": "fill-disk", "instance": INSTANCES[0] });
     for (fault, expected, word) in [
         (nobody, 400, "cuts off nothing"),
         (unknown, 400, "no instance"),
         (itself, 400, "itself"),
+        (nothing, 400, "cut the link"),
         (no_disk, 501, "disk-mib"),
     ] {
         let (status, answer) = bench.fault(&fault).await;

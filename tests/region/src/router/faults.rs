@@ -115,6 +115,9 @@ async fn set_one(parts: &Parts, fault: Fault) -> Result<Value, Refusal> {
         Fault::CutLink { from, to, one_way } => {
             links.cut(machines.address(from)?, machines.address(to)?, !one_way).await?;
         }
+        Fault::SlowLink { from, to, kib_per_second } => {
+            links.slow(machines.address(from)?, machines.address(to)?, *kib_per_second).await?;
+        }
         Fault::MendLink { from, to } => links.mend(machines.address(from)?, machines.address(to)?).await?,
         Fault::Isolate { instance, peers, functions } => {
             let address = machines.address(instance)?;
@@ -170,7 +173,7 @@ fn subject(fault: &Fault) -> &str {
         | Fault::FreeDisk { instance }
         | Fault::SlowDisk { instance, .. }
         | Fault::MendDisk { instance } => instance,
-        Fault::CutLink { from, .. } | Fault::MendLink { from, .. } => from,
+        Fault::CutLink { from, .. } | Fault::SlowLink { from, .. } | Fault::MendLink { from, .. } => from,
         _ => "region",
     }
 }

@@ -49,8 +49,8 @@ pub async fn present(parts: &Parts) -> Value {
     shown["parameters"] = parts.parameters.state();
     shown["ledgers"] = ledgers.into();
     shown["events"] = parts.events.state();
-    let (cut, hidden) = parts.links.state().await;
-    shown["links"] = json!({ "cut": cut, "hidden from functions": hidden });
+    let links = parts.links.state().await;
+    shown["links"] = json!({ "cut": links.cut, "slow": links.slow, "hidden from functions": links.hidden });
     shown["machines"] = parts.machines.state();
     shown["functions"] = parts.functions.state();
     shown["calls"] = parts.faults.counts();

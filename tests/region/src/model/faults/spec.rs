@@ -48,6 +48,15 @@ pub enum Fault {
         #[serde(default)]
         one_way: bool,
     },
+    /// The link between two instances lets little through in one direction.
+    SlowLink {
+        /// The instance that sends.
+        from: String,
+        /// The instance that receives.
+        to: String,
+        /// How many KiB go through in a second.
+        kib_per_second: u32,
+    },
     /// The link between two instances is mended, in both directions.
     MendLink {
         /// The one instance's ID.
@@ -282,8 +291,15 @@ impl Fault {
                 Err("kill-function: `call` 0 never happens without `from`; the first call is number 1"
                     .to_owned())
             }
-            Self::CutLink { from, to, .. } | Self::MendLink { from, to } if from == to => {
+            Self::CutLink { from, to, .. }
+            | Self::SlowLink { from, to, .. }
+            | Self::MendLink { from, to }
+                if from == to =>
+            {
                 Err(format!("{from} has no link to itself; name two instances"))
+            }
+            Self::SlowLink { kib_per_second: 0, .. } => {
+                Err("slow-link: 0 `kib_per_second` lets nothing through; cut the link instead".to_owned())
             }
             Self::Isolate { peers: false, functions: false, .. } => {
                 Err("isolate: this cuts off nothing; set `peers` or `functions` to true".to_owned())

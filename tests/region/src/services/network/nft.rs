@@ -1,6 +1,6 @@
 //! The packet filter table of one region. Every change writes the whole table in one transaction.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::process::Stdio;
 
@@ -31,8 +31,27 @@ pub(super) fn address([a, b]: [u8; 2], host: u8) -> Ipv4Addr {
     Ipv4Addr::new(127, a, b, host)
 }
 
-/// Drops what the first host of each pair sends to the second. Without pairs the table is removed.
-pub(super) async fn apply(network: [u8; 2], down: &BTreeSet<(u8, u8)>) -> Result<(), Unavailable> {
+/// A slow link lets this many KiB through before its limit counts: two packets of a loopback interface.
+const BURST_KIB: u32 = 128;
+
+/// What is wrong with links, by pairs of hosts: what the first sends to the second is dropped, or dropped above so many
+/// KiB a second.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Broken {
+    pub down: BTreeSet<(u8, u8)>,
+    pub slow: BTreeMap<(u8, u8), u32>,
+}
+
+impl Broken {
+    /// Keeps only the links that are to stay broken.
+    pub fn retain(&mut self, stays: impl Fn((u8, u8)) -> bool) {
+        self.down.retain(|link| stays(*link));
+        self.slow.retain(|link, _| stays(*link));
+    }
+}
+
+/// Drops what the links do not let through. Where all are whole the table is removed.
+pub(super) async fn apply(network: [u8; 2], broken: &Broken) -> Result<(), Unavailable> {
     let problem = |error: std::io::Error| {
         Unavailable(format!("nft cannot be run ({error}): install nftables (apt-get install nftables)"))
     };
@@ -46,7 +65,7 @@ pub(super) async fn apply(network: [u8; 2], down: &BTreeSet<(u8, u8)>) -> Result
         .spawn()
         .map_err(problem)?;
     if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(rules(network, down).as_bytes()).await.map_err(problem)?;
+        stdin.write_all(rules(network, broken).as_bytes()).await.map_err(problem)?;
     }
     let output = child.wait_with_output().await.map_err(problem)?;
     if output.status.success() {
@@ -62,32 +81,48 @@ pub(super) async fn apply(network: [u8; 2], down: &BTreeSet<(u8, u8)>) -> Result
 /// The table's rules. Each direction has two forms: what the client sends to the address that it dialled, and
 /// what the server sends from its address to the client. The mark outlives the socket, so that what a closed
 /// socket still sends is dropped too.
-fn rules(network: [u8; 2], down: &BTreeSet<(u8, u8)>) -> String {
+fn rules(network: [u8; 2], broken: &Broken) -> String {
     let table = table(network);
     let mut rules = format!("add table ip {table}\ndelete table ip {table}\n");
-    if down.is_empty() {
+    if *broken == Broken::default() {
         return rules;
     }
+    let Broken { down, slow } = broken;
     let address = |host: &u8| address(network, *host);
     let machines = HOSTS.map(|host| format!("{} : {host}", FIRST_GROUP + u32::from(host)));
     let dialled = down.iter().map(|(from, to)| format!("{from} . {}", address(to)));
     let answered = down.iter().map(|(from, to)| format!("{} . {to}", address(from)));
     let list = |elements: &mut dyn Iterator<Item = String>| elements.collect::<Vec<_>>().join(", ");
+    // nft takes no empty list of elements.
+    let set = |elements: &mut dyn Iterator<Item = String>| match list(elements) {
+        none if none.is_empty() => none,
+        some => format!("elements = {{ {some} }};"),
+    };
+    let limited = slow.iter().flat_map(|((from, to), kib)| {
+        let over = format!("limit rate over {kib} kbytes/second burst {BURST_KIB} kbytes drop");
+        let (from_address, to_address) = (address(from), address(to));
+        [
+            format!("ct mark {from} ip daddr {to_address} {over}"),
+            format!("ip saddr {from_address} ct mark {to} {over}"),
+        ]
+    });
     rules.push_str(&format!(
         "table ip {table} {{
            map machines {{ type gid : mark; elements = {{ {machines} }}; }}
-           set dialled {{ type mark . ipv4_addr; elements = {{ {dialled} }}; }}
-           set answered {{ type ipv4_addr . mark; elements = {{ {answered} }}; }}
+           set dialled {{ type mark . ipv4_addr; {dialled} }}
+           set answered {{ type ipv4_addr . mark; {answered} }}
            chain sent {{
              type filter hook output priority filter; policy accept;
              ip daddr {network}/24 ct mark set meta skgid map @machines
              ct mark . ip daddr @dialled drop
              ip saddr . ct mark @answered drop
+             {slow}
            }}
          }}\n",
         machines = list(&mut { machines }),
-        dialled = list(&mut { dialled }),
-        answered = list(&mut { answered }),
+        dialled = set(&mut { dialled }),
+        answered = set(&mut { answered }),
+        slow = limited.collect::<Vec<_>>().join("\n             "),
         network = address(&0),
     ));
     rules
