@@ -27,7 +27,7 @@ is_mounted() { awk -v place="$(readlink -m "$data_dir")" '$5 == place { found = 
 # Sets `device`, or fails and sets `problem`. On Nitro instances a volume is an NVMe disk, and only some images make the
 # name of the launch template a link to it (Amazon EBS user guide, "Map NVMe disks to volumes").
 find_device() {
-  local disk name model found=() ours=() foreign=''
+  local disk name model parts found=() ours=() foreign=''
   for name in "$wanted" "${wanted/#\/dev\/sd//dev/xvd}"; do
     device=$(readlink -e "$name") && [[ -b $device ]] && return
   done
@@ -37,11 +37,14 @@ find_device() {
     device=/dev/${disk##*/}
     name=$(ebsnvme-id --block-dev "$device" 2>/dev/null)
     [[ /dev/${name#/dev/} != "$wanted" ]] || return 0
-    is_free "$disk" || continue
-    if [[ $(blkid -p -s LABEL -o value "$device") == "$LABEL" ]]; then
+    mapfile -t parts < <(compgen -G "$disk/${disk##*/}p*")
+    ! is_used "$disk" "${parts[@]}" || continue
+    if ((${#parts[@]})); then
+      foreign+=" ($device has partitions, so it is left alone)"
+    elif [[ $(blkid -p -s LABEL -o value "$device") == "$LABEL" ]]; then
       ours+=("$device")
     elif [[ $(blkid -p -s USAGE -o value "$device") == filesystem ]]; then
-      foreign=" ($device has a file system that is not labelled $LABEL, so it is left alone)"
+      foreign+=" ($device has a file system that is not labelled $LABEL, so it is left alone)"
     else
       found+=("$device")
     fi
@@ -55,10 +58,16 @@ find_device() {
   return 1
 }
 
-# Without partitions, and nobody uses it: the root disk has partitions or is mounted itself.
-is_free() {
-  ! compgen -G "$1/${1##*/}p*" >/dev/null && ! compgen -G "$1/holders/*" >/dev/null &&
-    ! awk -v disk="$(cat "$1/dev")" '$3 == disk { found = 1 } END { exit !found }' /proc/self/mountinfo
+# Whether one of these disks and partitions is mounted, or is part of a device that is made of it, or cannot be told. The
+# source of a mount counts, too: a file system can have a number of its own (btrfs).
+is_used() {
+  local place number
+  for place in "$@"; do
+    number=$(cat "$place/dev" 2>/dev/null) && ! compgen -G "$place/holders/*" >/dev/null || return 0
+    awk -v number="$number" -v source="/dev/${place##*/}" \
+      '$3 == number || index($0 " ", " " source " ") { found = 1 } END { exit !found }' /proc/self/mountinfo && return
+  done
+  return 1
 }
 
 # Makes a file system where the disk is blank, and refuses what is neither blank nor a file system.

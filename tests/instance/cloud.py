@@ -119,6 +119,10 @@ def _handler(cloud):
             if self.path in cloud.pages:
                 self.answer(200, cloud.pages[self.path], "text/plain")
                 return
+            if self.path.startswith("/seed/"):
+                # cloud-init asks for documents that a seed need not have.
+                self.answer(404, "", "text/plain")
+                return
             if not self.path.startswith("/latest/"):
                 self.get_object()
                 return

@@ -50,6 +50,13 @@ class Volume(Case):
         for suffix, text in (("kind", kind), ("label", label)):
             (self.machine.root / "dev" / f"{name}.{suffix}").write_text(f"{text}\n" if text else "")
 
+    def partition(self, disk, name, number, holder=None):
+        folder = self.blocks / disk / name
+        (folder / "holders").mkdir()
+        (folder / "dev").write_text(f"{number}\n")
+        if holder:
+            (folder / "holders" / holder).mkdir()
+
     def prepared(self):
         status, said = self.machine.prepare()
         return status, said, self.calls.read_text().splitlines()
@@ -140,6 +147,29 @@ class Volume(Case):
         status, said, calls = self.prepared()
         self.assertEqual((status, calls), (75, []), said)
         self.assertIn("no EBS disk is free", said)
+
+    def test_a_disk_with_partitions_is_left_alone_and_named(self):
+        """The root disk has partitions, too, of which one is mounted: it is not named."""
+        self.root_disk()
+        self.disk("nvme1n1", kind="dos", partitions=("nvme1n1p1",))
+        self.partition("nvme1n1", "nvme1n1p1", "259:11")
+        status, said, calls = self.prepared()
+        self.assertEqual((status, calls), (75, []), said)
+        self.assertIn("no EBS disk is free (/dev/nvme1n1 has partitions, so it is left alone); does", said)
+
+    def test_a_disk_whose_partition_is_in_use_is_not_named(self):
+        mounted = pathlib.Path("/proc/self/mountinfo").read_text().split()[2]
+        self.disk("nvme1n1", partitions=("nvme1n1p1", "nvme1n1p2"))
+        self.partition("nvme1n1", "nvme1n1p1", "259:11")
+        self.partition("nvme1n1", "nvme1n1p2", mounted)
+        self.disk("nvme2n1", partitions=("nvme2n1p1",))
+        self.partition("nvme2n1", "nvme2n1p1", "259:12", holder="dm-0")
+        self.disk("nvme3n1", kind="dos", partitions=("nvme3n1p1",))
+        self.partition("nvme3n1", "nvme3n1p1", "259:13")
+        self.disk("nvme4n1")
+        _, said, calls = self.prepared()
+        self.assertEqual(calls[0], "mkfs.xfs -q -L etcd-asg /dev/nvme4n1", said)
+        self.assertNotIn("has partitions", said)
 
     def test_a_mounted_folder_is_taken_as_it_is(self):
         self.machine.variables["ETCD_ASG_DATA_DIR"] = "/proc"
