@@ -38,13 +38,11 @@ find_device() {
     name=$(ebsnvme-id --block-dev "$device" 2>/dev/null)
     [[ /dev/${name#/dev/} != "$wanted" ]] || return 0
     mapfile -t parts < <(compgen -G "$disk/${disk##*/}p*")
-    ! is_used "$disk" "${parts[@]}" || continue
-    if ((${#parts[@]})); then
-      foreign+=" ($device has partitions, so it is left alone)"
-    elif [[ $(blkid -p -s LABEL -o value "$device") == "$LABEL" ]]; then
+    are_free "$disk" "${parts[@]}" || continue
+    if [[ $(blkid -p -s LABEL -o value "$device") == "$LABEL" ]]; then
       ours+=("$device")
-    elif [[ $(blkid -p -s USAGE -o value "$device") == filesystem ]]; then
-      foreign+=" ($device has a file system that is not labelled $LABEL, so it is left alone)"
+    elif ((${#parts[@]})) || [[ $(blkid -p -s USAGE -o value "$device") == filesystem ]]; then
+      foreign=" ($device has partitions or a file system without the label $LABEL, so it is left alone)"
     else
       found+=("$device")
     fi
@@ -54,20 +52,16 @@ find_device() {
   ((${#found[@]} == 1)) && return
   problem="the data volume $wanted is not there: no disk has that name, and no EBS disk is free$foreign; does the launch template attach it?"
   ((${#found[@]} == 0)) ||
-    problem="it is not known which of the disks ${found[*]} is the data volume $wanted: attach only one volume besides the root volume, or use an image with ebsnvme-id (amazon-ec2-utils)"
+    problem="it is not known which of the disks ${found[*]} is the data volume $wanted: attach one beside the root volume, or use an image with ebsnvme-id (amazon-ec2-utils)"
   return 1
 }
 
-# Whether one of these disks and partitions is mounted, or is part of a device that is made of it, or cannot be told. The
-# source of a mount counts, too: a file system can have a number of its own (btrfs).
-is_used() {
+# Whether none of these disks and partitions is mounted, no device is made of one, and their numbers are told.
+are_free() {
   local place number
   for place in "$@"; do
-    number=$(cat "$place/dev" 2>/dev/null) && ! compgen -G "$place/holders/*" >/dev/null || return 0
-    awk -v number="$number" -v source="/dev/${place##*/}" \
-      '$3 == number || index($0 " ", " " source " ") { found = 1 } END { exit !found }' /proc/self/mountinfo && return
+    number=$(cat "$place/dev") && ! compgen -G "$place/holders/*" >/dev/null && ! grep -q " $number " /proc/self/mountinfo || return
   done
-  return 1
 }
 
 # Makes a file system where the disk is blank, and refuses what is neither blank nor a file system.

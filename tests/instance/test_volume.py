@@ -93,7 +93,7 @@ class Volume(Case):
                 self.disk("nvme1n1", kind="filesystem", label=label)
                 status, said, calls = self.prepared()
                 self.assertEqual((status, calls), (75, []), said)
-                self.assertIn("no EBS disk is free (/dev/nvme1n1 has a file system that is not labelled etcd-asg", said)
+                self.assertIn("no EBS disk is free (/dev/nvme1n1 has partitions or a file system without the label etcd-asg", said)
                 shutil.rmtree(self.blocks / "nvme1n1")
         self.disk("nvme1n1", kind="filesystem")
         self.disk("nvme2n1")
@@ -155,7 +155,7 @@ class Volume(Case):
         self.partition("nvme1n1", "nvme1n1p1", "259:11")
         status, said, calls = self.prepared()
         self.assertEqual((status, calls), (75, []), said)
-        self.assertIn("no EBS disk is free (/dev/nvme1n1 has partitions, so it is left alone); does", said)
+        self.assertIn("no EBS disk is free (/dev/nvme1n1 has partitions or a file system without the label etcd-asg, so it is left alone); does", said)
 
     def test_a_disk_whose_partition_is_in_use_is_not_named(self):
         mounted = pathlib.Path("/proc/self/mountinfo").read_text().split()[2]
