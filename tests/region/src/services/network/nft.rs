@@ -98,14 +98,6 @@ fn rules(network: [u8; 2], broken: &Broken) -> String {
         none if none.is_empty() => none,
         some => format!("elements = {{ {some} }};"),
     };
-    let limited = slow.iter().flat_map(|((from, to), kib)| {
-        let over = format!("limit rate over {kib} kbytes/second burst {BURST_KIB} kbytes drop");
-        let (from_address, to_address) = (address(from), address(to));
-        [
-            format!("ct mark {from} ip daddr {to_address} {over}"),
-            format!("ip saddr {from_address} ct mark {to} {over}"),
-        ]
-    });
     rules.push_str(&format!(
         "table ip {table} {{
            map machines {{ type gid : mark; elements = {{ {machines} }}; }}
@@ -122,8 +114,15 @@ fn rules(network: [u8; 2], broken: &Broken) -> String {
         machines = list(&mut { machines }),
         dialled = set(&mut { dialled }),
         answered = set(&mut { answered }),
-        slow = limited.collect::<Vec<_>>().join("\n             "),
+        slow = slow.iter().map(|(link, kib)| limit(network, *link, *kib)).collect::<String>(),
         network = address(&0),
     ));
     rules
+}
+
+/// The rules of a slow link, in the two forms that a direction has.
+fn limit(network: [u8; 2], (from, to): (u8, u8), kib: u32) -> String {
+    let (sender, receiver) = (address(network, from), address(network, to));
+    let over = format!("limit rate over {kib} kbytes/second burst {BURST_KIB} kbytes drop");
+    format!("ct mark {from} ip daddr {receiver} {over}\nip saddr {sender} ct mark {to} {over}\n")
 }
