@@ -159,7 +159,7 @@ status: ## what a cluster is doing, on the region or a real account (CLUSTER=nam
 
 # One call of Cargo builds everything: with another choice of packages, it would build the big dependencies again.
 build: etcd ## the functions, the region, the demo (debug)
-	@$(phase) 'functions and region (first time: about 6 minutes)' \
+	@$(phase) 'functions and region (first time: about 10 minutes)' \
 	  cargo build --workspace --bins --locked $(quiet)
 
 package: ## the functions' packages for Lambda (arm64), and their sizes (first time: about 20 minutes)

@@ -115,7 +115,8 @@ and its functions are the real binaries. It is hostile on purpose: events come l
 are stale. Watch it in a browser: {}
 
 Each line begins with the seconds since the start. Lines in capitals say what the demo does, \"group\" lines
-show the lifecycle of the group's instances, and \"ledger\" lines show what the functions have done.
+show the lifecycle of the group's instances, and \"ledger\" lines show what the functions have done. A change
+that is withdrawn was not made: the look after its claim found something else.
 
 The seconds are those of loopback. On EC2 come on top: the boot of an instance, some tens of seconds, and the time
 until EC2 and Auto Scaling notice a dead one, seconds for a terminated instance and minutes for a failed machine. A
